@@ -1,0 +1,1 @@
+"""The edge to Docker: names and URLs of hosts, and the calls to their engines."""

@@ -1,0 +1,270 @@
+"""The words of srctl as plain values: what use cases pass around and faces show.
+
+All are frozen. Rows of the database and objects of the Docker SDK never leave their edge; they become these.
+Times are aware datetimes in UTC, sizes are bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A directory of the Docker host that a grant mounts into the container; mode is `ro` or `rw`."""
+
+    source: str
+    target: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a grant permits."""
+
+    allow_home: bool = False
+    allow_view: bool = False
+    allow_startup_data: bool = False
+    license: str | None = None
+    volumes: tuple[Volume, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person in the accounting database. `id` is never reused."""
+
+    id: int
+    name: str
+    created: datetime
+    admin: bool = False
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """An SSH public key: `blob` is its base64 body, `fingerprint` is `SHA256:...` as `ssh-keygen -l` prints it."""
+
+    type: str
+    blob: str
+    fingerprint: str
+    comment: str = ""
+    added: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A Docker image registered for use. `None` means: what the image itself says.
+
+    `image` carries its tag or digest; `shm_size` is in bytes; `gpus` is `all` or a count.
+    """
+
+    image: str
+    id: int = 0
+    title: str | None = None
+    port: int | None = None
+    path: str | None = None
+    scheme: str | None = None
+    profile: str | None = None
+    shm_size: int | None = None
+    gpus: str | None = None
+    created: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The right of `user` to run `application` under `policy`. `id` is 32 hexadecimal digits and never reused."""
+
+    id: str
+    user: str
+    application: Application
+    policy: Policy
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """State of the accounting database. `pending` lists the migrations that `db upgrade` would apply."""
+
+    url: str
+    revision: str | None
+    head: str
+    pending: tuple[str, ...]
+    users: int | None
+    applications: int | None
+    grants: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A Docker host as configured. `ssh` is the SSH URL for tunnels where the engine is reached by `tcp://`.
+
+    `source` tells who knows it: `config`, `context` (Docker's own), `environment`, `flag` or `default`.
+    `tls_dir` is the folder with `ca.pem`, `cert.pem` and `key.pem`; `tls_verify` tells whether the server is checked.
+    """
+
+    name: str
+    url: str
+    source: str
+    default: bool = False
+    ssh: str | None = None
+    tls_dir: str | None = None
+    tls_verify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image as its engine describes it; `labels` and `env` come from outside and may hold anything."""
+
+    id: str
+    tags: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[int, ...] = ()
+    env: tuple[str, ...] = ()
+    user: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A published TCP port: `container_port` inside is reached at `address`:`port` on the host."""
+
+    container_port: int
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container as its engine lists it. `state` is Docker's own word; `exit_code` is known after an inspect only."""
+
+    id: str
+    name: str
+    image: str
+    image_id: str
+    state: str
+    labels: Mapping[str, str]
+    created: datetime
+    bindings: tuple[Binding, ...] = ()
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A mount of a container. `kind` is `bind` (source must exist), `directory` (made when missing) or `volume`."""
+
+    kind: str
+    source: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hardening:
+    """How a container is confined. Sizes are bytes; `tmpfs` lists paths; `cpus` counts cores, 0 = no limit."""
+
+    read_only: bool = False
+    user: str | None = None
+    cap_drop: tuple[str, ...] = ()
+    cap_add: tuple[str, ...] = ()
+    tmpfs: tuple[str, ...] = ()
+    pids: int = 4096
+    memory: int = 0
+    cpus: float = 0.0
+    shm_size: int | None = None
+    gpus: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """All that the engine must know to create a session's container. `port` is the application's container port."""
+
+    name: str
+    image: str
+    labels: Mapping[str, str]
+    env: Mapping[str, str]
+    port: int
+    network: str
+    mounts: tuple[Mount, ...] = ()
+    hardening: Hardening = Hardening()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a session's web server listens, as seen from its host, and what to ask it."""
+
+    address: str
+    port: int
+    scheme: str = "http"
+    path: str = "/"
+    lenient: bool = False
+    """Any status under 500 counts as ready (images that do not know the protocol)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A container that srctl's labels describe. Field by field as in the public JSON."""
+
+    id: str
+    grant_id: str
+    user: str
+    image: str
+    title: str
+    host: str
+    realm: str
+    status: str
+    address: str | None
+    port: int | None
+    url_path: str
+    url: str | None
+    container_id: str
+    container_name: str
+    image_id: str
+    image_outdated: bool | None
+    granted: bool | None
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Available:
+    """An application that a user may start, with what it offers and the session that runs it already."""
+
+    grant_id: str
+    image: str
+    title: str
+    description: str
+    type: str | None
+    policy: Policy
+    configurables: tuple[str, ...]
+    image_present: bool
+    session_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """What a person asks of `start`. `app` is an image, a title or a grant id (prefix); `timeout` is in seconds."""
+
+    app: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    startup_data: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 60.0
+    pull: str = "missing"
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The outcome of `start`: `fresh` is false where a running session was found."""
+
+    session: Session
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A step of long work, for a face to show. `item` is an image layer; `current` and `total` are bytes."""
+
+    step: str
+    item: str | None = None
+    current: int | None = None
+    total: int | None = None

@@ -1,0 +1,1 @@
+"""The edge to SSH: connections and port forwards."""
