@@ -1,0 +1,249 @@
+"""Configuration: where each value comes from, and which one wins.
+
+Precedence is flag, environment, config file, default. Every key stands in `KEYS` with what it means; a key or a
+host field that is not known is an error, so that a typing mistake never goes unnoticed. Reading creates nothing.
+"""
+
+import difflib
+import getpass
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from srctl.errors import NotFoundError, SrctlError, UsageError
+from srctl.models import Host
+from srctl.policy import check_realm
+
+FORMATS = ("table", "json", "csv", "ids")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A configuration key: its environment variables in their order, its check, its default and its meaning."""
+
+    name: str
+    env: tuple[str, ...]
+    parse: Callable[[Any], Any]
+    default: Any
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value and who set it: `flag`, the name of an environment variable, `file` or `default`."""
+
+    key: str
+    value: Any
+    source: str
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value or "\x00" in value:
+        raise ValueError("a text that is not empty")
+    return value
+
+
+def _format(value: Any) -> str:
+    if value not in FORMATS:
+        raise ValueError("one of " + ", ".join(FORMATS))
+    return str(value)
+
+
+def _realm(value: Any) -> str:
+    try:
+        check_realm(_text(value))
+    except UsageError as error:
+        raise ValueError("up to 63 letters, digits and . _ -, starting with a letter or digit") from error
+    return str(value)
+
+
+def _seconds(value: Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = 0
+    if isinstance(value, bool) or not 0 < seconds < 86400 * 7:
+        raise ValueError("a number of seconds above 0")
+    return seconds
+
+
+def _switch(value: Any) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() not in words:
+        raise ValueError("true or false")
+    return words[str(value).lower()]
+
+
+def _directory(value: Any) -> str:
+    if not _text(value).startswith("/") or ".." in value.split("/") or ":" in value:
+        raise ValueError("an absolute path on the Docker host")
+    return str(value)
+
+
+KEYS = (
+    Key("db", ("SRCTL_DB",), _text, None, "the accounting database: a path or a SQLAlchemy URL"),
+    Key("host", ("SRCTL_HOST", "DOCKER_HOST", "DOCKER_CONTEXT"), _text, None, "the Docker host: a name or a URL"),
+    Key("realm", ("SRCTL_REALM",), _realm, "srctl", "the label that separates deployments sharing one engine"),
+    Key("user", ("SRCTL_USER",), _text, None, "whom to act as in direct mode; else the login name"),
+    Key("output", ("SRCTL_OUTPUT",), _format, "table", "table, json, csv or ids"),
+    Key("debug", ("SRCTL_DEBUG",), _switch, False, "tracebacks and a log on stderr"),
+    Key("timeout", (), _seconds, 60.0, "seconds to wait until an application answers"),
+    Key("connect_timeout", (), _seconds, 10.0, "seconds to wait for a Docker host or SSH server"),
+    Key("home_root", (), _directory, None, "directory of the Docker host for users' homes; else named volumes"),
+    Key("browser", (), _switch, True, "whether `open` starts a browser where there is one"),
+)
+HOST_FIELDS = ("url", "ssh")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings, resolved, and the hosts of the config file."""
+
+    path: Path
+    settings: Mapping[str, Setting]
+    hosts: tuple[Host, ...]
+
+    def get(self, key: str) -> Any:
+        """Return the value of a key of `KEYS`."""
+        return self.settings[key].value
+
+    def source(self, key: str) -> str:
+        """Return who set the key."""
+        return self.settings[key].source
+
+    @property
+    def user(self) -> str:
+        """The user to act as: configured, else the login name."""
+        return str(self.get("user") or login_name())
+
+    @property
+    def database(self) -> str:
+        """Path or URL of the accounting database."""
+        return str(self.get("db") or default_database())
+
+    def rows(self) -> list[Setting]:
+        """Return every setting as it acts, for `config show`."""
+        acting = {"user": lambda: self.user, "db": lambda: self.database}
+        return [
+            Setting(name, acting[name]() if setting.value is None and name in acting else setting.value, setting.source)
+            for name, setting in self.settings.items()
+        ]
+
+
+def login_name() -> str:
+    """Return the login name of the person, or raise `UsageError` where the system knows none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError) as error:
+        raise UsageError("This system has no name for you", "Say who you are with --user or SRCTL_USER") from error
+
+
+def default_path() -> Path:
+    """Return where the config file is looked for."""
+    from platformdirs import user_config_path
+
+    return user_config_path("srctl", appauthor=False) / "config.toml"
+
+
+def default_database() -> Path:
+    """Return where the accounting database is looked for."""
+    from platformdirs import user_data_path
+
+    return user_data_path("srctl", appauthor=False) / "srctl.db"
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
+    """Resolve all settings from flags, environment and file. Raises `UsageError` and `NotFoundError`.
+
+    `flags` holds the keys given on the command line and may name the file itself under `config`.
+    """
+    explicit = flags.get("config") or environ.get("SRCTL_CONFIG")
+    path = Path(explicit).expanduser() if explicit else default_path()
+    if explicit and not path.exists():
+        raise NotFoundError(f"There is no config file {path}", "Check --config and SRCTL_CONFIG")
+    file = read_file(path)
+    hosts = _hosts(file.pop("hosts", {}), path)
+    _refuse_unknown(file, [key.name for key in KEYS] + ["hosts"], path)
+    return Config(path, {key.name: _resolve(key, flags, environ, file, path) for key in KEYS}, hosts)
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Return what stands in the config file, empty when there is none. Raises `UsageError` naming the line."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}", "Mend it with: srctl config edit") from error
+    except OSError as error:
+        raise SrctlError(f"Can't read the config file {path}: {error.strerror}") from error
+
+
+def _resolve(
+    key: Key, flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any], path: Path
+) -> Setting:
+    candidates = [("flag", flags.get(key.name))]
+    candidates += [(name, environ.get(name) or None) for name in key.env]
+    candidates += [("file", file.get(key.name))]
+    for source, value in candidates:
+        if value is None:
+            continue
+        try:
+            return Setting(key.name, key.parse(value), source)
+        except ValueError as error:
+            where = {"flag": f"--{key.name}", "file": f"{key.name} in {path}"}.get(source, source)
+            raise UsageError(f"{where} is {value!r}, but must be {error}") from error
+    return Setting(key.name, key.default, "default")
+
+
+def _hosts(table: Any, path: Path) -> tuple[Host, ...]:
+    if not isinstance(table, dict):
+        raise UsageError(f"hosts in {path} must be tables: [hosts.NAME]")
+    hosts = []
+    for name, fields in table.items():
+        if not isinstance(fields, dict) or not isinstance(fields.get("url"), str):
+            raise UsageError(f"[hosts.{name}] in {path} needs a url")
+        _refuse_unknown(fields, HOST_FIELDS, path, f"hosts.{name}.")
+        if not isinstance(fields.get("ssh", ""), str):
+            raise UsageError(f"hosts.{name}.ssh in {path} must be an ssh:// URL")
+        hosts.append(Host(name, fields["url"], "config", ssh=fields.get("ssh")))
+    return tuple(hosts)
+
+
+def _refuse_unknown(table: Mapping[str, Any], known: list[str] | tuple[str, ...], path: Path, where: str = "") -> None:
+    for name in table:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"Did you mean {where}{close[0]}?" if close else f"Known are: {', '.join(known)}"
+            raise UsageError(f"{path} has an unknown key {where}{name}", hint)
+
+
+def edit(path: Path, change: Callable[[Any], None]) -> None:
+    """Change the config file in place, keeping comments and order; `change` is given the TOML document.
+
+    The new file replaces the old one in one step, so a crash leaves one or the other.
+    """
+    import tempfile
+
+    import tomlkit
+
+    target = path.resolve()
+    try:
+        document = tomlkit.parse(target.read_text(encoding="utf-8")) if target.exists() else tomlkit.document()
+        change(document)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".config-")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(tomlkit.dumps(document))
+            stream.flush()
+            os.fsync(stream.fileno())
+        if target.exists():
+            os.chmod(name, target.stat().st_mode & 0o777)
+        os.replace(name, target)
+    except OSError as error:
+        raise SrctlError(f"Can't write the config file {path}: {error.strerror}") from error

@@ -1,0 +1,103 @@
+"""What an image says of itself: its reference, and the labels of the session-image protocol.
+
+Pure rules, no engine. Labels are written by whoever built the image, so everything read from them is checked here.
+"""
+
+import re
+from collections.abc import Mapping
+
+from srctl.errors import UsageError
+from srctl.models import Application, Image, Policy
+
+PREFIX = "eu.simphony-project.docker."
+"""Prefix of the labels that the protocol of SimPhoNy-Remote 2 puts on images."""
+
+PROFILE_LABEL = "io.srctl.profile"
+"""An image may name the hardening profile that it runs under (`strict` or `standard`)."""
+
+DEFAULT_PORT = 8888
+TYPES = ("vncapp", "webapp")
+
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])"
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?P<name>(?:{_HOST}(?::[0-9]+)?/)?{_COMPONENT}(?:/{_COMPONENT})*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
+    r"(?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?"
+)
+_KEBAB = re.compile(r"[a-z0-9-]+")
+_RESOLUTION = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
+_MAX_PIXELS = 16384
+
+
+def canonical(reference: str) -> str:
+    """Return the image reference as the engine's lists show it: tag explicit, Docker Hub's own prefixes dropped.
+
+    The grammar is that of the distribution project's `reference` package. Raises `UsageError`.
+    """
+    match = _REFERENCE.fullmatch(reference)
+    if match is None or len(match["name"]) > 255:
+        raise UsageError(f"Not an image name: {reference!r}", "Write it as for docker, e.g. registry.example/app:1.0")
+    name = match["name"]
+    for prefix in ("index.docker.io/", "docker.io/"):
+        name = name.removeprefix(prefix)
+    name = name.removeprefix("library/")
+    tag = match["tag"] or (None if match["digest"] else "latest")
+    return name + (f":{tag}" if tag else "") + (f"@{match['digest']}" if match["digest"] else "")
+
+
+def title(labels: Mapping[str, str], reference: str) -> str:
+    """Return the application's title: the label `ui_name`, else the image name."""
+    return labels.get(PREFIX + "ui_name", "").strip() or reference
+
+
+def description(labels: Mapping[str, str]) -> str:
+    """Return the text for people, empty when the image has none."""
+    return labels.get(PREFIX + "description", "")
+
+
+def kind(labels: Mapping[str, str]) -> str | None:
+    """Return `vncapp` or `webapp`; `None` for an image (or container) that does not follow the protocol."""
+    value = labels.get(PREFIX + "type")
+    return value if value in TYPES else None
+
+
+def profile(labels: Mapping[str, str]) -> str:
+    """Return the hardening profile that the image asks for; `standard` unless it declares `strict`."""
+    return "strict" if labels.get(PROFILE_LABEL) == "strict" else "standard"
+
+
+def understood(labels: Mapping[str, str]) -> frozenset[str]:
+    """Return the kebab-case names of the environment variables that the image declares to understand."""
+    start = PREFIX + "env."
+    names = (label.removeprefix(start) for label in labels if label.startswith(start))
+    return frozenset(name for name in names if _KEBAB.fullmatch(name))
+
+
+def configurables(labels: Mapping[str, str], policy: Policy) -> tuple[str, ...]:
+    """Return what a person may set at start: `resolution` and, where the grant allows it, `startup-data`."""
+    declared = understood(labels)
+    found = []
+    if {"x11-width", "x11-height", "x11-depth"} <= declared:
+        found.append("resolution")
+    if "startupdata" in declared and policy.allow_startup_data:
+        found.append("startup-data")
+    return tuple(found)
+
+
+def parse_resolution(text: str) -> tuple[int, int]:
+    """Parse `WIDTHxHEIGHT` in pixels, each from 1 to 16384. Raises `UsageError`."""
+    match = _RESOLUTION.fullmatch(text)
+    width, height = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not (1 <= width <= _MAX_PIXELS and 1 <= height <= _MAX_PIXELS):
+        raise UsageError(f"Not a resolution: {text!r}", "Write it as WIDTHxHEIGHT, e.g. 1280x800 (1 to 16384 each)")
+    return width, height
+
+
+def container_port(application: Application, image: Image) -> int:
+    """Return the port that the application listens on inside its container."""
+    if application.port is not None:
+        return application.port
+    if kind(image.labels) is None and len(image.ports) == 1:
+        return image.ports[0]
+    return DEFAULT_PORT
