@@ -7,6 +7,7 @@ host field that is not known is an error, so that a typing mistake never goes un
 import difflib
 import getpass
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from typing import Any
 
 from srctl.errors import NotFoundError, SrctlError, UsageError
 from srctl.models import Host
-from srctl.policy import check_realm
 
 FORMATS = ("table", "json", "csv", "ids")
+
+_REALM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,8 @@ def _format(value: Any) -> str:
 
 
 def _realm(value: Any) -> str:
-    try:
-        check_realm(_text(value))
-    except UsageError as error:
-        raise ValueError("up to 63 letters, digits and . _ -, starting with a letter or digit") from error
+    if not _REALM.fullmatch(_text(value)):
+        raise ValueError("up to 63 letters, digits and . _ -, starting with a letter or digit")
     return str(value)
 
 
@@ -97,7 +97,7 @@ KEYS = (
     Key("home_root", (), _directory, None, "directory of the Docker host for users' homes; else named volumes"),
     Key("browser", (), _switch, True, "whether `open` starts a browser where there is one"),
 )
-HOST_FIELDS = ("url", "ssh")
+HOST_FIELDS = ("url", "ssh", "tls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +209,10 @@ def _hosts(table: Any, path: Path) -> tuple[Host, ...]:
         if not isinstance(fields, dict) or not isinstance(fields.get("url"), str):
             raise UsageError(f"[hosts.{name}] in {path} needs a url")
         _refuse_unknown(fields, HOST_FIELDS, path, f"hosts.{name}.")
-        if not isinstance(fields.get("ssh", ""), str):
-            raise UsageError(f"hosts.{name}.ssh in {path} must be an ssh:// URL")
-        hosts.append(Host(name, fields["url"], "config", ssh=fields.get("ssh")))
+        for field in ("ssh", "tls"):
+            if not isinstance(fields.get(field, ""), str):
+                raise UsageError(f"hosts.{name}.{field} in {path} must be a text")
+        hosts.append(Host(name, fields["url"], "config", ssh=fields.get("ssh"), tls_dir=fields.get("tls")))
     return tuple(hosts)
 
 

@@ -46,6 +46,10 @@ class ConflictError(SrctlError):
     code = "conflict"
 
 
+class NameTakenError(ConflictError):
+    """The engine has a container of this name already: somebody else was first."""
+
+
 class UnreachableError(SrctlError):
     """A host, an SSH server, an engine or a database server cannot be reached."""
 
@@ -90,7 +94,7 @@ class ApplicationNotReadyError(NotReadyError):
         self.log = tuple(log)
 
 
-class SeveralErrors(SrctlError):
+class SeveralErrors(SrctlError):  # noqa: N818 - it holds several
     """Failures of a command with several arguments; the first one decides the exit code."""
 
     def __init__(self, errors: Sequence[SrctlError]) -> None:

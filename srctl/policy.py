@@ -26,7 +26,6 @@ WORKSPACE = "/workspace"
 PROFILES = ("strict", "standard")
 
 _USER_NAME = re.compile(r"[A-Za-z0-9_@+][A-Za-z0-9._@+-]{0,63}")
-_REALM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED_ENV = re.compile(r"(?:STARTUPDATA|APP_LICENSE|USER|URL_ID|PATH|(?:X11|JPY|LD)_.*)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -56,14 +55,6 @@ def check_user_name(name: str) -> None:
         raise UsageError(
             f"Not a user name: {name!r}",
             "Use 1 to 64 letters, digits and . _ @ + -, not starting with a dot or a dash",
-        )
-
-
-def check_realm(name: str) -> None:
-    """Raise `UsageError` unless `name` can stand in a label and in a container's name."""
-    if not _REALM.fullmatch(name):
-        raise UsageError(
-            f"Not a realm: {name!r}", "Use up to 63 letters, digits and . _ -, starting with a letter or digit"
         )
 
 

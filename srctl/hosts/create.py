@@ -1,0 +1,65 @@
+"""Turn a `ContainerSpec` into the body of the Engine API's `POST /containers/create`.
+
+Ports are published on the loopback address only, whatever is asked. Binds use the mount type `bind`, so that the
+engine itself checks that the source exists on its host.
+"""
+
+from typing import Any
+
+from srctl.models import ContainerSpec, Hardening, Mount
+
+LOOPBACK = "127.0.0.1"
+NETWORK_OPTIONS: dict[str, Any] = {
+    "driver": "bridge",
+    "options": {"com.docker.network.bridge.enable_icc": "false"},
+    "labels": {"io.srctl.network": "sessions"},
+}
+"""How the sessions' network is made: containers in it can't reach each other."""
+
+TMPFS_OPTIONS = "rw,nosuid,nodev,size=1g,mode=1777"
+
+
+def body(spec: ContainerSpec) -> dict[str, Any]:
+    """Return the request body (Engine API 1.41, section ContainerCreate)."""
+    port = f"{spec.port}/tcp"
+    config: dict[str, Any] = {
+        "Image": spec.image,
+        "Env": [f"{name}={value}" for name, value in spec.env.items()],
+        "Labels": dict(spec.labels),
+        "ExposedPorts": {port: {}},
+        "HostConfig": _confinement(spec.hardening)
+        | {
+            "NetworkMode": spec.network,
+            "PortBindings": {port: [{"HostIp": LOOPBACK, "HostPort": ""}]},
+            "Mounts": [_mount(mount) for mount in spec.mounts if mount.kind != "directory"],
+            "Binds": [f"{mount.source}:{mount.target}" for mount in spec.mounts if mount.kind == "directory"],
+        },
+    }
+    if spec.hardening.user is not None:
+        config["User"] = spec.hardening.user
+    return config
+
+
+def _mount(mount: Mount) -> dict[str, Any]:
+    return {"Type": mount.kind, "Source": mount.source, "Target": mount.target, "ReadOnly": mount.read_only}
+
+
+def _confinement(hardening: Hardening) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "Init": True,
+        "SecurityOpt": ["no-new-privileges"],
+        "ReadonlyRootfs": hardening.read_only,
+        "CapDrop": list(hardening.cap_drop),
+        "CapAdd": list(hardening.cap_add),
+        "Tmpfs": dict.fromkeys(hardening.tmpfs, TMPFS_OPTIONS),
+        "PidsLimit": hardening.pids,
+        "Memory": hardening.memory,
+        "NanoCpus": int(hardening.cpus * 1e9),
+        "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
+    }
+    if hardening.shm_size is not None:
+        options["ShmSize"] = hardening.shm_size
+    if hardening.gpus is not None:
+        count = -1 if hardening.gpus == "all" else int(hardening.gpus)
+        options["DeviceRequests"] = [{"Driver": "", "Count": count, "Capabilities": [["gpu"]]}]
+    return options

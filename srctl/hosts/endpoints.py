@@ -1,0 +1,163 @@
+"""Which Docker hosts there are, and what their URLs mean.
+
+Hosts come from our config file, from Docker's contexts (read only, never written), from the environment and from
+the command line. Nothing here talks to a host.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from srctl.config import Config
+from srctl.errors import NotFoundError, UsageError
+from srctl.models import Host
+
+SCHEMES = ("unix", "npipe", "tcp", "http", "https", "ssh")
+LOCAL_SCHEMES = ("unix", "npipe")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+
+
+def default_url() -> str:
+    """Return the URL of this machine's own engine."""
+    return "npipe:////./pipe/docker_engine" if os.name == "nt" else "unix:///var/run/docker.sock"
+
+
+def scheme(host: Host) -> str:
+    """Return the scheme of the host's URL."""
+    return urlsplit(host.url).scheme
+
+
+def check_name(name: str) -> None:
+    """Raise `UsageError` unless `name` can name a host."""
+    if not NAME.fullmatch(name):
+        raise UsageError(f"Not a host name: {name!r}", "Use letters, digits and . _ -")
+
+
+def check_url(url: str) -> str:
+    """Return the URL of a Docker host as it is, or raise `UsageError` saying what is wrong with it."""
+    if re.search(r"[\x00-\x20\x7f]", url):
+        raise UsageError(f"Not a URL of a Docker host: {url!r}")
+    try:
+        parts = urlsplit(url)
+        port = parts.port if parts.scheme in ("tcp", "http", "https", "ssh") else None
+    except ValueError as error:
+        raise UsageError(f"Not a URL of a Docker host: {url!r} ({error})") from error
+    if parts.scheme not in SCHEMES:
+        raise UsageError(f"Not a URL of a Docker host: {url!r}", "Begin it with unix://, ssh:// or tcp://")
+    if parts.scheme in LOCAL_SCHEMES and not parts.path:
+        raise UsageError(f"{url!r} names no socket", "Write it as unix:///var/run/docker.sock")
+    if parts.scheme not in LOCAL_SCHEMES and not parts.hostname:
+        raise UsageError(f"{url!r} names no host")
+    if parts.scheme in ("tcp", "http", "https") and port is None:
+        raise UsageError(f"{url!r} names no port", "Engines listen on 2376 with TLS and on 2375 without")
+    if parts.password:
+        raise UsageError("A URL of a Docker host can't hold a password", "Use an SSH key or TLS certificates")
+    return url
+
+
+def known(config: Config, environ: Mapping[str, str]) -> list[Host]:
+    """Return every host that has a name: ours first, then Docker's contexts; the one in force is marked."""
+    chosen = resolve(config, environ)
+    named = {host.name: host for host in [*reversed(contexts(environ)), *config.hosts]}
+    hosts = [replace(host, default=host.name == chosen.name and host.url == chosen.url) for host in named.values()]
+    if not any(host.default for host in hosts):
+        hosts.append(replace(chosen, default=True))
+    return sorted(hosts, key=lambda host: (host.source != "config", host.name))
+
+
+def resolve(config: Config, environ: Mapping[str, str]) -> Host:
+    """Return the host in force: flag, environment, config file, Docker's current context, this machine.
+
+    Raises `UsageError` for a bad URL and `NotFoundError` for a name that nothing has.
+    """
+    value, source = config.get("host"), config.source("host")
+    if source == "DOCKER_CONTEXT":
+        return _with_tls(find(value, contexts(environ)), environ)
+    if value is None:
+        return _current(environ)
+    if "://" in value:
+        where = {"flag": "flag", "file": "config"}.get(source, "environment")
+        return _with_tls(Host(_label(value), check_url(value), where), environ)
+    return _with_tls(find(value, [*config.hosts, *contexts(environ)]), environ)
+
+
+def find(name: str, hosts: list[Host]) -> Host:
+    """Return the host of this name. Raises `NotFoundError`."""
+    for host in hosts:
+        if host.name == name:
+            check_url(host.url)
+            return host
+    names = ", ".join(host.name for host in hosts)
+    raise NotFoundError(f"There is no host {name!r}", f"Known are: {names}" if names else "srctl host add NAME URL")
+
+
+def _label(url: str) -> str:
+    parts = urlsplit(url)
+    return "local" if parts.scheme in LOCAL_SCHEMES else parts.netloc.rpartition("@")[2]
+
+
+def _current(environ: Mapping[str, str]) -> Host:
+    name = _docker_config(environ).get("currentContext")
+    if isinstance(name, str) and name not in ("", "default"):
+        return _with_tls(find(name, contexts(environ)), environ)
+    return Host("local", default_url(), "default")
+
+
+def _with_tls(host: Host, environ: Mapping[str, str]) -> Host:
+    """Apply Docker's TLS variables to a `tcp://` host that brings no certificates of its own.
+
+    `DOCKER_TLS_VERIFY` is on when it is set and not empty, even when it is `0`, as for the docker command.
+    """
+    if scheme(host) != "tcp" or host.tls_dir is not None:
+        return host
+    verify = bool(environ.get("DOCKER_TLS_VERIFY"))
+    folder = environ.get("DOCKER_CERT_PATH") or None
+    if not verify and folder is None:
+        return host
+    return replace(host, tls_dir=folder or str(_docker_folder(environ)), tls_verify=verify)
+
+
+def _docker_folder(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+
+
+def _docker_config(environ: Mapping[str, str]) -> dict[str, Any]:
+    return _json(_docker_folder(environ) / "config.json")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """Return the object in a file of Docker's, empty where there is none or it is damaged: it is not ours to judge."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def contexts(environ: Mapping[str, str]) -> list[Host]:
+    """Return Docker's contexts, from the metadata files of its config folder (`contexts/meta/<sha256>/meta.json`)."""
+    folder = _docker_folder(environ) / "contexts"
+    hosts = [Host("default", environ.get("DOCKER_HOST") or default_url(), "context")]
+    for path in sorted(folder.glob("meta/*/meta.json")):
+        meta = _json(path)
+        endpoint = meta.get("Endpoints", {}).get("docker", {}) if isinstance(meta.get("Endpoints"), dict) else {}
+        name, url = meta.get("Name"), endpoint.get("Host") if isinstance(endpoint, dict) else None
+        if not isinstance(name, str) or not isinstance(url, str):
+            continue
+        tls = folder / "tls" / hashlib.sha256(name.encode()).hexdigest() / "docker"
+        hosts.append(
+            Host(
+                name,
+                url,
+                "context",
+                tls_dir=str(tls) if tls.is_dir() else None,
+                tls_verify=not endpoint.get("SkipTLSVerify", False),
+            )
+        )
+    return hosts

@@ -1,0 +1,219 @@
+"""The calls to one Docker engine, in srctl's own words.
+
+One method is one request of the Engine API unless its docstring says more. The SDK is used for transport and
+framing only; its high-level objects inspect every container they list and are not used.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
+
+from srctl.errors import ConflictError, NameTakenError, NotFoundError, SrctlError, UnreachableError, UnsupportedError
+from srctl.hosts import create, parse, transport
+from srctl.hosts.endpoints import LOCAL_SCHEMES, scheme
+from srctl.hosts.faults import plain, translated
+from srctl.hosts.readiness import Dial, http_status, local_dial
+from srctl.hosts.sdk import docker
+from srctl.models import Container, ContainerSpec, Endpoint, Host, Image, Progress
+
+API_VERSION = "1.41"
+"""What we speak unless the engine refuses it and names another: asking first would cost a request each time."""
+
+STOP_GRACE = 5
+"""Seconds that an application has to end by itself before it is killed."""
+
+_SUPPORTED = re.compile(r"(?:Maximum|Minimum) supported API version is ([0-9]+\.[0-9]+)")
+_REGISTRY_AWAY = re.compile(r"dial tcp|lookup |i/o timeout|connection refused|TLS handshake|request canceled")
+T = TypeVar("T")
+
+
+class Link(Protocol):
+    """An SSH connection to the machine that the engine runs on."""
+
+    def open_tcp(self, address: str, port: int) -> Any:
+        """Open a channel to a TCP port as seen from that machine."""
+
+    def close(self) -> None:
+        """End the connection."""
+
+
+class DockerHost:
+    """One Docker host, connected at the first call. Every method may raise `UnreachableError`."""
+
+    def __init__(self, host: Host, connect: Callable[[str], Link], timeout: float = 10.0) -> None:
+        self.host = host
+        self._connect = connect
+        self._timeout = timeout
+        self._version = API_VERSION
+
+    @property
+    def name(self) -> str:
+        """The name that people know the host by."""
+        return self.host.name
+
+    @property
+    def direct(self) -> bool:
+        """Whether endpoints of this host can be reached from this machine without a tunnel."""
+        return scheme(self.host) in LOCAL_SCHEMES
+
+    @property
+    def tunnels(self) -> bool:
+        """Whether endpoints of this host can be reached at all, directly or through SSH."""
+        return self.direct or self._ssh_url is not None
+
+    @property
+    def _ssh_url(self) -> str | None:
+        return self.host.url if scheme(self.host) == "ssh" else self.host.ssh
+
+    @cached_property
+    def link(self) -> Link:
+        """The SSH connection for API and tunnels together. Raises `UnsupportedError` where no SSH URL is known."""
+        if self._ssh_url is None:
+            raise UnsupportedError(
+                f"{self.name} is reached by {scheme(self.host)}:// and no SSH way to it is known",
+                f"Name one: srctl host add {self.name} {self.host.url} --ssh ssh://USER@HOST",
+            )
+        return self._connect(self._ssh_url)
+
+    @cached_property
+    def _api(self) -> Any:
+        link = self.link if scheme(self.host) == "ssh" else None
+        return transport.client(self.host, link, self._version, self._timeout)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "_api" in self.__dict__:
+            self._api.close()
+            del self.__dict__["_api"]
+        if "link" in self.__dict__:
+            self.link.close()
+            del self.__dict__["link"]
+
+    def _call(self, call: Callable[[Any], T]) -> T:
+        """Make a call; where the engine refuses our API version, take the one that it names and call again."""
+        with translated(self.host):
+            try:
+                return call(self._api)
+            except docker.errors.APIError as error:
+                supported = _SUPPORTED.search(str(error.explanation or ""))
+                if supported is None or self._version == supported[1]:
+                    raise
+                self._version = supported[1]
+                self._api.close()
+                del self.__dict__["_api"]
+                return call(self._api)
+
+    def version(self) -> str:
+        """Return the version of the engine."""
+        return str(self._call(lambda api: api.version(api_version=False))["Version"])
+
+    def containers(self, labels: Mapping[str, str], *, stopped: bool = False) -> list[Container]:
+        """Return the containers that carry all these labels; with `stopped` also those that do not run."""
+        filters = {"label": [f"{name}={value}" for name, value in labels.items()]}
+        found = self._call(lambda api: api.containers(all=stopped, filters=filters))
+        return [parse.listed_container(item) for item in found]
+
+    def container(self, name: str) -> Container:
+        """Return one container by id or name. Raises `NotFoundError`."""
+        return parse.inspected_container(self._call(lambda api: api.inspect_container(name)))
+
+    def images(self) -> list[Image]:
+        """Return all tagged images."""
+        return [parse.listed_image(item) for item in self._call(lambda api: api.images())]
+
+    def image(self, reference: str) -> Image:
+        """Return one image. Raises `NotFoundError`."""
+        return parse.inspected_image(self._call(lambda api: api.inspect_image(reference)))
+
+    def pull(self, reference: str, progress: Callable[[Progress], None]) -> None:
+        """Pull an image with the credentials of the Docker config, telling progress layer by layer."""
+        try:
+            for event in self._call(lambda api: api.pull(reference, stream=True, decode=True)):
+                if "error" in event:
+                    raise SrctlError(plain(str(event["error"])))
+                progress(parse.pull_progress(event))
+        except UnreachableError:
+            raise
+        except SrctlError as error:
+            raise _pull_error(reference, self.name, error) from error
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Create the container and return its id.
+
+        Raises `NameTakenError`, and `NotFoundError` for a missing image or volume source.
+        """
+        try:
+            made = self._call(lambda api: api.create_container_from_config(create.body(spec), spec.name))
+        except ConflictError as error:
+            raise NameTakenError(error.message, error.hint) from error
+        except SrctlError as error:
+            missing = re.search(r"bind source path does not exist:? ?(.*)", error.message)
+            if missing is None:
+                raise
+            raise NotFoundError(
+                f"The volume source {missing[1] or '?'} does not exist on the Docker host {self.name}",
+                "Make the directory there, or change the grant",
+            ) from error
+        return str(made["Id"])
+
+    def start(self, container_id: str, network: str) -> None:
+        """Start a created container; two requests more where its network is not there yet."""
+        try:
+            self._call(lambda api: api.start(container_id))
+        except SrctlError as error:
+            if network not in error.message or not re.search("not found|ambiguous", error.message):
+                raise
+            self._make_network(network, ambiguous="ambiguous" in error.message)
+            self._call(lambda api: api.start(container_id))
+
+    def _make_network(self, name: str, *, ambiguous: bool) -> None:
+        """Make the network. Engines before 25 may let two callers make it at once: then drop the unused twin."""
+        if ambiguous:
+            twins = self._call(lambda api: api.networks(names=[name]))
+            for twin in sorted(twins, key=lambda item: str(item["Id"]))[1:]:
+                with suppress(SrctlError):
+                    self._call(lambda api, twin=twin: api.remove_network(twin["Id"]))  # type: ignore[misc]
+            return
+        with suppress(ConflictError):
+            self._call(lambda api: api.create_network(name, check_duplicate=True, **create.NETWORK_OPTIONS))
+
+    def stop(self, container_id: str) -> None:
+        """Ask the application to end, and kill it after `STOP_GRACE` seconds. Raises `NotFoundError`."""
+        self._call(lambda api: api.stop(container_id, timeout=STOP_GRACE))
+
+    def remove(self, container_id: str) -> None:
+        """Remove the container, killing it where it runs, with its anonymous volumes. Raises `NotFoundError`."""
+        try:
+            self._call(lambda api: api.remove_container(container_id, v=True, force=True))
+        except ConflictError as error:
+            if "already in progress" not in error.message:
+                raise
+
+    def logs(self, container_id: str, *, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
+        """Yield what the application wrote, in pieces as they come; one inspect more. Raises `NotFoundError`."""
+        count = "all" if tail is None else tail
+        stream = self._call(lambda api: api.logs(container_id, stream=True, follow=follow, tail=count))
+        with translated(self.host):
+            yield from stream
+
+    def probe(self, endpoint: Endpoint) -> int | None:
+        """Ask the endpoint as its host would; return the HTTP status, `None` while nothing answers.
+
+        Raises `ConnectionRefusedError` when nothing listens. Not a request of the Engine API.
+        """
+        dial: Dial = local_dial if self.direct else self.link.open_tcp
+        return http_status(endpoint, dial)
+
+
+def _pull_error(reference: str, host: str, error: SrctlError) -> SrctlError:
+    text = error.message.removeprefix("Docker says: ")
+    if "no space left on device" in text:
+        return SrctlError(f"The disk of {host} is full: {reference} can't be pulled", "docker system prune makes room")
+    if _REGISTRY_AWAY.search(text):
+        return UnreachableError(f"{host} can't reach the registry of {reference}: {text}", "Is the registry up?")
+    if isinstance(error, NotFoundError) or re.search("not found|manifest unknown|access denied", text):
+        hint = "Check the name; for a private registry: docker login"
+        return NotFoundError(f"{reference} can't be pulled to {host}: {text}", hint)
+    return SrctlError(f"{reference} can't be pulled to {host}: {text}")

@@ -1,0 +1,70 @@
+"""Turn failures of the Docker SDK and of its HTTP layer into ours, in one place.
+
+The engine's messages are shown with control characters taken out: they hold names and paths from outside.
+"""
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError
+from srctl.hosts.sdk import docker, requests
+from srctl.models import Host
+
+
+@contextmanager
+def translated(host: Host) -> Iterator[None]:
+    """Raise our errors for whatever the SDK raises while it talks to `host`."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        raise _api_error(error) from error
+    except requests.exceptions.RequestException as error:
+        raise unreachable(host, error) from error
+    except docker.errors.DockerException as error:
+        raise SrctlError(f"Docker on {host.name}: {plain(str(error))}") from error
+    except OSError as error:
+        raise unreachable(host, error) from error
+
+
+def plain(text: str) -> str:
+    """Return the text on one line, without control characters."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text).strip()
+
+
+def _api_error(error: docker.errors.APIError) -> SrctlError:
+    text = plain(str(error.explanation or error))
+    if "no space left on device" in text:
+        return SrctlError(f"The disk of the Docker host is full: {text}", "Make room, e.g. with: docker system prune")
+    status = error.response.status_code if error.response is not None else 500
+    kind = {404: NotFoundError, 409: ConflictError}.get(status, SrctlError)
+    return kind(f"Docker says: {text}")
+
+
+def unreachable(host: Host, error: Exception) -> UnreachableError:
+    """Return the error for a host that can't be talked to, with the hint that fits its cause."""
+    cause = _cause(error)
+    if isinstance(cause, UnreachableError):
+        return cause
+    code = getattr(cause, "errno", None)
+    text = plain(getattr(cause, "strerror", None) or str(cause)) or type(cause).__name__
+    if code in (errno.EACCES, errno.EPERM):
+        hint = "Join the docker group (usermod -aG docker NAME, then log in again) or use another host"
+    elif code in (errno.ENOENT, errno.ECONNREFUSED) and host.url.startswith("unix"):
+        hint = "Is Docker running there? Choose another host with --host or `srctl host use`"
+    else:
+        hint = f"Check it with: srctl host check {host.name}"
+    return UnreachableError(f"Can't reach Docker on {host.name} ({host.url}): {text}", hint)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the innermost error: the HTTP layers wrap it in several of their own, as cause, context or argument."""
+    seen = {id(error)}
+    while True:
+        inner = [error.__cause__, error.__context__, getattr(error, "reason", None), *error.args]
+        found = next((item for item in inner if isinstance(item, BaseException) and id(item) not in seen), None)
+        if found is None or isinstance(error, UnreachableError):
+            return error
+        seen.add(id(found))
+        error = found

@@ -1,0 +1,65 @@
+"""Make the Docker SDK's client for a host: local socket, TCP with or without TLS, or our own SSH connection."""
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+from srctl.errors import UsageError
+from srctl.hosts.endpoints import scheme
+from srctl.hosts.sdk import docker, requests
+from srctl.models import Host
+
+READ_TIMEOUT = 120
+"""Seconds without a byte after which a request is given up. Pulls and starts on slow disks take long."""
+
+
+class _ConnectTimeout(requests.adapters.HTTPAdapter):
+    """Gives connecting its own, shorter limit."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        super().__init__()
+
+    def send(self, request: Any, *args: Any, **options: Any) -> Any:
+        options["timeout"] = (self._seconds, options.get("timeout"))
+        return super().send(request, *args, **options)
+
+
+def client(host: Host, link: Any, version: str, timeout: float) -> Any:
+    """Return a client; no request is made yet. `link` is the SSH connection of an `ssh://` host.
+
+    Raises `UsageError` for certificates that can't be used.
+    """
+    kind = scheme(host)
+    if kind == "ssh":
+        from srctl.hosts import ssh_adapter
+
+        return ssh_adapter.api_client(link, version)
+    if kind in ("unix", "npipe"):
+        api = docker.APIClient(base_url=host.url, version=version, timeout=READ_TIMEOUT)
+        api.trust_env = False
+        return api
+    tls = _tls(host)
+    url = host.url.replace("tcp://", "https://" if tls else "http://", 1)
+    api = docker.APIClient(base_url=url, version=version, timeout=READ_TIMEOUT, tls=tls or False)
+    for prefix in ("http://", "https://"):
+        api.mount(prefix, _ConnectTimeout(timeout))
+    return api
+
+
+def _tls(host: Host) -> docker.tls.TLSConfig | None:
+    """Return the TLS settings from a folder with `ca.pem`, `cert.pem` and `key.pem`, as the docker command reads it."""
+    if host.tls_dir is None:
+        return docker.tls.TLSConfig(verify=True) if host.url.startswith("https://") else None
+    folder = Path(host.tls_dir).expanduser()
+    ca, cert, key = folder / "ca.pem", folder / "cert.pem", folder / "key.pem"
+    for path in (ca, cert, key):
+        if not path.is_file() and (path != ca or host.tls_verify):
+            raise UsageError(f"The TLS file {path} of {host.name} is missing", "Check DOCKER_CERT_PATH or the host")
+    try:
+        ssl.create_default_context().load_cert_chain(cert, key)
+    except (ssl.SSLError, OSError) as error:
+        raise UsageError(f"The TLS certificate of {host.name} in {folder} can't be used: {error}") from error
+    return docker.tls.TLSConfig(
+        client_cert=(str(cert), str(key)), ca_cert=str(ca) if host.tls_verify else None, verify=host.tls_verify
+    )
