@@ -11,13 +11,8 @@ from dataclasses import dataclass
 
 from srctl import images
 from srctl.errors import NotAllowedError, UsageError
+from srctl.labels import EXTRA, RUNINFO
 from srctl.models import ContainerSpec, Grant, Hardening, Image, Mount, Policy, StartRequest, User, Volume
-
-RUNINFO = "eu.simphony-project.docker.runinfo."
-"""Prefix of the labels that the protocol of SimPhoNy-Remote 2 puts on containers."""
-
-EXTRA = "io.srctl."
-"""Prefix of the further labels of our own."""
 
 NETWORK = "srctl"
 """The network that sessions live in; it has no traffic between containers."""
@@ -130,14 +125,6 @@ def unix_name(name: str) -> str:
 def container_name(realm: str, user: str, grant_id: str) -> str:
     """Return the name of the one container that may run for this user and grant; the engine refuses a second."""
     return f"srctl-{realm}-{slug(user)}-{grant_id[:16]}"
-
-
-def session_labels(realm: str, user: str | None = None) -> dict[str, str]:
-    """Return the labels by which the engine finds the sessions of a realm (and of a user)."""
-    labels = {RUNINFO + "realm": realm}
-    if user is not None:
-        labels[RUNINFO + "user"] = user
-    return labels
 
 
 def plan(order: Order) -> ContainerSpec:

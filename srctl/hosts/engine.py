@@ -58,10 +58,13 @@ class DockerHost:
         """Whether endpoints of this host can be reached from this machine without a tunnel."""
         return scheme(self.host) in LOCAL_SCHEMES
 
-    @property
-    def tunnels(self) -> bool:
-        """Whether endpoints of this host can be reached at all, directly or through SSH."""
-        return self.direct or self._ssh_url is not None
+    def require_way_to_endpoints(self) -> None:
+        """Raise `UnsupportedError` where endpoints of this host can't be reached, directly or through SSH."""
+        if not self.direct and self._ssh_url is None:
+            raise UnsupportedError(
+                f"{self.name} is reached by {scheme(self.host)}:// and no SSH way to it is known",
+                f"Name one: srctl host add {self.name} {self.host.url} --ssh ssh://USER@HOST",
+            )
 
     @property
     def _ssh_url(self) -> str | None:
@@ -70,12 +73,8 @@ class DockerHost:
     @cached_property
     def link(self) -> Link:
         """The SSH connection for API and tunnels together. Raises `UnsupportedError` where no SSH URL is known."""
-        if self._ssh_url is None:
-            raise UnsupportedError(
-                f"{self.name} is reached by {scheme(self.host)}:// and no SSH way to it is known",
-                f"Name one: srctl host add {self.name} {self.host.url} --ssh ssh://USER@HOST",
-            )
-        return self._connect(self._ssh_url)
+        self.require_way_to_endpoints()
+        return self._connect(self._ssh_url or self.host.url)
 
     @cached_property
     def _api(self) -> Any:

@@ -50,13 +50,6 @@ def http_status(endpoint: Endpoint, dial: Dial) -> int | None:
     return response.status
 
 
-def is_ready(endpoint: Endpoint, status: int | None) -> bool:
-    """Tell whether the status means that the application runs."""
-    if status is None:
-        return False
-    return status < 500 if endpoint.lenient else 200 <= status < 400
-
-
 def _request(endpoint: Endpoint) -> bytes:
     lines = (
         f"GET {endpoint.path} HTTP/1.1",

@@ -1,0 +1,266 @@
+"""What a user can do with sessions: see, start, open, read, stop.
+
+Docker is asked for what runs and the accounting database for what is permitted; both are handed in. Without a
+database (`rights` is `None`) whatever runs can still be listed, opened and stopped.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Protocol
+
+from srctl import images, labels
+from srctl.errors import ConflictError, NotAllowedError, NotFoundError
+from srctl.models import (
+    Application,
+    Available,
+    Container,
+    ContainerSpec,
+    Endpoint,
+    Grant,
+    Image,
+    Progress,
+    Session,
+    User,
+)
+
+ProgressCallback = Callable[[Progress], None]
+
+
+class Engine(Protocol):
+    """A Docker host. Every method may raise `UnreachableError`."""
+
+    @property
+    def name(self) -> str:
+        """The name that people know the host by."""
+
+    @property
+    def direct(self) -> bool:
+        """Whether endpoints are on this machine."""
+
+    def require_way_to_endpoints(self) -> None:
+        """Raise `UnsupportedError` where endpoints of this host can't be reached at all."""
+
+    def containers(self, labels: Mapping[str, str], *, stopped: bool = False) -> list[Container]:
+        """Return the containers with these labels; with `stopped` also those that do not run."""
+
+    def container(self, name: str) -> Container:
+        """Return one container by id or name. Raises `NotFoundError`."""
+
+    def images(self) -> list[Image]:
+        """Return all tagged images."""
+
+    def image(self, reference: str) -> Image:
+        """Return one image. Raises `NotFoundError`."""
+
+    def pull(self, reference: str, progress: ProgressCallback) -> None:
+        """Pull an image."""
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Create a container, return its id. Raises `NameTakenError` and `NotFoundError`."""
+
+    def start(self, container_id: str, network: str) -> None:
+        """Start a created container."""
+
+    def stop(self, container_id: str) -> None:
+        """End a container gracefully. Raises `NotFoundError`."""
+
+    def remove(self, container_id: str) -> None:
+        """Remove a container. Raises `NotFoundError`."""
+
+    def logs(self, container_id: str, *, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
+        """Yield a container's output. Raises `NotFoundError`."""
+
+    def probe(self, endpoint: Endpoint) -> int | None:
+        """Return the HTTP status of an endpoint, `None` while there is none. Raises `ConnectionRefusedError`."""
+
+
+class Rights(Protocol):
+    """What sessions need of the accounting database."""
+
+    def user(self, name: str) -> User:
+        """Return a user. Raises `NotFoundError`."""
+
+    def applications(self) -> list[Application]:
+        """Return all applications."""
+
+    def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
+        """Return the grants of a user, for an image, or all."""
+
+    def existing_grants(self, ids: Iterable[str]) -> frozenset[str]:
+        """Return those of the grant ids that exist."""
+
+
+class Sessions:
+    """The sessions of one realm on one host, as `user` sees them."""
+
+    def __init__(self, engine: Engine, rights: Rights | None, *, user: str, realm: str) -> None:
+        self.engine = engine
+        self.user = user
+        self.realm = realm
+        self._rights = rights
+
+    @property
+    def rights(self) -> Rights:
+        """The accounting database. Raises `NotFoundError` where there is none."""
+        if self._rights is None:
+            raise NotFoundError("There is no accounting database", "srctl db init")
+        return self._rights
+
+    def available(self) -> list[Available]:
+        """Return what the user may start. Raises `NotAllowedError` for an unknown or disabled user."""
+        self.entitled_user()
+        grants = self.rights.grants(user=self.user)
+        present = {tag: image for image in self.engine.images() for tag in image.tags}
+        running = {labels.grant_id(c): labels.session_id(c) for c in self.containers()}
+        return [_available(grant, present.get(grant.application.image), running.get(grant.id)) for grant in grants]
+
+    def find(self, *, stopped: bool = False, all_users: bool = False) -> list[Session]:
+        """Return the sessions, oldest first: one request of the Engine API."""
+        return self._sessions(self.containers(stopped=stopped, all_users=all_users))
+
+    def get(self, prefix: str, *, all_users: bool = False) -> Session:
+        """Return the session whose id begins so. Raises `NotFoundError`, and `ConflictError` for several."""
+        return self._sessions([self._find(prefix, self.containers(stopped=True, all_users=all_users))])[0]
+
+    def logs(self, prefix: str, *, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
+        """Yield what the application wrote, in pieces."""
+        container = self._find(prefix, self.containers(stopped=True))
+        return self.engine.logs(container.id, tail=tail, follow=follow)
+
+    def stop(self, prefix: str) -> tuple[str, bool]:
+        """Stop and remove a session; return its id, and whether it was still there."""
+        container = self._find(prefix, self.containers(stopped=True))
+        return labels.session_id(container) or "", self.end(container)
+
+    def end(self, container: Container) -> bool:
+        """Stop and remove a container of ours; return whether it was still there."""
+        try:
+            if container.state in ("running", "paused", "restarting"):
+                self.engine.stop(container.id)
+            self.engine.remove(container.id)
+        except NotFoundError:
+            return False
+        return True
+
+    def leftovers(self, *, all_users: bool = False) -> list[Session]:
+        """Return the sessions that do not run any more, or never did."""
+        everything = self.containers(stopped=True, all_users=all_users)
+        return self._sessions([c for c in everything if c.state not in ("running", "paused", "restarting")])
+
+    def remove(self, session: Session) -> None:
+        """Remove what is left of a session that does not run."""
+        try:
+            self.engine.remove(session.container_id)
+        except NotFoundError:
+            return
+
+    def entitled_user(self) -> User:
+        """Return the user. Raises `NotAllowedError` for one who is unknown or disabled."""
+        rights = self.rights
+        try:
+            user = rights.user(self.user)
+        except NotFoundError as error:
+            hint = f"srctl user add {self.user}"
+            raise NotAllowedError(f"There is no user {self.user!r} in the accounting database", hint) from error
+        if user.disabled:
+            raise NotAllowedError(f"User {user.name!r} is disabled", f"srctl user enable {user.name}")
+        return user
+
+    def grant(self, app: str) -> Grant:
+        """Return the user's one grant for an image, a title or a grant id (prefix).
+
+        Raises `NotFoundError` for an application that nobody knows, `NotAllowedError` for one that this user has
+        no grant for and `ConflictError` for one that he has several for.
+        """
+        grants = self.rights.grants(user=self.user)
+        found = exact_grants(grants, app) or [g for g in grants if _is_id(app) and g.id.startswith(app)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(grant.id for grant in found)
+            raise ConflictError(f"{app!r} means several grants of {self.user}", f"Name one by its id: {names}")
+        self._check_known(app)
+        raise NotAllowedError(
+            f"{self.user!r} has no grant for {app!r}", f"An administrator can: srctl grant add {app} {self.user}"
+        )
+
+    def _check_known(self, app: str) -> None:
+        if not any(app in (a.image, a.image.removesuffix(":latest"), a.title) for a in self.rights.applications()):
+            raise NotFoundError(f"There is no application {app!r}", "See what there is: srctl session available")
+
+    def containers(self, *, stopped: bool = False, all_users: bool = False) -> list[Container]:
+        """Return the containers of the sessions that this user may see."""
+        found = self.engine.containers(labels.selector(self.realm, None if all_users else self.user), stopped=stopped)
+        mine = [container for container in found if labels.session_id(container)]
+        if all_users:
+            return mine
+        return [container for container in mine if self._belongs(container)]
+
+    @cached_property
+    def _identity(self) -> int | None:
+        """The user's id: a session of a namesake who was removed carries another one and is not this person's."""
+        try:
+            return self._rights.user(self.user).id if self._rights is not None else None
+        except NotFoundError:
+            return None
+
+    def _belongs(self, container: Container) -> bool:
+        return self._identity is None or labels.user_id(container) in (None, self._identity)
+
+    def _find(self, prefix: str, containers: list[Container]) -> Container:
+        wanted = prefix.lower()
+        found = [c for c in containers if _is_id(wanted) and (labels.session_id(c) or "").startswith(wanted)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(str(labels.session_id(container)) for container in found)
+            raise ConflictError(f"{prefix!r} means several sessions", f"Use more of the id: {names}")
+        raise NotFoundError(
+            f"{self.user!r} has no session {prefix!r} in realm {self.realm!r} on {self.engine.name}",
+            "srctl ps --all lists sessions; --user, --realm and --host say where to look",
+        )
+
+    def _sessions(self, containers: list[Container]) -> list[Session]:
+        known: frozenset[str] | None = None
+        if self._rights is not None:
+            known = self._rights.existing_grants({labels.grant_id(container) for container in containers})
+        found = [self.session(container, known) for container in containers]
+        return sorted(found, key=lambda session: (session.created, session.id))
+
+    def session(self, container: Container, known: frozenset[str] | None) -> Session:
+        """Read a container as a session; `known` are the grant ids that exist, `None` where nobody knows."""
+        granted = None if known is None else labels.grant_id(container) in known
+        found = labels.session(container, host=self.engine.name, direct=self.engine.direct, granted=granted)
+        if found is None:
+            raise NotFoundError(f"{container.name} is not a session of srctl")
+        return found
+
+
+def exact_grants(grants: list[Grant], app: str) -> list[Grant]:
+    """Return the grants that `app` names in full: by id, image or title."""
+    by_id = [grant for grant in grants if grant.id == app]
+    if by_id:
+        return by_id
+    by_image = [grant for grant in grants if grant.application.image in (app, f"{app}:latest")]
+    return by_image or [grant for grant in grants if grant.application.title == app]
+
+
+def _is_id(text: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{1,32}", text) is not None
+
+
+def _available(grant: Grant, image: Image | None, session_id: str | None) -> Available:
+    marks = image.labels if image else {}
+    application = grant.application
+    return Available(
+        grant_id=grant.id,
+        image=application.image,
+        title=application.title or images.title(marks, application.image),
+        description=images.description(marks),
+        type=images.kind(marks),
+        policy=grant.policy,
+        configurables=images.configurables(marks, grant.policy),
+        image_present=image is not None,
+        session_id=session_id,
+    )
