@@ -1,0 +1,1 @@
+"""One module per revision; `srctl.db.schema.REVISIONS` repeats their order."""

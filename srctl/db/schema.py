@@ -1,0 +1,109 @@
+"""The tables of the accounting database as SQLAlchemy Core sees them, and the order of its revisions.
+
+The migrations create the tables; this module never does. Tests hold both together on every dialect. Names and images
+compare byte by byte everywhere (collation "C" on PostgreSQL), so that order and uniqueness are the same on all.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeEngine
+
+REVISIONS = ("srctl_0001",)
+"""All revisions, oldest first. The prefix tells our databases from those of other programs that use Alembic."""
+
+HEAD = REVISIONS[-1]
+
+REVISION_PREFIX = "srctl_"
+
+NAMING = {
+    "pk": "pk_%(table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
+metadata = MetaData(naming_convention=NAMING)
+
+
+def _exact(kind: type[String], length: int | None = None) -> TypeEngine[str]:
+    return kind(length).with_variant(kind(length, collation="C"), "postgresql")
+
+
+def _id() -> Column[int]:
+    return Column("id", Integer, Identity(), primary_key=True)
+
+
+def _created(name: str = "created") -> Column[Any]:
+    return Column(name, DateTime(timezone=True), nullable=False)
+
+
+users = Table(
+    "users",
+    metadata,
+    _id(),
+    Column("name", _exact(String, 64), nullable=False, unique=True),
+    Column("name_folded", _exact(String, 64), nullable=False, unique=True),
+    Column("admin", Boolean, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    _created(),
+    sqlite_autoincrement=True,
+)
+
+user_keys = Table(
+    "user_keys",
+    metadata,
+    _id(),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("fingerprint", _exact(String, 64), nullable=False, unique=True),
+    Column("type", Text, nullable=False),
+    Column("blob", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    _created("added"),
+    sqlite_autoincrement=True,
+)
+
+applications = Table(
+    "applications",
+    metadata,
+    _id(),
+    Column("image", _exact(Text), nullable=False, unique=True),
+    Column("title", Text),
+    Column("port", Integer),
+    Column("path", Text),
+    Column("scheme", String(8)),
+    Column("profile", String(16)),
+    Column("shm_size", BigInteger),
+    Column("gpus", String(16)),
+    _created(),
+    sqlite_autoincrement=True,
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", _exact(String, 32), primary_key=True),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("application_id", Integer, ForeignKey("applications.id", ondelete="CASCADE"), nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("policy_digest", _exact(String, 64), nullable=False),
+    _created(),
+    # Its first column also serves the look-up by user.
+    UniqueConstraint("user_id", "application_id", "policy_digest"),
+    Index(None, "application_id"),
+)
