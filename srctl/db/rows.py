@@ -13,7 +13,7 @@ from srctl.db import policy_json
 from srctl.db.schema import applications, grants, user_keys, users
 from srctl.models import Application, Grant, Policy, PublicKey, User
 
-_APPLICATION_COLUMNS = (
+APPLICATION_COLUMNS = (
     applications.c.image,
     applications.c.id,
     applications.c.title,
@@ -28,8 +28,8 @@ _APPLICATION_COLUMNS = (
 
 USERS = select(users.c.id, users.c.name, users.c.created, users.c.admin, users.c.disabled)
 KEYS = select(user_keys.c.type, user_keys.c.blob, user_keys.c.fingerprint, user_keys.c.comment, user_keys.c.added)
-APPLICATIONS = select(*_APPLICATION_COLUMNS)
-GRANTS = select(grants.c.id, users.c.name, grants.c.policy, grants.c.created, *_APPLICATION_COLUMNS).select_from(
+APPLICATIONS = select(*APPLICATION_COLUMNS)
+GRANTS = select(grants.c.id, users.c.name, grants.c.policy, grants.c.created, *APPLICATION_COLUMNS).select_from(
     grants.join(users).join(applications)
 )
 
