@@ -1,0 +1,131 @@
+"""A Docker engine to try things on: one that is reachable already, or a private one that we start and stop.
+
+The private engine shares nothing with another engine on this machine: own folders, own bridge, own containerd
+namespaces, and it leaves the firewall and the kernel's forwarding alone (published ports on loopback need
+neither). It is ended by its process id, with all its containers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tools import debian, networks, processes
+from tools.debian import SetupError
+from tools.lab import Lab
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+DEFAULT_URL = "unix:///var/run/docker.sock"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A Docker engine and the URL that reaches it; `private` when it ends with us."""
+
+    url: str
+    private: bool
+
+    @property
+    def socket(self) -> str:
+        """The path of the engine's socket."""
+        return self.url.removeprefix("unix://")
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[APIClient]:
+        """Give a low-level client of the Docker SDK."""
+        client = connect(self.url)
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+def connect(url: str, timeout: float = 60) -> Any:
+    """Return a low-level client of the Docker SDK, whose import costs a fifth of a second."""
+    from docker import APIClient
+
+    return APIClient(base_url=url, version="auto", timeout=int(timeout), tls=False)
+
+
+def reachable() -> Engine | None:
+    """Return the engine that DOCKER_HOST or the default socket leads to, None when there is none."""
+    from docker.errors import DockerException
+
+    url = os.environ.get("DOCKER_HOST") or DEFAULT_URL
+    try:
+        with Engine(url, private=False).client() as client:
+            client.ping()
+    except DockerException:
+        return None
+    return Engine(url, private=False)
+
+
+def need_root(purpose: str) -> None:
+    """Raise SetupError unless we are root on Linux, which starting an engine takes."""
+    if os.uname().sysname != "Linux" or os.geteuid() != 0:
+        raise SetupError(f"{purpose} needs root on Linux. Use sudo, or set DOCKER_HOST to an engine of yours.")
+
+
+@contextlib.contextmanager
+def private_engine(lab: Lab) -> Iterator[Engine]:
+    """Start an engine of our own; stop it and remove all that it made afterwards."""
+    need_root("A private Docker engine")
+    debian.ensure(debian.ENGINE)
+    folder = lab.make("engine")
+    engine = Engine(f"unix://{folder}/docker.sock", private=True)
+    pool = networks.free_pool()
+    (lab.folder / "pool").write_text(str(pool))
+    with networks.bridge(lab.id, pool):
+        process = processes.start(command_line(lab, folder, pool), folder / "log", lab.id)
+        try:
+            wait_for(engine, process, folder / "log")
+            yield engine
+        finally:
+            shut_down(engine, process)
+
+
+def command_line(lab: Lab, folder: Path, pool: IPv4Network) -> list[str]:
+    """Return the command that runs the private engine."""
+    return [
+        *("dockerd", f"--host=unix://{folder}/docker.sock", f"--pidfile={folder}/pid"),
+        *(f"--data-root={folder}/data", f"--exec-root={folder}/exec"),
+        *(f"--bridge={lab.id}", f"--default-address-pool=base={pool},size=27"),
+        *("--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"),
+        *(f"--containerd-namespace={lab.id}", f"--containerd-plugins-namespace={lab.id}p"),
+        *(f"--cgroup-parent=/{lab.id}", "--shutdown-timeout=3"),
+    ]
+
+
+def wait_for(engine: Engine, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the engine answers: it accepts connections early and answers the first request when it is ready."""
+    try:
+        processes.wait_until(Path(engine.socket).exists, "The Docker engine", process)
+        with engine.client() as client:
+            client.ping()
+    except Exception as error:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise SetupError(f"The private Docker engine did not start: {error}\n{tail}") from error
+
+
+def shut_down(engine: Engine, process: subprocess.Popen[bytes]) -> None:
+    """Remove all containers and bridges, then end the engine."""
+    if process.poll() is None:
+        with contextlib.suppress(Exception), engine.client() as client:
+            empty(client)
+    processes.stop(process)
+
+
+def empty(client: Any) -> None:
+    """Remove every container and every network from an engine of ours."""
+    for container in client.containers(all=True):
+        client.remove_container(container["Id"], force=True)
+    for network in client.networks(filters={"type": "custom"}):
+        client.remove_network(network["Id"])
