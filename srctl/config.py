@@ -157,14 +157,19 @@ def default_database() -> Path:
     return user_data_path("srctl", appauthor=False) / "srctl.db"
 
 
+def chosen_path(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
+    """Return the config file that flag or environment name, else the default one."""
+    explicit = flags.get("config") or environ.get("SRCTL_CONFIG")
+    return Path(explicit).expanduser() if explicit else default_path()
+
+
 def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     """Resolve all settings from flags, environment and file. Raises `UsageError` and `NotFoundError`.
 
     `flags` holds the keys given on the command line and may name the file itself under `config`.
     """
-    explicit = flags.get("config") or environ.get("SRCTL_CONFIG")
-    path = Path(explicit).expanduser() if explicit else default_path()
-    if explicit and not path.exists():
+    path = chosen_path(flags, environ)
+    if path != default_path() and not path.exists():
         raise NotFoundError(f"There is no config file {path}", "Check --config and SRCTL_CONFIG")
     file = read_file(path)
     hosts = _hosts(file.pop("hosts", {}), path)

@@ -84,7 +84,7 @@ class Launcher:
             self._engine.start(created, spec.network)
             container = self._until_ready(created, request.timeout)
             undo.pop_all()
-        return Started(self._session(container), fresh=True)
+        return self._started(container, fresh=True)
 
     def wait(self, session: Session, timeout: float) -> Endpoint:
         """Wait until the session answers and return its endpoint; the session is left alone whatever happens."""
@@ -92,13 +92,11 @@ class Launcher:
         if session.status not in ("running", "starting"):
             hint = f"srctl logs {session.id[:12]} tells why; start it again with: srctl start {session.image}"
             raise ConflictError(f"Session {session.id} does not run any more ({session.status})", hint)
-        endpoint = labels.endpoint(self._until_ready(session.container_id, timeout))
-        if endpoint is None:
-            raise NotFoundError(f"Session {session.id} has no published port")
-        return endpoint
+        return _reached(self._until_ready(session.container_id, timeout))
 
-    def _session(self, container: Container) -> Session:
-        return self._sessions.session(container, frozenset({labels.grant_id(container)}))
+    def _started(self, container: Container, *, fresh: bool) -> Started:
+        session = self._sessions.session(container, frozenset({labels.grant_id(container)}))
+        return Started(session, _reached(container), fresh)
 
     def _clear(self, grant: Grant, *, replace: bool) -> Container | None:
         """Return the grant's running container; remove those that are over, and with `replace` that one too."""
@@ -166,7 +164,7 @@ class Launcher:
 
     def _join(self, container_id: str, request: StartRequest, *, fresh: bool) -> Started:
         self._progress(Progress("It runs already; waiting until it answers"))
-        return Started(self._session(self._until_ready(container_id, request.timeout)), fresh)
+        return self._started(self._until_ready(container_id, request.timeout), fresh=fresh)
 
     def _until_ready(self, container_id: str, timeout: float) -> Container:
         """Poll until the application answers: the port first, the container's state when the port is closed."""
@@ -220,6 +218,13 @@ class Launcher:
         except SrctlError:
             return []
         return written.decode("utf-8", "replace").splitlines()[-LOG_LINES:]
+
+
+def _reached(container: Container) -> Endpoint:
+    endpoint = labels.endpoint(container)
+    if endpoint is None:
+        raise NotFoundError(f"{container.name} has no published port")
+    return endpoint
 
 
 def is_ready(endpoint: Endpoint, status: int | None) -> bool:

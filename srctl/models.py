@@ -257,6 +257,7 @@ class Started:
     """The outcome of `start`: `fresh` is false where a running session was found."""
 
     session: Session
+    endpoint: Endpoint
     fresh: bool
 
 

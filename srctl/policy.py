@@ -114,6 +114,11 @@ def slug(name: str) -> str:
     return _ESCAPE_LOOKALIKE.sub("_5F", name).replace("@", "_40").replace("+", "_2B")
 
 
+def is_grant_id(text: str) -> bool:
+    """Tell whether the text can be (the beginning of) a grant id."""
+    return re.fullmatch(r"[0-9a-f]{1,32}", text) is not None
+
+
 def unix_name(name: str) -> str:
     """Return a valid unix login name derived from the user name: never empty, never `root`, at most 32 long."""
     plain = re.sub(r"[^a-z0-9_-]", "_", name.lower())

@@ -6,6 +6,7 @@ database (`rights` is `None`) whatever runs can still be listed, opened and stop
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Protocol
 
@@ -148,12 +149,11 @@ class Sessions:
         everything = self.containers(stopped=True, all_users=all_users)
         return self._sessions([c for c in everything if c.state not in ("running", "paused", "restarting")])
 
-    def remove(self, session: Session) -> None:
-        """Remove what is left of a session that does not run."""
-        try:
+    def remove(self, session: Session) -> str:
+        """Remove what is left of a session that does not run, and return its id."""
+        with suppress(NotFoundError):
             self.engine.remove(session.container_id)
-        except NotFoundError:
-            return
+        return session.id
 
     def entitled_user(self) -> User:
         """Return the user. Raises `NotAllowedError` for one who is unknown or disabled."""

@@ -61,6 +61,13 @@ def check_url(url: str) -> str:
     return url
 
 
+def check_ssh_url(url: str) -> str:
+    """Return an SSH URL as it is, or raise `UsageError`."""
+    if not check_url(url).startswith("ssh://"):
+        raise UsageError(f"{url!r} is not an ssh:// URL")
+    return url
+
+
 def known(config: Config, environ: Mapping[str, str]) -> list[Host]:
     """Return every host that has a name: ours first, then Docker's contexts; the one in force is marked."""
     chosen = resolve(config, environ)

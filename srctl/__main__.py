@@ -1,0 +1,5 @@
+"""`python -m srctl`."""
+
+from srctl.cli import run
+
+run()

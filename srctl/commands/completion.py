@@ -1,0 +1,70 @@
+"""Shell completion: the scripts, and the names that only srctl knows.
+
+A completion never prints an error, asks nothing and creates nothing: where it can't look, it offers nothing. It
+looks at the database and at engines of this machine only; a remote host is not contacted for a Tab.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated
+
+import typer
+
+from srctl.commands.options import verb
+from srctl.context import Context
+from srctl.errors import SrctlError, UsageError
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+def _names(ctx: typer.Context, incomplete: str, look: Callable[[Context], Iterable[str]]) -> list[str]:
+    flags = {name: value for name, value in ctx.find_root().params.items() if value is not None}
+    with Context() as context:
+        context.flags.update(flags)
+        try:
+            return sorted({name for name in look(context) if name.startswith(incomplete) and name.isprintable()})
+        except (SrctlError, OSError):
+            return []
+
+
+def users(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the users whose name begins so."""
+    return _names(ctx, incomplete, lambda context: (user.name for user in context.store.users()))
+
+
+def applications(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the applications whose image begins so."""
+    return _names(ctx, incomplete, lambda context: (found.image for found in context.store.applications()))
+
+
+def hosts(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the hosts whose name begins so."""
+    from srctl.hosts.endpoints import known
+
+    return _names(ctx, incomplete, lambda context: (host.name for host in known(context.config, context.environ)))
+
+
+def sessions(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the ids of this user's sessions that begin so."""
+
+    def look(context: Context) -> Iterable[str]:
+        if not context.host.direct:
+            return ()
+        return (session.id for session in context.sessions.find(stopped=True))
+
+    return _names(ctx, incomplete, look)
+
+
+def install(app: typer.Typer) -> None:
+    """Add the command that prints the scripts."""
+
+    @verb(app, "completion", rich_help_panel="Setup")
+    def completion(
+        context: Context, shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]
+    ) -> None:
+        """Print the completion script of a shell, e.g. for bash: eval "$(srctl completion bash)"."""
+        from typer._completion_shared import get_completion_script
+
+        if shell not in SHELLS:
+            raise UsageError(f"There is no completion for {shell!r}", f"Choose {', '.join(SHELLS)}")
+        script = get_completion_script(prog_name="srctl", complete_var="_SRCTL_COMPLETE", shell=shell)
+        context.output.stdout.write(script + "\n")

@@ -1,0 +1,43 @@
+"""`srctl db`: the accounting database itself."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from srctl.commands.options import noun, verb
+from srctl.context import Context
+
+if TYPE_CHECKING:
+    from srctl.db.setup import Prepared
+
+app = noun("The accounting database.")
+
+
+@verb(app, "init")
+def init(context: Context) -> None:
+    """Make the database ready: create it, or upgrade an older one of ours; one that is ready stays untouched."""
+    from srctl.db.setup import initialise
+
+    _tell(context, initialise(context.config.database))
+
+
+@verb(app, "upgrade")
+def upgrade(context: Context) -> None:
+    """Apply the pending migrations."""
+    from srctl.db.setup import upgrade as migrate
+
+    _tell(context, migrate(context.config.database))
+
+
+@verb(app, "status")
+def status(context: Context) -> None:
+    """Show the schema's revision, pending migrations and the numbers of rows."""
+    from srctl.db.setup import status as state
+
+    context.output.one(asdict(state(context.config.database)), ids="url")
+
+
+def _tell(context: Context, prepared: "Prepared") -> None:
+    done = f"applied {', '.join(prepared.applied)}" if prepared.applied else "it was ready"
+    context.output.note(f"The accounting database {prepared.status.url} is ready ({done})")
+    if context.output.format == "json":
+        context.output.one(asdict(prepared.status), ids="url")

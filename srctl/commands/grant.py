@@ -1,0 +1,95 @@
+"""`srctl grant`: who may run what, and how."""
+
+from typing import Annotated
+
+import typer
+
+from srctl import policy
+from srctl.commands import views
+from srctl.commands.options import complete_applications, complete_users, noun, tell, verb
+from srctl.context import Context
+from srctl.errors import UsageError
+from srctl.models import Policy
+
+app = noun("The grants: who may run which application, and how.")
+
+ImageArgument = Annotated[str, typer.Argument(metavar="IMAGE", autocompletion=complete_applications)]
+UserArgument = Annotated[str, typer.Argument(metavar="USER", autocompletion=complete_users)]
+Home = Annotated[bool, typer.Option("--allow-home", help="Mount a workspace of the user's own at /workspace.")]
+View = Annotated[bool, typer.Option("--allow-view", help="Allow to share the session with others.")]
+StartupData = Annotated[bool, typer.Option("--allow-startup-data", help="Allow to start with a file of the user's.")]
+License = Annotated[str | None, typer.Option("--license", metavar="TEXT", help="Licence given to the application.")]
+Volumes = Annotated[
+    list[str] | None,
+    typer.Option("--volume", metavar="SOURCE:TARGET:ro|rw", help="Mount a directory of the Docker host (repeatable)."),
+]
+
+
+@verb(app, "add")
+def add(  # noqa: PLR0913, PLR0917 - one parameter an option
+    context: Context,
+    image: ImageArgument,
+    grantee: UserArgument,
+    allow_home: Home = False,
+    allow_view: View = False,
+    allow_startup_data: StartupData = False,
+    licence: License = None,
+    volume: Volumes = None,
+) -> None:
+    """Grant an application to a user, and print the grant's id; the same grant again prints the same id."""
+    permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume)
+    granted = context.accounting.add_grant(image, grantee, permits)
+    context.output.made(granted.id, views.grant(granted))
+
+
+@verb(app, "list")
+def list_grants(
+    context: Context,
+    user: Annotated[
+        str | None, typer.Option("--user", metavar="NAME", help="Of this user.", autocompletion=complete_users)
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option("--app", metavar="IMAGE", help="Of this application.", autocompletion=complete_applications),
+    ] = None,
+) -> None:
+    """List grants."""
+    rows = [views.grant(found) for found in context.accounting.grants(user=user, image=image)]
+    context.output.rows(rows, ids="id", columns=views.GRANT, keys=views.GRANT)
+
+
+@verb(app, "remove")
+def remove(  # noqa: PLR0913, PLR0917 - one parameter an option
+    context: Context,
+    target: Annotated[list[str], typer.Argument(metavar="ID... | IMAGE USER", help="Ids, or an image and a user.")],
+    every: Annotated[bool, typer.Option("--all", help="With IMAGE USER: whatever the policy.")] = False,
+    allow_home: Home = False,
+    allow_view: View = False,
+    allow_startup_data: StartupData = False,
+    licence: License = None,
+    volume: Volumes = None,
+) -> None:
+    """Remove grants; sessions that run under them stay.
+
+    IMAGE USER without policy options means the grant with the default policy only.
+    """
+    permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume)
+    if len(target) == 2 and not all(policy.is_grant_id(text) for text in target):
+        outcome = context.accounting.remove_grants_of(target[0], target[1], permits, every=every)
+    elif every or permits != Policy():
+        raise UsageError("--all and policy options go with IMAGE USER, not with ids")
+    else:
+        outcome = context.accounting.remove_grants(target)
+    tell(outcome, context.output.removed)
+
+
+def _policy(
+    allow_home: bool, allow_view: bool, allow_startup_data: bool, licence: str | None, volumes: list[str] | None
+) -> Policy:
+    return policy.make_policy(
+        allow_home=allow_home,
+        allow_view=allow_view,
+        allow_startup_data=allow_startup_data,
+        license=licence,
+        volumes=[policy.parse_volume(text) for text in volumes or ()],
+    )

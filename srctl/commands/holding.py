@@ -1,0 +1,95 @@
+"""What `open` does once a session can be reached: say where, start the browser, hold until the person ends it."""
+
+import os
+import shutil
+import sys
+import time
+import webbrowser
+from urllib.parse import urlsplit
+
+from srctl.commands import views
+from srctl.context import Context
+from srctl.errors import UnreachableError
+from srctl.opening import Opened
+
+BEAT = 1.0
+"""Seconds between two looks at the tunnel."""
+
+
+def hold(context: Context, opened: Opened, *, browser: bool) -> None:
+    """Print the URL, start the browser, and hold the tunnel until Ctrl-C or SIGTERM; the session runs on.
+
+    Raises `UnreachableError` when the tunnel ends by itself.
+    """
+    try:
+        _announce(context, opened, browser=browser)
+        while True:
+            _check(opened)
+            context.output.status(_standing(opened))
+            time.sleep(BEAT)
+    except KeyboardInterrupt:
+        context.output.status("")
+        context.output.status(None)
+        context.output.note(f"Closed; the session runs on. srctl stop {opened.session.id[:12]} ends it")
+    finally:
+        if opened.tunnel is not None:
+            opened.tunnel.close()
+
+
+def _announce(context: Context, opened: Opened, *, browser: bool) -> None:
+    output = context.output
+    if not opened.fresh:
+        output.note(f"It runs already as {opened.session.id}")
+    if output.format == "json":
+        output.one(
+            {"session": views.session(opened.session), "url": opened.url, "local_port": opened.local_port}, ids="url"
+        )
+    else:
+        output.line(opened.url)
+    if browser and graphical(context):
+        webbrowser.open(opened.url)
+    elif browser and context.interactive and "SSH_CONNECTION" in context.environ:
+        output.note(f"No browser here. On your own machine: {from_laptop(context, opened)}")
+
+
+def graphical(context: Context) -> bool:
+    """Tell whether a browser with windows can be started here."""
+    if sys.platform in ("darwin", "win32"):
+        return "SSH_CONNECTION" not in context.environ
+    if not (context.environ.get("DISPLAY") or context.environ.get("WAYLAND_DISPLAY")):
+        return False
+    return "BROWSER" in context.environ or any(map(shutil.which, ("xdg-open", "firefox", "chromium", "google-chrome")))
+
+
+def from_laptop(context: Context, opened: Opened) -> str:
+    """Return the `ssh -L` line that brings the session to the machine from which the person came here."""
+    port = urlsplit(opened.url).port
+    here = context.environ.get("SSH_CONNECTION", "").split()
+    host = here[2] if len(here) == 4 else os.uname().nodename if hasattr(os, "uname") else "THIS-HOST"
+    return f"ssh -L {port}:127.0.0.1:{port} {context.config.user}@{host}, then open {opened.url}"
+
+
+def _check(opened: Opened) -> None:
+    if opened.tunnel is not None and not opened.tunnel.alive:
+        raise UnreachableError(
+            f"The tunnel broke: {opened.tunnel.stats.last_error or 'the SSH connection ended'}",
+            f"The session runs on; open it again with: srctl open {opened.session.id[:12]}",
+        )
+
+
+def _standing(opened: Opened) -> str:
+    if opened.tunnel is None:
+        return f"{opened.url} is reached directly; Ctrl-C ends this, the session runs on"
+    stats = opened.tunnel.stats
+    return (
+        f"127.0.0.1:{opened.local_port}  {stats.open} open, {stats.total} in all  "
+        f"{_size(stats.bytes_in)} in, {_size(stats.bytes_out)} out  Ctrl-C closes the tunnel"
+    )
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

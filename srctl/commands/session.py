@@ -1,0 +1,204 @@
+"""`srctl session`, and the daily verbs that people type without the noun."""
+
+import codecs
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from srctl.commands import holding, views
+from srctl.commands.options import (
+    PortOption,
+    YesOption,
+    complete_applications,
+    complete_openable,
+    complete_sessions,
+    confirm,
+    noun,
+    tell,
+    verb,
+)
+from srctl.context import Context
+from srctl.errors import UsageError
+from srctl.models import StartRequest
+from srctl.outcome import try_each
+
+app = noun("The sessions: containers that run for users.")
+
+PULLS = ("missing", "never", "always")
+Id = Annotated[
+    str, typer.Argument(metavar="ID", help="The session's id (or its beginning).", autocompletion=complete_sessions)
+]
+AllUsers = Annotated[bool, typer.Option("--all-users", help="Of all users of the realm.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="E.g. resolution=1280x800.")]
+StartupData = Annotated[str | None, typer.Option("--startup-data", metavar="PATH", help="File to start with.")]
+Environment = Annotated[list[str] | None, typer.Option("--env", metavar="NAME=VALUE", help="Environment variable.")]
+Timeout = Annotated[float | None, typer.Option("--timeout", metavar="S", min=0.1, help="Seconds to wait for it.")]
+Pull = Annotated[str, typer.Option("--pull", metavar="WHEN", help="missing, never or always.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Remove a running session of this grant and start afresh.")]
+
+
+@verb(app, "available")
+def available(context: Context) -> None:
+    """List what you may start."""
+    rows = [views.available(found) for found in context.sessions.available()]
+    columns = ("image", "title", "description", "configurables", "image_present", "session_id")
+    if context.output.format == "table":
+        rows = [row | {"session_id": (row["session_id"] or "")[:12] or None} for row in rows]
+    context.output.rows(rows, ids="grant_id", columns=columns, keys=views.AVAILABLE)
+
+
+@verb(app, "start")
+def start(  # noqa: PLR0913, PLR0917 - one parameter an option
+    context: Context,
+    application: Annotated[
+        str, typer.Argument(metavar="APP", help="Image, title or grant id.", autocompletion=complete_applications)
+    ],
+    settings: Settings = None,
+    startup_data: StartupData = None,
+    env: Environment = None,
+    timeout: Timeout = None,
+    pull: Pull = "missing",
+    replace: Replace = False,
+) -> None:
+    """Start an application, wait until it answers, and print the session's id."""
+    request = _request(context, application, settings, startup_data, env, timeout, pull, replace)
+    with context.output.progress() as progress:
+        started = context.launcher(progress).start(request)
+    if not started.fresh:
+        context.output.note(f"It runs already as {started.session.id}; --replace starts it afresh")
+    context.output.made(started.session.id, views.session(started.session))
+
+
+@verb(app, "list")
+def list_sessions(
+    context: Context,
+    stopped: Annotated[bool, typer.Option("--all", "-a", help="Also those that do not run any more.")] = False,
+    all_users: AllUsers = False,
+) -> None:
+    """List your sessions."""
+    rows = [views.session(found) for found in context.sessions.find(stopped=stopped, all_users=all_users)]
+    columns = ["id", *(["user"] if all_users else []), "title", "image", "host", "status", "port", "created"]
+    if context.output.format == "table":
+        rows = [row | {"id": row["id"][:12]} for row in rows]
+    context.output.rows(rows, ids="id", columns=columns, keys=views.SESSION)
+
+
+@verb(app, "show")
+def show(context: Context, session: Id) -> None:
+    """Show one session."""
+    context.output.one(views.session(context.sessions.get(session)), ids="id")
+
+
+@verb(app, "logs")
+def logs(
+    context: Context,
+    session: Id,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as it writes more.")] = False,
+    tail: Annotated[int | None, typer.Option("--tail", "-n", min=0, help="The last lines only.")] = None,
+) -> None:
+    """Print what the application wrote."""
+    for text in _decoded(context.sessions.logs(session, tail=tail, follow=follow)):
+        context.output.raw(text)
+
+
+@verb(app, "stop")
+def stop(
+    context: Context,
+    session: Annotated[list[str], typer.Argument(metavar="ID...", autocompletion=complete_sessions)],
+) -> None:
+    """Stop sessions and remove their containers."""
+
+    def end(prefix: str) -> str:
+        found, was_there = context.sessions.stop(prefix)
+        if not was_there:
+            context.output.note(f"Session {found} was gone already")
+        return found
+
+    tell(try_each(session, end), context.output.removed)
+
+
+@verb(app, "open")
+def open_session(  # noqa: PLR0913, PLR0917 - one parameter an option
+    context: Context,
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="APP|ID", help="Image, title or grant id; or a session's id.", autocompletion=complete_openable
+        ),
+    ],
+    local_port: PortOption = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser where there is one.")] = True,
+    settings: Settings = None,
+    startup_data: StartupData = None,
+    env: Environment = None,
+    timeout: Timeout = None,
+    pull: Pull = "missing",
+    replace: Replace = False,
+) -> None:
+    """Open an application in your browser: start it if needed, and hold the tunnel until Ctrl-C."""
+    request = _request(context, target, settings, startup_data, env, timeout, pull, replace)
+    with context.output.progress() as progress:
+        opened = context.opener(progress).open(request, local_port)
+    holding.hold(context, opened, browser=browser and context.config.get("browser"))
+
+
+@verb(app, "prune")
+def prune(context: Context, all_users: AllUsers = False, yes: YesOption = False) -> None:
+    """Remove what is left of sessions that do not run any more."""
+    found = context.sessions.leftovers(all_users=all_users)
+    if found:
+        confirm(context, yes, f"Remove {len(found)} stopped sessions?")
+    elif not yes and context.prompter is None:
+        confirm(context, yes, "Remove stopped sessions?")
+    tell(try_each(found, context.sessions.remove), context.output.removed)
+
+
+def _request(  # noqa: PLR0913, PLR0917 - the options of start
+    context: Context,
+    application: str,
+    settings: list[str] | None,
+    startup_data: str | None,
+    env: list[str] | None,
+    timeout: float | None,
+    pull: str,
+    replace: bool,
+) -> StartRequest:
+    if pull not in PULLS:
+        raise UsageError(f"--pull is {pull!r}", f"Choose {', '.join(PULLS)}")
+    return StartRequest(
+        app=application,
+        settings=_pairs("--set", settings),
+        startup_data=startup_data,
+        env=_pairs("--env", env),
+        timeout=timeout or context.config.get("timeout"),
+        pull=pull,
+        replace=replace,
+    )
+
+
+def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
+    pairs = {}
+    for text in texts or ():
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise UsageError(f"{option} {text!r} is not NAME=VALUE")
+        if name in pairs:
+            raise UsageError(f"{option} {name} is given twice")
+        pairs[name] = value
+    return pairs
+
+
+def _decoded(pieces: Iterator[bytes]) -> Iterator[str]:
+    """Decode a stream whose pieces may end inside a character."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    for piece in pieces:
+        yield decoder.decode(piece)
+    yield decoder.decode(b"", final=True)
+
+
+def add_short_forms(root: typer.Typer) -> None:
+    """Declare the daily verbs at the root too."""
+    shorts = (("open", open_session), ("start", start), ("ps", list_sessions), ("logs", logs), ("stop", stop))
+    for name, function in shorts:
+        verb(root, name, rich_help_panel="Every day")(function)

@@ -1,0 +1,188 @@
+"""The wiring: builds each part from the configuration when it is first asked for, and hands it to the faces.
+
+Heavy libraries are imported inside the properties that need them, so that a command loads only what it uses.
+Tests pass their own streams, environment or parts to the constructor.
+"""
+
+import getpass
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TextIO
+
+from srctl import config as configuration
+from srctl.errors import NotFoundError, SrctlError
+from srctl.models import Endpoint, Host, Image, Progress
+from srctl.output import Output, inert
+
+if TYPE_CHECKING:
+    from srctl.accounting import Accounting, Store
+    from srctl.hosts.engine import DockerHost
+    from srctl.launch import Launcher
+    from srctl.opening import Opener
+    from srctl.sessions import Sessions
+    from srctl.tunnel.forward import Forward
+
+
+class Context:
+    """One run of srctl. `flags` are the global options given so far; the configuration is resolved at first use."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str] | None = None,
+        *,
+        stdin: TextIO | None = None,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+    ) -> None:
+        self.environ = os.environ if environ is None else environ
+        self.flags: dict[str, Any] = {}
+        self.stdin = stdin or sys.stdin
+        self._streams = (stdout or sys.stdout, stderr or sys.stderr)
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    @cached_property
+    def config(self) -> configuration.Config:
+        """The settings in force. Raises `UsageError` and `NotFoundError`."""
+        return configuration.load(self.flags, self.environ)
+
+    @property
+    def config_path(self) -> Path:
+        """Where the config file is looked for, whatever stands in it."""
+        return configuration.chosen_path(self.flags, self.environ)
+
+    @cached_property
+    def output(self) -> Output:
+        """What prints. Works also where the configuration is broken, so that this can be said."""
+        try:
+            form = str(self.config.get("output"))
+        except SrctlError:
+            asked = self.flags.get("output") or self.environ.get("SRCTL_OUTPUT")
+            form = asked if asked in configuration.FORMATS else "table"
+        return Output(form, *self._streams)
+
+    @property
+    def debug(self) -> bool:
+        """Whether tracebacks are wanted."""
+        return bool(self.flags.get("debug") or self.environ.get("SRCTL_DEBUG"))
+
+    @property
+    def interactive(self) -> bool:
+        """Whether there is a person who can be asked."""
+        return self.stdin.isatty() and self._streams[1].isatty()
+
+    @property
+    def prompter(self) -> "TerminalPrompter | None":
+        """What asks the person on the terminal; `None` without one."""
+        return TerminalPrompter(self.stdin, self._streams[1]) if self.interactive else None
+
+    @cached_property
+    def store(self) -> "Store":
+        """The accounting database, open. Raises `NotFoundError` where there is none."""
+        from srctl.db.store import open_store
+
+        store = open_store(self.config.database)
+        self._open.callback(store.close)
+        return store
+
+    @property
+    def accounting(self) -> "Accounting":
+        """What administrators do."""
+        from srctl.accounting import Accounting
+
+        return Accounting(self.store, self._image)
+
+    def _image(self, reference: str) -> Image:
+        return self.host.image(reference)
+
+    @cached_property
+    def host(self) -> "DockerHost":
+        """The Docker host in force, connected at its first call."""
+        from srctl.hosts.endpoints import resolve
+
+        return self.host_of(resolve(self.config, self.environ))
+
+    def host_of(self, host: Host) -> "DockerHost":
+        """Return any host, to be connected at its first call and closed with this context."""
+        from srctl.hosts.engine import DockerHost
+
+        opened = DockerHost(host, self._connect, self.config.get("connect_timeout"))
+        self._open.callback(opened.close)
+        return opened
+
+    def _connect(self, url: str) -> Any:
+        from srctl.tunnel.connection import SSHConnection, SSHTarget
+
+        return SSHConnection.connect(
+            SSHTarget.parse(url), timeout=self.config.get("connect_timeout"), prompter=self.prompter
+        )
+
+    @cached_property
+    def sessions(self) -> "Sessions":
+        """What users do. Works without a database, as far as none is needed."""
+        from srctl.sessions import Sessions
+
+        try:
+            rights = self.store
+        except NotFoundError:
+            rights = None
+        return Sessions(self.host, rights, user=self.config.user, realm=self.config.get("realm"))
+
+    def launcher(self, progress: Callable[[Progress], None]) -> "Launcher":
+        """Return what starts sessions."""
+        from srctl.launch import Launcher
+
+        return Launcher(self.sessions, progress, home_root=self.config.get("home_root"))
+
+    def opener(self, progress: Callable[[Progress], None]) -> "Opener":
+        """Return what opens sessions in this machine's browser."""
+        from srctl.opening import Opener
+
+        return Opener(self.sessions, self.launcher(progress), bind=_bind, forward=self._forward)
+
+    def _forward(self, listener: socket.socket, endpoint: Endpoint) -> "Forward":
+        from srctl.tunnel.forward import Forward
+
+        forward = Forward(listener, self.host.link, endpoint.address, endpoint.port)
+        self._open.callback(forward.close)
+        return forward
+
+
+def _bind(port: int | None, preferred: int) -> socket.socket:
+    from srctl.tunnel.forward import bind_local
+
+    return bind_local(port, preferred=preferred)
+
+
+class TerminalPrompter:
+    """Asks the person at the terminal, on stderr, with text from outside made inert."""
+
+    def __init__(self, stdin: TextIO, stderr: TextIO) -> None:
+        self._stdin = stdin
+        self._stderr = stderr
+
+    def confirm(self, text: str) -> bool:
+        """Ask a question whose answer is yes or no; nothing else than `yes` is a yes."""
+        self._stderr.write("\n".join(inert(line) for line in text.splitlines()) + " ")
+        self._stderr.flush()
+        return self._stdin.readline().strip().lower() in ("y", "yes")
+
+    def secret(self, text: str) -> str | None:
+        """Ask for a secret without showing it; `None` when the person gives none."""
+        try:
+            return getpass.getpass(inert(text) + " ", stream=self._stderr) or None
+        except EOFError:
+            return None

@@ -1,0 +1,35 @@
+"""What happens on a failure that nobody foresaw: one line for the person, the traceback in a file."""
+
+import secrets
+import traceback
+from datetime import UTC, datetime
+
+from srctl.errors import SrctlError
+
+
+def report(error: Exception, shown: bool) -> SrctlError:
+    """Write the traceback to the log file under a reference code, and return the error to tell.
+
+    With `shown` the traceback is seen on the terminal anyway. A log that can't be written is no second failure.
+    """
+    code = secrets.token_hex(4)
+    message = f"Something went wrong that should not have: {type(error).__name__} (reference {code})"
+    try:
+        place = _write(code, error)
+        hint = f"Please report it with the lines of {place} that follow {code}"
+    except OSError:
+        hint = "Run it again with --debug to see where"
+    failure = SrctlError(message, hint)
+    failure.__cause__ = error if shown else None
+    return failure
+
+
+def _write(code: str, error: Exception) -> str:
+    from platformdirs import user_log_path
+
+    path = user_log_path("srctl", appauthor=False) / "srctl.log"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {code}\n")
+        stream.write("".join(traceback.format_exception(error)))
+    return str(path)

@@ -1,0 +1,133 @@
+"""Bring a session into the browser of this machine: find or start it, and lead a local port to it.
+
+The local port is bound before anything else happens, so that a busy one costs nothing. Where the engine runs on
+this machine there is nothing to forward and the direct URL serves.
+"""
+
+import re
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from socket import socket
+from typing import Protocol
+
+from srctl import labels
+from srctl.errors import ConflictError, NotFoundError, UnsupportedError
+from srctl.launch import Launcher
+from srctl.models import Endpoint, Session, Started, StartRequest
+from srctl.sessions import Sessions, exact_grants
+
+FIRST_PORT, PORTS = 20000, 12000
+"""Sticky ports lie below the ranges from which systems pick ports at random."""
+
+_SESSION_PREFIX = re.compile(r"[0-9a-f]{4,32}")
+
+
+class Traffic(Protocol):
+    """What went through a tunnel; sizes are bytes as seen from this machine."""
+
+    open: int
+    total: int
+    bytes_in: int
+    bytes_out: int
+    last_error: str | None
+
+
+class Tunnel(Protocol):
+    """A listener that leads to a session's endpoint."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether connections can still be made through it."""
+
+    @property
+    def stats(self) -> Traffic:
+        """What went through it."""
+
+    def close(self) -> None:
+        """End it, and every connection through it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that can be reached at `url`; `tunnel` is `None` where none is needed."""
+
+    session: Session
+    url: str
+    local_port: int
+    tunnel: Tunnel | None
+    fresh: bool
+
+
+class Opener:
+    """Opens sessions; `bind` makes the listener and `forward` leads it to an endpoint of the host."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        launcher: Launcher,
+        *,
+        bind: Callable[[int | None, int], socket],
+        forward: Callable[[socket, Endpoint], Tunnel],
+    ) -> None:
+        self._sessions = sessions
+        self._launcher = launcher
+        self._bind = bind
+        self._forward = forward
+
+    def open(self, request: StartRequest, local_port: int | None = None) -> Opened:
+        """Open the session that `request.app` names by id (prefix), or start that application.
+
+        Raises `ConflictError` for a busy port, before anything else, and all that starting raises.
+        """
+        engine = self._sessions.engine
+        listener = self._bind(local_port, local_port) if local_port is not None else None
+        try:
+            if engine.direct and listener is not None:
+                raise UnsupportedError(
+                    f"Sessions on {engine.name} are reached directly, without a tunnel", "Leave out --local-port"
+                )
+            started = self._started(request)
+            session, endpoint = started.session, started.endpoint
+            if engine.direct:
+                url = labels.url(endpoint, endpoint.port)
+                return Opened(replace(session, url=url), url, endpoint.port, None, started.fresh)
+            if listener is None:
+                listener = self._bind(None, sticky_port(engine.name, session))
+            port = listener.getsockname()[1]
+            url = labels.url(endpoint, port)
+            tunnel = self._forward(listener, endpoint)
+            return Opened(replace(session, url=url), url, port, tunnel, started.fresh)
+        except BaseException:
+            if listener is not None:
+                with suppress(OSError):
+                    listener.close()
+            raise
+
+    def _started(self, request: StartRequest) -> Started:
+        session = self._named(request.app)
+        if session is None:
+            return self._launcher.start(request)
+        return Started(session, self._launcher.wait(session, request.timeout), fresh=False)
+
+    def _named(self, text: str) -> Session | None:
+        """Return the session whose id begins so; an application of exactly this name goes first."""
+        try:
+            known = exact_grants(self._sessions.rights.grants(user=self._sessions.user), text)
+        except NotFoundError:
+            return self._sessions.get(text)
+        if known or not _SESSION_PREFIX.fullmatch(text):
+            return None
+        try:
+            return self._sessions.get(text)
+        except ConflictError:
+            raise
+        except NotFoundError:
+            return None
+
+
+def sticky_port(host: str, session: Session) -> int:
+    """Return the local port to prefer: the same each time for the same host, user and application."""
+    text = "\0".join((host, session.user, session.image))
+    return FIRST_PORT + zlib.crc32(text.encode()) % PORTS

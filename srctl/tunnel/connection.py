@@ -1,0 +1,251 @@
+"""One SSH connection to one host, for everything: the Docker API, port forwards and commands.
+
+Built to be opened early: `connect` may run in a thread while the caller imports what it needs, and paramiko itself is
+imported while the TCP connection is being made. Host keys are always checked. After a loss `reconnect` logs in again
+with the settings and the key that worked, and never asks anybody.
+"""
+
+import threading
+import time
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from srctl.errors import SrctlError, UnreachableError, UsageError
+from srctl.tunnel.dial import Dialled, ProxyCommand
+from srctl.tunnel.errors import ChannelRefusedError, ConnectionLostError
+from srctl.tunnel.prompter import Prompter
+from srctl.tunnel.settings import Settings, resolve
+from srctl.tunnel.target import DEFAULT_SOCKET, SSHTarget, parse_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from srctl.tunnel.keys import Identity
+    from srctl.tunnel.transport import Channel, Transport
+
+__all__ = [
+    "DEFAULT_SOCKET",
+    "ChannelRefusedError",
+    "ConnectionLostError",
+    "Prompter",
+    "SSHConnection",
+    "SSHTarget",
+    "parse_target",
+    "resolve",
+]
+
+CHANNEL_TIMEOUT = 20.0
+"""Seconds that a server may take to open a channel; the far end of a TCP channel may be slow to answer."""
+
+_MOST_HOPS = 8
+_PROBE_AFTER, _PROBES = 5.0, 3
+
+
+class SSHConnection:
+    """A logged-in connection. Channels may be opened from any thread; closing it ends them all."""
+
+    def __init__(self, target: SSHTarget, settings: Settings, timeout: float, via: "SSHConnection | None") -> None:
+        """Use `connect` instead."""
+        self.target = target
+        self.settings = settings
+        self.logins = 0
+        """How many times this object has logged in to its host; jump hosts count for themselves."""
+        self._timeout = timeout
+        self._via = via
+        self._lock = threading.Lock()
+        self._transport: Transport | None = None
+        self._proxy: ProxyCommand | None = None
+        self._proven: Identity | None = None
+        self._closed = False
+
+    @classmethod
+    def connect(
+        cls, target: SSHTarget | str, *, timeout: float = 10.0, prompter: Prompter | None = None
+    ) -> "SSHConnection":
+        """Open a connection as `ssh` would; `timeout` (seconds) covers TCP and the key exchange.
+
+        Raises `UsageError` for configuration that cannot be honoured and `UnreachableError` for the rest.
+        """
+        where = parse_target(target) if isinstance(target, str) else target
+        return cls._follow(where, resolve(where), timeout, prompter, 0)
+
+    @classmethod
+    def _follow(
+        cls, target: SSHTarget, settings: Settings, timeout: float, prompter: Prompter | None, depth: int
+    ) -> "SSHConnection":
+        """Connect through the jump hosts: the first as its own configuration says, each other through the last."""
+        if depth > _MOST_HOPS:
+            raise UsageError(
+                f"The jump hosts of {target} lead in a circle.", "Add `ProxyJump none` for the jump host itself."
+            )
+        via: SSHConnection | None = None
+        try:
+            for hop in settings.proxy_jump:
+                known = resolve(hop)
+                if via is None:
+                    via = cls._follow(hop, known, timeout, prompter, depth + 1)
+                else:
+                    via = cls._open(hop, replace(known, proxy_jump=(), proxy_command=None), timeout, prompter, via)
+            return cls._open(target, settings, timeout, prompter, via)
+        except BaseException:
+            if via is not None:
+                via.close()
+            raise
+
+    @classmethod
+    def _open(
+        cls,
+        target: SSHTarget,
+        settings: Settings,
+        timeout: float,
+        prompter: Prompter | None,
+        via: "SSHConnection | None",
+    ) -> "SSHConnection":
+        connection = cls(target, settings, settings.connect_timeout or timeout, via)
+        connection._log_in(prompter)
+        return connection
+
+    def __enter__(self) -> Self:
+        """Return the connection; it closes at the end of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        self.close()
+
+    def __str__(self) -> str:
+        """Return `user@host`, for messages."""
+        return str(self.settings)
+
+    # -- state
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection is up, as far as is known; a silent peer is noticed within about 20 s."""
+        return self._transport is not None and self._transport.is_active()
+
+    @property
+    def cause(self) -> str | None:
+        """Why the connection is down, in words; `None` while it is up."""
+        if self.alive:
+            return None
+        if self._closed or self._transport is None:
+            return "it was closed"
+        return self._transport.cause
+
+    @property
+    def transport(self) -> "Transport":
+        """The transport, for the other modules of this package. Raises `ConnectionLostError` when it is down."""
+        transport = self._transport
+        if transport is None or not transport.is_active():
+            raise ConnectionLostError(f"The SSH connection to {self} is lost: {self.cause}.", "Try again.")
+        return transport
+
+    def when_lost(self, call: "Callable[[], None]") -> "Callable[[], None]":
+        """Have `call` run once, on some thread, when the present connection ends; returns what takes that back."""
+        transport = self.transport
+        transport.when_ended(call)
+        return lambda: transport.forget(call)
+
+    # -- channels
+
+    def open_streamlocal(self, path: str) -> "Channel":
+        """Open a channel to a unix socket on the host (`direct-streamlocal@openssh.com`, OpenSSH's PROTOCOL, 2.4)."""
+        payload = _string(path.encode()) + _string(b"") + (0).to_bytes(4, "big")
+        return self._channel("direct-streamlocal@openssh.com", payload)
+
+    def open_tcp(self, address: str, port: int) -> "Channel":
+        """Open a channel to a TCP port as the host sees it (`direct-tcpip`, RFC 4254, section 7.2)."""
+        origin = _string(b"127.0.0.1") + (0).to_bytes(4, "big")
+        return self._channel("direct-tcpip", _string(address.encode()) + port.to_bytes(4, "big") + origin)
+
+    def exec(self, command: str) -> "Channel":
+        """Start a command on the host; the channel carries its input and output."""
+        channel = self._channel("session", b"")
+        from paramiko import SSHException
+
+        try:
+            channel.exec_command(command)
+        except (SSHException, OSError) as error:
+            channel.close()
+            if not self.alive:
+                raise ConnectionLostError(f"The SSH connection to {self} is lost: {self.cause}.") from error
+            raise ChannelRefusedError(f"{self} does not run commands for you.", reason="prohibited") from error
+        return channel
+
+    def _channel(self, kind: str, payload: bytes) -> "Channel":
+        return self.transport.open(kind, payload, CHANNEL_TIMEOUT)
+
+    # -- life
+
+    def reconnect(self) -> None:
+        """Log in again if the connection is down: same settings, the key that worked, no questions."""
+        with self._lock:
+            if self._closed:
+                raise ConnectionLostError(f"The SSH connection to {self} was closed.")
+            if self.alive:
+                return
+            if self._via is not None:
+                self._via.reconnect()
+            self._release()
+            self._log_in(None)
+
+    def close(self) -> None:
+        """End the connection, its channels, its ProxyCommand and its jump hosts."""
+        self._closed = True
+        self._release()
+        if self._via is not None:
+            self._via.close()
+
+    def _release(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+            self._transport.join(2.0)
+        if self._proxy is not None:
+            self._proxy.close()
+            self._proxy = None
+
+    def _log_in(self, prompter: Prompter | None) -> None:
+        deadline = time.monotonic() + self._timeout
+        dialled = None if self._via or self.settings.proxy_command else Dialled(self.settings, deadline)
+        from srctl.tunnel.handshake import shake_hands  # while the TCP connection is made
+
+        stream = dialled.result() if dialled is not None else self._stream()
+        try:
+            self._transport, self._proven = shake_hands(stream, self.settings, deadline, prompter, self._proven)
+        except SrctlError as error:
+            raise self._explained(error) from error
+        except BaseException:
+            self._release()
+            raise
+        self.logins += 1
+        self._transport.watch(self.settings.alive_interval or _PROBE_AFTER, self.settings.alive_count or _PROBES)
+
+    def _stream(self) -> Any:
+        """Return the way to a host that is not reached by a TCP connection of our own."""
+        settings = self.settings
+        if self._via is None:
+            self._proxy = ProxyCommand(settings.proxy_command or "")
+            return self._proxy.socket
+        try:
+            return self._via.open_tcp(settings.hostname, settings.port)
+        except ChannelRefusedError as error:
+            raise UnreachableError(
+                f"The jump host {self._via} cannot reach {settings.hostname}, port {settings.port}: {error.message}",
+                f"Does `ssh {settings.alias}` work?",
+            ) from error
+
+    def _explained(self, error: SrctlError) -> SrctlError:
+        """Add what the ProxyCommand complained about."""
+        said = self._proxy.explain() if self._proxy is not None else ""
+        self._release()
+        if not said:
+            return error
+        return type(error)(f"{error.message} The ProxyCommand says: {said}", error.hint)
+
+
+def _string(value: bytes) -> bytes:
+    return len(value).to_bytes(4, "big") + value

@@ -1,0 +1,32 @@
+"""Failures of SSH connections and channels, and the rule for text that comes from servers.
+
+A refused channel leaves its connection usable; a lost connection does not. Callers need to tell the two apart, so
+each has its class. Nothing a server says reaches a terminal before `plain` has made it inert.
+"""
+
+import unicodedata
+
+from srctl.errors import UnreachableError
+
+REASONS = {1: "prohibited", 2: "failed", 3: "unknown-type", 4: "no-resources"}
+"""Reason codes of SSH_MSG_CHANNEL_OPEN_FAILURE (RFC 4254, section 5.1)."""
+
+
+class ConnectionLostError(UnreachableError):
+    """The SSH connection ended while it was needed."""
+
+
+class ChannelRefusedError(UnreachableError):
+    """The server would not open a channel; `reason` is one of the words in `REASONS`."""
+
+    def __init__(self, message: str, hint: str = "", reason: str = "failed") -> None:
+        super().__init__(message, hint)
+        self.reason = reason
+
+
+def plain(text: str | bytes, limit: int = 400) -> str:
+    """Return text of foreign origin on one line, without control, format and other invisible characters."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    visible = "".join(" " if c in "\r\n\t" else c for c in text if c in "\r\n\t" or unicodedata.category(c)[0] != "C")
+    return " ".join(visible.split())[:limit]

@@ -1,0 +1,188 @@
+"""The order in which a login tries what a person has, and the words for it when nothing works.
+
+OpenSSH's order but for one thing: keys that need nobody come before keys that need a passphrase or a touch, and named
+keys before the rest of the agent, because sshd hangs up after six failures. The key that worked comes back, so that a
+later login needs neither search nor person.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from srctl.errors import UnreachableError
+from srctl.tunnel.agent import Agent
+from srctl.tunnel.authentication import Answer, UserAuthentication
+from srctl.tunnel.keys import (
+    Identity,
+    KeyUnusableError,
+    certificate_at,
+    certified_key,
+    file_identity,
+    public_part,
+    with_certificate,
+)
+from srctl.tunnel.prompter import Prompter
+from srctl.tunnel.settings import Settings
+from srctl.tunnel.transport import Transport
+
+
+def log_in(
+    transport: Transport, settings: Settings, prompter: Prompter | None, proven: Identity | None, patience: float
+) -> Identity | None:
+    """Authenticate; return the key that worked, if it was a key. `patience` is for each answer, in seconds.
+
+    Raises `UnreachableError` telling what was tried.
+    """
+    login = _Login(UserAuthentication(transport, settings.user, patience), settings)
+    with contextlib.closing(Agent(settings.identity_agent)) as agent:
+        for identity in _candidates(settings, agent, prompter, proven, login):
+            if not login.may("publickey"):
+                break
+            login.key(identity)
+            if login.done:
+                return identity
+    if prompter is not None:
+        _ask_person(login, settings, prompter)
+    if not login.done:
+        raise login.failure()
+    return None
+
+
+def _ask_person(login: "_Login", settings: Settings, prompter: Prompter) -> None:
+    for method in ("keyboard-interactive", "password"):
+        for _ in range(settings.password_prompts):
+            if not login.may(method):
+                break
+            if method == "password":
+                login.password(prompter)
+            else:
+                login.interactive(prompter)
+
+
+def _candidates(
+    settings: Settings, agent: Agent, prompter: Prompter | None, proven: Identity | None, login: "_Login"
+) -> Iterator[Identity]:
+    """Yield each key once, those that need nobody first."""
+    if proven is not None:
+        yield proven
+    if not login.may("publickey"):
+        return
+    held = agent.identities()
+    named = {path: public_part(path) for path in settings.identity_files}
+    certificates = _certificates(settings)
+    in_agent = {identity.blob: identity for identity in held}
+    for blob in named.values():
+        if blob in in_agent and not in_agent[blob].locked:
+            yield from _with_certificates(in_agent[blob], certificates)
+    locked: list[Identity] = []
+    for path, blob in named.items():
+        if blob in in_agent:
+            continue
+        identity = _from_file(path, prompter, login, explicit=not settings.default_identities)
+        if identity is not None and identity.locked:
+            locked.append(identity)
+        elif identity is not None:
+            yield from _with_certificates(identity, certificates)
+    others = [identity for identity in held if not settings.identities_only or identity.blob in named.values()]
+    yield from (identity for identity in others if not identity.locked and identity.blob not in named.values())
+    for identity in [*(other for other in others if other.locked), *locked]:
+        yield from _with_certificates(identity, certificates)
+
+
+def _from_file(path: Path, prompter: Prompter | None, login: "_Login", *, explicit: bool) -> Identity | None:
+    try:
+        return file_identity(path, prompter)
+    except FileNotFoundError:
+        if explicit:
+            login.skip(str(path), "there is no such file")
+    except KeyUnusableError as error:
+        login.skip(str(path), str(error))
+    return None
+
+
+def _certificates(settings: Settings) -> list[bytes]:
+    beside = [path.with_name(path.name + "-cert.pub") for path in settings.identity_files]
+    found = (certificate_at(path) for path in [*settings.certificate_files, *beside])
+    return [certificate for certificate in found if certificate]
+
+
+def _with_certificates(identity: Identity, certificates: list[bytes]) -> Iterator[Identity]:
+    for certificate in certificates:
+        if certified_key(certificate) == identity.blob:
+            yield with_certificate(identity, certificate)
+    yield identity
+
+
+class _Login:
+    """Tries what a person has, in order, and remembers what was tried for the error message."""
+
+    def __init__(self, auth: UserAuthentication, settings: Settings) -> None:
+        self._auth = auth
+        self._settings = settings
+        self._server_methods: tuple[str, ...] | None = None
+        self.tried: list[str] = []
+        self.done = False
+        self.lost = False
+
+    def may(self, method: str) -> bool:
+        """Tell whether a method is worth a try: permitted here, and not refused by the server so far."""
+        if self.done or self.lost or method not in self._settings.methods:
+            return False
+        return self._server_methods is None or method in self._server_methods
+
+    def key(self, identity: Identity) -> bool:
+        """Try one key; whether it did its part of the login."""
+        algorithm = next((a for a in identity.algorithms if self._permits(a)), None)
+        if algorithm is None:
+            self.tried.append(f"{identity.label} (PubkeyAcceptedAlgorithms excludes its type)")
+            return False
+        try:
+            if identity.locked:
+                probed = self._auth.offer(identity, algorithm, probe=True)
+                if probed.kind != "proceed":
+                    return self._note(identity.label, probed)
+            answer = self._auth.offer(identity, algorithm, probe=False)
+        except KeyUnusableError as error:
+            self.tried.append(f"{identity.label} ({error})")
+            return False
+        return self._note(identity.label, answer)
+
+    def interactive(self, prompter: Prompter) -> bool:
+        """Let the server ask."""
+        return self._note("keyboard-interactive", self._auth.interactive(prompter))
+
+    def password(self, prompter: Prompter) -> bool:
+        """Ask for a password and offer it."""
+        secret = prompter.secret(f"{self._settings}'s password: ")
+        return self._note("password", self._auth.offer_password(secret)) if secret is not None else False
+
+    def skip(self, label: str, why: str) -> None:
+        """Note something that was not tried."""
+        self.tried.append(f"{label} ({why})")
+
+    def failure(self) -> UnreachableError:
+        """Return the error that tells what was tried."""
+        place, tried = self._settings, ", ".join(self.tried) or "nothing, as there was no key to try"
+        if self.lost:
+            return UnreachableError(
+                f"{place} hung up during the login. Tried: {tried}.",
+                f"After too many keys a server does that: name the right one with IdentityFile for {place.alias}.",
+            )
+        wanted = ", ".join(self._server_methods or ()) or "nothing that was said"
+        return UnreachableError(
+            f"{place} does not let you in. Tried: {tried}. The server accepts: {wanted}.",
+            f"Does `ssh {place.alias}` work? srctl asks for passwords and passphrases only on a terminal.",
+        )
+
+    def _permits(self, algorithm: str) -> bool:
+        accepted = self._settings.algorithms.public_keys
+        return accepted is None or algorithm in accepted
+
+    def _note(self, label: str, answer: Answer) -> bool:
+        self.done = answer.kind == "success"
+        self.lost = answer.kind == "lost"
+        if answer.kind == "failure":
+            self._server_methods = answer.methods or self._server_methods
+        if not self.done:
+            self.tried.append(label + (" (accepted, but more is wanted)" if answer.partial else ""))
+        return self.done or answer.partial

@@ -1,0 +1,340 @@
+"""paramiko's transport with the behaviour that tunnels need: the one place that leans on paramiko's internals.
+
+Three things differ. Messages that arise on the transport thread during a key exchange wait in a queue instead of
+blocking the only thread that can finish the exchange. Nothing is sent on a channel after its CLOSE, whatever threads
+race (sshd drops the whole connection otherwise). And silence is noticed: probes that want a reply are counted.
+"""
+
+import errno
+import logging
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import paramiko
+from paramiko.common import (
+    MSG_CHANNEL_CLOSE,
+    MSG_CHANNEL_DATA,
+    MSG_CHANNEL_EOF,
+    MSG_SERVICE_ACCEPT,
+    cMSG_CHANNEL_OPEN,
+    cMSG_GLOBAL_REQUEST,
+    cMSG_REQUEST_FAILURE,
+)
+from paramiko.message import Message
+from paramiko.packet import Packetizer
+
+from srctl.tunnel.errors import REASONS, ChannelRefusedError, ConnectionLostError, plain
+
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its errors are ours to report
+
+WINDOW = 2 * 1024 * 1024
+PACKET = 32768
+
+if TYPE_CHECKING:
+
+    class _Transport(paramiko.Transport):
+        """What we use of paramiko's internals; its type stubs leave these out."""
+
+        lock: threading.Lock
+        saved_exception: Exception | None
+        _channels: Any
+        _preferred_keys: tuple[str, ...]
+        _handler_table: dict[int, Callable[[Message], None]]
+
+        def _next_channel(self) -> int: ...
+        def _send_message(self, data: Message) -> None: ...
+        def _parse_newkeys(self, m: Message) -> None: ...
+        def _parse_channel_open_success(self, m: Message) -> None: ...
+
+    class _Packetizer(Packetizer):
+        """The same for the packet layer."""
+
+        def _check_keepalive(self) -> None: ...
+
+    class _Channel(paramiko.Channel):
+        """The same for channels."""
+
+        def _set_transport(self, transport: object) -> None: ...
+        def _set_window(self, window_size: int, max_packet_size: int) -> None: ...
+        def _wait_for_send_window(self, size: int) -> int: ...
+else:
+    _Transport, _Packetizer, _Channel = paramiko.Transport, Packetizer, paramiko.Channel
+
+
+class WatchfulPacketizer(_Packetizer):
+    """Notes when the peer was last heard, and leaves rekeying to the server, which knows its own limits."""
+
+    # RFC 4344 wants new keys after 2**32 packets; AES-GCM as in RFC 5647 has no lower limit
+    REKEY_BYTES = 2**36
+    REKEY_PACKETS = 2**31
+    on_silence: Callable[[], None] | None = None
+    heard = 0.0
+
+    def read_message(self) -> tuple[int, Message]:
+        """Return the next message."""
+        message = super().read_message()
+        self.heard = time.monotonic()
+        return message
+
+    def _check_keepalive(self) -> None:
+        if self.on_silence is not None:
+            self.on_silence()
+
+
+class Channel(_Channel):
+    """A channel that sends nothing after its end of file or its close, however threads race."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.refusal: tuple[int, str] | None = None
+        self._eof_out = False
+        self._close_out = False
+
+    def __del__(self) -> None:
+        """Do nothing: closing takes locks, which is not safe wherever the garbage collector happens to run."""
+
+    def admits(self, kind: int) -> bool:
+        """Tell whether a message of this kind may still go out, and note it; called with the send lock held."""
+        if self._close_out or (self._eof_out and kind in (MSG_CHANNEL_DATA, MSG_CHANNEL_EOF)):
+            return False
+        self._close_out = kind == MSG_CHANNEL_CLOSE
+        self._eof_out = self._eof_out or kind == MSG_CHANNEL_EOF
+        return True
+
+    def sendall(self, s: Any) -> None:
+        """Send all of a bytes-like object. Raises `BrokenPipeError` when the channel cannot take more."""
+        view = memoryview(s).cast("B")
+        while view:
+            sent = self.send(bytes(view[: PACKET * 4]))
+            if sent == 0:
+                raise BrokenPipeError(errno.EPIPE, "the SSH channel is closed")
+            view = view[sent:]
+
+    @property
+    def ended_cleanly(self) -> bool:
+        """Whether the far side said that no more data follows; without it, data may be missing."""
+        return bool(self.eof_received)
+
+
+class _Outlet:
+    """Stands in for the transport of one channel, so that each message goes out with its channel's name on it."""
+
+    def __init__(self, transport: "Transport", channel: Channel) -> None:
+        self._transport = transport
+        self._channel = weakref.ref(channel)
+
+    def _send_user_message(self, message: Message) -> None:
+        try:
+            self._transport.send_from(self._channel(), message)
+        except EOFError as error:
+            raise BrokenPipeError(errno.EPIPE, "the SSH connection is lost") from error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class Transport(_Transport):
+    """The client end of an SSH connection. `ended` is set when it is over, whatever the reason."""
+
+    packetizer: WatchfulPacketizer
+
+    def __init__(self, sock: Any, packetizer_class: type[WatchfulPacketizer] = WatchfulPacketizer) -> None:
+        super().__init__(
+            sock, default_window_size=WINDOW, default_max_packet_size=PACKET, packetizer_class=packetizer_class
+        )
+        self.ended = threading.Event()
+        self.host_key_algorithms: tuple[str, ...] = ()
+        self._late: dict[int, Channel] = {}
+        self._held: deque[tuple[Channel | None, Message]] = deque()
+        self._on_end: list[Callable[[], None]] = []
+        self._interval, self._patience = 0.0, 0
+        self._unanswered, self._probed = 0, 0.0
+        self._handler_table[MSG_SERVICE_ACCEPT] = lambda _: None
+
+    @property
+    def host_key_types(self) -> tuple[str, ...]:
+        """The host key algorithms that paramiko can check."""
+        return tuple(self._preferred_keys)
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        """The host key algorithms to ask for: never certificates, which we do not check."""
+        return self.host_key_algorithms
+
+    def run(self) -> None:
+        """Serve the connection until it ends."""
+        try:
+            super().run()
+        finally:
+            self.ended.set()
+            with self.lock:
+                calls, self._on_end = self._on_end, []
+            for call in calls:
+                call()
+
+    def when_ended(self, call: Callable[[], None]) -> None:
+        """Have `call` run once, on whatever thread, when the connection is over; at once if it is already."""
+        with self.lock:
+            if not self.ended.is_set():
+                self._on_end.append(call)
+                return
+        call()
+
+    def forget(self, call: Callable[[], None]) -> None:
+        """Take back what `when_ended` was given."""
+        with self.lock:
+            self._on_end = [other for other in self._on_end if other != call]
+
+    def open(self, kind: str, payload: bytes, timeout: float) -> Channel:
+        """Open a channel; `payload` is what follows the packet size in CHANNEL_OPEN (RFC 4254, section 5.1).
+
+        Raises `ChannelRefusedError` when the server refuses, `ConnectionLostError` when there is none to ask.
+        """
+        channel, opened = self._request_open(kind, payload)
+        deadline = time.monotonic() + timeout
+        while not opened.wait(0.5):
+            if not self.is_active():
+                break
+            if time.monotonic() > deadline:
+                self._late[channel.chanid] = channel
+                raise ChannelRefusedError(f"The SSH server did not open a channel within {timeout:g} s.")
+        if channel.refusal is not None:
+            raise self._refused(kind, *channel.refusal)
+        if not channel.active or channel.closed or not self.is_active():
+            raise ConnectionLostError(f"The SSH connection is lost: {self.cause}")
+        return channel
+
+    def _request_open(self, kind: str, payload: bytes) -> tuple[Channel, threading.Event]:
+        message = Message()
+        opened = threading.Event()
+        with self.lock:
+            channel = Channel(self._next_channel())
+            self._channels.put(channel.chanid, channel)
+            self.channel_events[channel.chanid] = opened
+            self.channels_seen[channel.chanid] = True
+            channel._set_transport(_Outlet(self, channel))  # noqa: SLF001 - see the module's docstring
+            channel._set_window(WINDOW, PACKET)  # noqa: SLF001
+        message.add_byte(cMSG_CHANNEL_OPEN)
+        message.add_string(kind)
+        message.add_int(channel.chanid)
+        message.add_int(WINDOW)
+        message.add_int(PACKET)
+        message.add_bytes(payload)
+        try:
+            self.send_from(None, message)
+        except (EOFError, OSError, paramiko.SSHException) as error:
+            raise ConnectionLostError(f"The SSH connection is lost: {self.cause}") from error
+        return channel, opened
+
+    def _refused(self, kind: str, code: int, text: str) -> ChannelRefusedError:
+        word = REASONS.get(code, "failed")
+        said = plain(text) or word
+        return ChannelRefusedError(f"The SSH server refused a {kind} channel ({word}): {said}", reason=word)
+
+    @property
+    def cause(self) -> str:
+        """Why the connection ended, in words."""
+        error = self.saved_exception
+        if error is None or isinstance(error, EOFError):
+            return "the other end closed it"
+        if isinstance(error, OSError):
+            return plain(error.strerror or str(error))
+        return plain(str(error))
+
+    # -- sending, in order and around key exchanges
+
+    def _send_user_message(self, data: Message) -> None:
+        self.send_from(None, data)
+
+    def send_from(self, channel: Channel | None, message: Message) -> None:
+        """Send a message when no key exchange is under way; on the transport thread, queue it until then."""
+        if threading.current_thread() is self:
+            if self.clear_to_send.is_set():
+                with self.clear_to_send_lock:
+                    self._put(channel, message)
+            else:
+                self._held.append((channel, message))
+            return
+        deadline = time.monotonic() + self.clear_to_send_timeout
+        while self.is_active():
+            if self.clear_to_send.wait(0.5):
+                with self.clear_to_send_lock:
+                    if self.clear_to_send.is_set():
+                        self._put(channel, message)
+                        return
+            elif time.monotonic() > deadline:
+                raise paramiko.SSHException("the key exchange does not end")
+
+    def _put(self, channel: Channel | None, message: Message) -> None:
+        if channel is None or channel.admits(message.packet.getbuffer()[0]):
+            self._send_message(message)
+
+    def _parse_newkeys(self, m: Message) -> None:
+        super()._parse_newkeys(m)
+        while self._held:
+            self.send_from(*self._held.popleft())
+
+    # -- what the server says
+
+    def _parse_channel_open_success(self, m: Message) -> None:
+        number = int.from_bytes(m.asbytes()[:4], "big")
+        super()._parse_channel_open_success(m)
+        late = self._late.pop(number, None)
+        if late is not None:
+            late.close()
+
+    def _parse_channel_open_failure(self, m: Message) -> None:
+        """Note the refusal on the channel itself: paramiko keeps one place for all, and drops the text."""
+        number, code, text = m.get_int(), m.get_int(), m.get_string().decode("utf-8", "replace")
+        with self.lock:
+            channel = self._channels.get(number)
+            if channel is not None:
+                channel.refusal = (code, text)
+                self._channels.delete(number)
+            opened = self.channel_events.pop(number, None)
+        if opened is not None:
+            opened.set()
+
+    def _parse_global_request(self, m: Message) -> None:
+        """Refuse what the server asks for; a reply keeps its ClientAlive satisfied."""
+        m.get_string()
+        if m.get_boolean():
+            reply = Message()
+            reply.add_byte(cMSG_REQUEST_FAILURE)
+            self.send_from(None, reply)
+
+    # -- noticing silence
+
+    def watch(self, interval: float, patience: int) -> None:
+        """Probe after `interval` seconds of silence; end the connection when `patience` probes stay unanswered."""
+        self._interval, self._patience = interval, patience
+        self.packetizer.on_silence = self._notice_silence
+
+    def _notice_silence(self) -> None:
+        now, heard = time.monotonic(), self.packetizer.heard
+        if heard > self._probed:
+            self._unanswered = 0
+        if now - max(heard, self._probed) < self._interval:
+            return
+        if self._unanswered >= self._patience:
+            raise paramiko.SSHException(f"no answer for {now - heard:.0f} s")
+        self._unanswered += 1
+        self._probed = now
+        self._probe()
+
+    def _probe(self) -> None:
+        """Send a request that wants a reply, unless another thread is stuck sending or keys are being exchanged."""
+        if not self.clear_to_send.is_set() or not self.clear_to_send_lock.acquire(blocking=False):
+            return
+        message = Message()
+        message.add_byte(cMSG_GLOBAL_REQUEST)
+        message.add_string("keepalive@openssh.com")
+        message.add_boolean(True)
+        try:
+            self._send_message(message)
+        finally:
+            self.clear_to_send_lock.release()
