@@ -7,6 +7,7 @@ own client gives up on some of them. A missing or broken agent counts as an empt
 import contextlib
 import os
 import socket
+from functools import partial
 from typing import Any
 
 from srctl.tunnel.errors import plain
@@ -55,7 +56,7 @@ class Agent:
             comment, rest = _take(rest)
             hardware = key_type(blob).startswith("sk-")
             label = f"agent key {plain(comment) or key_type(blob)!r}"
-            found.append(Identity(label, blob, lambda d, a, b=blob: self._sign(b, d, a), locked=hardware))
+            found.append(Identity(label, blob, partial(self._sign, blob), locked=hardware))
         return found
 
     def _sign(self, blob: bytes, data: bytes, algorithm: str) -> bytes:
@@ -100,7 +101,7 @@ def _connect(path: str | None) -> Any:
     if os.name == "nt":
         from paramiko.agent import get_agent_connection
 
-        return get_agent_connection()  # type: ignore[no-untyped-call]
+        return get_agent_connection()
     path = path or os.environ.get("SSH_AUTH_SOCK")
     if not path:
         return None

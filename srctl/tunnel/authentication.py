@@ -123,7 +123,7 @@ class UserAuthentication(_Handler):
                 waited += 0.5
                 if not self._link.is_active():
                     return Answer("lost")
-        raise ConnectionLostError(f"The SSH server did not answer the login within {self._patience:g} s.")
+        raise ConnectionLostError(f"The SSH server did not answer the login within {self._patience:g} s")
 
     # -- called on the transport thread
 

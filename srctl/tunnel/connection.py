@@ -77,7 +77,7 @@ class SSHConnection:
         """Connect through the jump hosts: the first as its own configuration says, each other through the last."""
         if depth > _MOST_HOPS:
             raise UsageError(
-                f"The jump hosts of {target} lead in a circle.", "Add `ProxyJump none` for the jump host itself."
+                f"The jump hosts of {target} lead in a circle", "Add `ProxyJump none` for the jump host itself"
             )
         via: SSHConnection | None = None
         try:
@@ -141,7 +141,7 @@ class SSHConnection:
         """The transport, for the other modules of this package. Raises `ConnectionLostError` when it is down."""
         transport = self._transport
         if transport is None or not transport.is_active():
-            raise ConnectionLostError(f"The SSH connection to {self} is lost: {self.cause}.", "Try again.")
+            raise ConnectionLostError(f"The SSH connection to {self} is lost: {self.cause}", "Try again")
         return transport
 
     def when_lost(self, call: "Callable[[], None]") -> "Callable[[], None]":
@@ -172,8 +172,8 @@ class SSHConnection:
         except (SSHException, OSError) as error:
             channel.close()
             if not self.alive:
-                raise ConnectionLostError(f"The SSH connection to {self} is lost: {self.cause}.") from error
-            raise ChannelRefusedError(f"{self} does not run commands for you.", reason="prohibited") from error
+                raise ConnectionLostError(f"The SSH connection to {self} is lost: {self.cause}") from error
+            raise ChannelRefusedError(f"{self} does not run commands for you", reason="prohibited") from error
         return channel
 
     def _channel(self, kind: str, payload: bytes) -> "Channel":
@@ -185,7 +185,7 @@ class SSHConnection:
         """Log in again if the connection is down: same settings, the key that worked, no questions."""
         with self._lock:
             if self._closed:
-                raise ConnectionLostError(f"The SSH connection to {self} was closed.")
+                raise ConnectionLostError(f"The SSH connection to {self} was closed")
             if self.alive:
                 return
             if self._via is not None:

@@ -94,14 +94,14 @@ def _unreachable(settings: Settings, error: OSError | None) -> UnreachableError:
     place = f"{settings.hostname}, port {settings.port},"
     if isinstance(error, socket.gaierror):
         return UnreachableError(
-            f"The host name {settings.hostname} cannot be resolved: {error.strerror}.",
-            f"Check the spelling, or give {settings.alias} a HostName in ~/.ssh/config.",
+            f"The host name {settings.hostname} cannot be resolved: {error.strerror}",
+            f"Check the spelling, or give {settings.alias} a HostName in ~/.ssh/config",
         )
     if isinstance(error, ConnectionRefusedError):
-        return UnreachableError(f"{place} refuses connections.", "Is an SSH server running there, on this port?")
+        return UnreachableError(f"{place} refuses connections", "Is an SSH server running there, on this port?")
     if error is None or isinstance(error, TimeoutError):
-        return UnreachableError(f"{place} does not answer.", "Is the host up, and does a firewall let SSH through?")
-    return UnreachableError(f"{place} cannot be reached: {error.strerror or error}.", "Check the network.")
+        return UnreachableError(f"{place} does not answer", "Is the host up, and does a firewall let SSH through?")
+    return UnreachableError(f"{place} cannot be reached: {error.strerror or error}", "Check the network")
 
 
 class ProxyCommand:

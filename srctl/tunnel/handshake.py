@@ -71,8 +71,8 @@ def _common(possible: Any, permitted: tuple[str, ...] | None, option: str, setti
 
 def _nothing_common(option: str, settings: Settings) -> UnreachableError:
     return UnreachableError(
-        f"{option} in the ssh configuration for {settings.alias} permits nothing that srctl can do.",
-        f"Permit more, or take {option} out for this host.",
+        f"{option} in the ssh configuration for {settings.alias} permits nothing that srctl can do",
+        f"Permit more, or take {option} out for this host",
     )
 
 
@@ -90,13 +90,13 @@ def _failed(settings: Settings, error: Exception, *, late: bool) -> UnreachableE
     place = f"{settings.hostname}, port {settings.port}"
     if late or isinstance(error, socket.timeout | TimeoutError):
         return UnreachableError(
-            f"{place}, accepts connections but does not answer as an SSH server in time.",
-            "Is it an SSH server, and not overloaded? A longer ConnectTimeout gives it more time.",
+            f"{place}, accepts connections but does not answer as an SSH server in time",
+            "Is it an SSH server, and not overloaded? A longer ConnectTimeout gives it more time",
         )
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
-        return UnreachableError(f"{place}: no algorithm in common ({plain(str(error))}).", "Is the server very old?")
+        return UnreachableError(f"{place}: no algorithm in common ({plain(str(error))})", "Is the server very old?")
     reason = plain(str(error)) or "it hung up"
     return UnreachableError(
-        f"The SSH handshake with {place}, failed: {reason}.",
-        "A server that hangs up at once may be full (MaxStartups) or may block this address.",
+        f"The SSH handshake with {place}, failed: {reason}",
+        "A server that hangs up at once may be full (MaxStartups) or may block this address",
     )

@@ -67,7 +67,7 @@ class HostKeyCheck:
             "Are you sure you want to continue connecting (yes/no)? "
         )
         if not agreed:
-            raise UnreachableError(f"The host key of {self.name} was not accepted.", "Compare its fingerprint first.")
+            raise UnreachableError(f"The host key of {self.name} was not accepted", "Compare its fingerprint first")
         self._remember(blob)
 
     def _remember(self, blob: bytes) -> None:
@@ -76,8 +76,8 @@ class HostKeyCheck:
                 remember(path, self.name, blob, hashed=self._settings.hash_known_hosts)
             except OSError as error:
                 raise UnreachableError(
-                    f"The host key of {self.name} cannot be written to {path}: {error.strerror}.",
-                    "Make the file writable, or name another one as UserKnownHostsFile.",
+                    f"The host key of {self.name} cannot be written to {path}: {error.strerror}",
+                    "Make the file writable, or name another one as UserKnownHostsFile",
                 ) from error
 
     def _unknown(self, blob: bytes, other: KnownHost | None) -> UnreachableError:
@@ -96,17 +96,17 @@ class HostKeyCheck:
         if verdict is Verdict.CHANGED:
             return UnreachableError(
                 f"WARNING: THE HOST KEY OF {self.name} HAS CHANGED! It now shows {shown}; {line.where} has another "
-                f"{_kind(line.blob)} key. Someone may be listening in, or the host was set up anew.",
+                f"{_kind(line.blob)} key. Someone may be listening in, or the host was set up anew",
                 f"Ask the host's administrator. If the new key is right: ssh-keygen -f {line.path} -R '{self.name}'",
             )
         if verdict is Verdict.REVOKED:
             return UnreachableError(
-                f"The host key of {self.name} ({shown}) is revoked by {line.where}.",
-                "The key is known to be in wrong hands: do not connect; ask the host's administrator.",
+                f"The host key of {self.name} ({shown}) is revoked by {line.where}",
+                "The key is known to be in wrong hands: do not connect; ask the host's administrator",
             )
         return UnreachableError(
-            f"{self.name} is trusted through a certificate authority ({line.where}), which srctl cannot check.",
-            f"Add the host's own key to known_hosts: {shown}, if its administrator confirms it.",
+            f"{self.name} is trusted through a certificate authority ({line.where}), which srctl cannot check",
+            f"Add the host's own key to known_hosts: {shown}, if its administrator confirms it",
         )
 
 

@@ -165,13 +165,13 @@ class _Login:
         place, tried = self._settings, ", ".join(self.tried) or "nothing, as there was no key to try"
         if self.lost:
             return UnreachableError(
-                f"{place} hung up during the login. Tried: {tried}.",
-                f"After too many keys a server does that: name the right one with IdentityFile for {place.alias}.",
+                f"{place} hung up during the login. Tried: {tried}",
+                f"After too many keys a server does that: name the right one with IdentityFile for {place.alias}",
             )
         wanted = ", ".join(self._server_methods or ()) or "nothing that was said"
         return UnreachableError(
-            f"{place} does not let you in. Tried: {tried}. The server accepts: {wanted}.",
-            f"Does `ssh {place.alias}` work? srctl asks for passwords and passphrases only on a terminal.",
+            f"{place} does not let you in. Tried: {tried}. The server accepts: {wanted}",
+            f"Does `ssh {place.alias}` work? srctl asks for passwords and passphrases only on a terminal",
         )
 
     def _permits(self, algorithm: str) -> bool:

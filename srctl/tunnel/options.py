@@ -36,7 +36,7 @@ class Options:
         if found:
             return found[0]
         if default is None:
-            raise UsageError(f"The ssh configuration gives no {name}.")
+            raise UsageError(f"The ssh configuration gives no {name}")
         return default
 
     def all(self, name: str) -> list[str]:
@@ -154,8 +154,8 @@ def _parse_ourselves(target: SSHTarget) -> Options:
             text = path.read_text(encoding="utf-8", errors="replace")
             if found := _UNREADABLE.search(text):
                 raise UsageError(
-                    f"{path} uses {found[1]}, which only ssh itself can read, and ssh is not installed.",
-                    "Install the OpenSSH client.",
+                    f"{path} uses {found[1]}, which only ssh itself can read, and ssh is not installed",
+                    "Install the OpenSSH client",
                 )
             config.parse(text.splitlines(keepends=True))
     looked_up = config.lookup(target.alias)

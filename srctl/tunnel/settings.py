@@ -16,7 +16,9 @@ from srctl.tunnel.target import SSHTarget, parse_hop
 from srctl.tunnel.tokens import expand
 
 DEFAULT_METHODS = ("publickey", "keyboard-interactive", "password")
-_DEFAULT_KEY_NAMES = frozenset(f"id_{kind}" for kind in "rsa ecdsa ecdsa_sk ed25519 ed25519_sk xmss dsa".split())
+_DEFAULT_KEY_NAMES = frozenset(
+    f"id_{kind}" for kind in ("rsa", "ecdsa", "ecdsa_sk", "ed25519", "ed25519_sk", "xmss", "dsa")
+)
 
 _REFUSED = {
     "knownhostscommand": ("none",),
@@ -129,8 +131,8 @@ def _refuse_unsupported(target: SSHTarget, options: Options) -> None:
         value = options.one(name, "")
         if value and value.lower() not in harmless:
             raise UsageError(
-                f"The ssh configuration for {target} sets {name} to {value!r}, which srctl does not support.",
-                f"Take {name} out for this host, or reach it by another entry of ssh_config.",
+                f"The ssh configuration for {target} sets {name} to {value!r}, which srctl does not support",
+                f"Take {name} out for this host, or reach it by another entry of ssh_config",
             )
 
 
@@ -138,8 +140,8 @@ def _strictness(target: SSHTarget, value: str) -> str:
     word = {"true": "yes", "yes": "yes", "ask": "ask", "accept-new": "accept-new"}.get(value.lower())
     if word is None:
         raise UsageError(
-            f"The ssh configuration for {target} sets StrictHostKeyChecking to {value!r}: anybody could pose as the host.",
-            "srctl always checks host keys; use `accept-new` to accept unknown keys without a question.",
+            f"The ssh configuration for {target} sets StrictHostKeyChecking to {value!r}: anybody could pose as it",
+            "srctl always checks host keys; use `accept-new` to accept unknown keys without a question",
         )
     return word
 

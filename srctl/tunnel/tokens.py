@@ -41,7 +41,7 @@ def _with_environment(value: str, what: str) -> str:
     def replace(match: re.Match[str]) -> str:
         found = os.environ.get(match[1])
         if found is None:
-            raise UsageError(f"The ssh configuration uses ${{{match[1]}}} in {what}, which is not set.")
+            raise UsageError(f"The ssh configuration uses ${{{match[1]}}} in {what}, which is not set")
         return found
 
     return _VARIABLE.sub(replace, value)

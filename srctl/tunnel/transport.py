@@ -201,7 +201,7 @@ class Transport(_Transport):
                 break
             if time.monotonic() > deadline:
                 self._late[channel.chanid] = channel
-                raise ChannelRefusedError(f"The SSH server did not open a channel within {timeout:g} s.")
+                raise ChannelRefusedError(f"The SSH server did not open a channel within {timeout:g} s")
         if channel.refusal is not None:
             raise self._refused(kind, *channel.refusal)
         if not channel.active or channel.closed or not self.is_active():
@@ -216,8 +216,8 @@ class Transport(_Transport):
             self._channels.put(channel.chanid, channel)
             self.channel_events[channel.chanid] = opened
             self.channels_seen[channel.chanid] = True
-            channel._set_transport(_Outlet(self, channel))  # noqa: SLF001 - see the module's docstring
-            channel._set_window(WINDOW, PACKET)  # noqa: SLF001
+            channel._set_transport(_Outlet(self, channel))
+            channel._set_window(WINDOW, PACKET)
         message.add_byte(cMSG_CHANNEL_OPEN)
         message.add_string(kind)
         message.add_int(channel.chanid)
