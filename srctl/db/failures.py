@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
 from srctl.db.location import Location
 from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError, UsageError
@@ -60,7 +60,6 @@ _POSTGRES: dict[str, _Answer] = {
     "57": _LOCKED,
     "25006": (SrctlError, "The database {database} is read-only", "Connect to the primary server"),
     "53": (SrctlError, "The server of {database} is out of room: {error}", "Make room; nothing was changed"),
-    "22": (UsageError, "The database {database} cannot hold that: {error}", ""),
     "23": _REFUSED,
     "42501": (SrctlError, "The database {database} refused this login: {error}", "Ask who runs the server"),
 }
@@ -72,6 +71,8 @@ def translated(location: Location) -> Iterator[None]:
     """Turn the errors of SQLAlchemy and of the drivers into ours."""
     try:
         yield
+    except DataError as error:
+        raise UsageError(f"The database cannot hold that: {_first_line(error.orig or error)}") from error
     except DBAPIError as error:
         original = error.orig if isinstance(error.orig, Exception) else error
         raise _from_driver(original, location) from error
@@ -137,6 +138,6 @@ def _clean(error: Exception, location: Location) -> str:
     return text.replace(str(secret), "***") if secret else text
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0].strip() if lines else type(error).__name__

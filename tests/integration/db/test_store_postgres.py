@@ -1,0 +1,149 @@
+"""PostgreSQL that cannot be reached, refuses, or goes away: one clear line each, and never a password."""
+
+import socket
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+
+import srctl.db.engine
+from srctl.db.location import parse
+from srctl.db.setup import initialise, status
+from srctl.db.store import open_store
+from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError, UsageError
+
+
+@pytest.fixture
+def ready(empty_postgres: str) -> str:
+    initialise(empty_postgres)
+    return empty_postgres
+
+
+def plain(location: str) -> str:
+    return location.replace("postgresql+psycopg:", "postgresql:")
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_each_way_to_write_the_url_means_the_same_driver(ready: str, scheme: str) -> None:
+    open_store(ready.replace("postgresql+psycopg", scheme)).close()
+
+
+def test_a_server_that_is_not_there_is_unreachable() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    for call in (open_store, initialise, status):
+        with pytest.raises(UnreachableError) as caught:
+            call(f"postgresql://me:sesame@127.0.0.1:{port}/db?sslpassword=sesame")
+        assert "\n" not in caught.value.message
+        assert "sesame" not in caught.value.message
+
+
+def test_a_wrong_login_is_unreachable(ready: str) -> None:
+    with pytest.raises(UnreachableError, match="nobody-here"):
+        open_store(make_url(ready).set(username="nobody-here").render_as_string())
+
+
+def test_a_database_that_the_server_does_not_have_is_not_found(postgres: str) -> None:
+    with pytest.raises(NotFoundError):
+        open_store(make_url(postgres).set(database="nothing").render_as_string(hide_password=False))
+
+
+def test_an_empty_database_is_not_found(empty_postgres: str) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        open_store(empty_postgres)
+    assert "srctl db init" in caught.value.hint
+
+
+def test_no_password_is_ever_shown() -> None:
+    location = parse("postgresql://me:sesame@server/db?password=sesame&sslpassword=sesame&sslmode=require")
+    assert "sesame" not in location.label
+    assert "sesame" not in repr(location)
+    assert "sslmode=require" in location.label
+
+
+def test_status_hides_the_password(ready: str) -> None:
+    found = status(make_url(ready).set(password="sesame").render_as_string(hide_password=False))
+    assert "sesame" not in found.url
+
+
+def test_a_missing_driver_names_the_extra() -> None:
+    program = """
+import sys
+sys.modules["psycopg"] = None
+from srctl.db.store import open_store
+from srctl.errors import SrctlError
+try:
+    open_store("postgresql://server/db")
+except SrctlError as error:
+    print(error.exit_code, error.hint)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "2 pip install 'srctl[postgres]'\n"
+
+
+def test_a_locked_table_is_a_conflict(ready: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(srctl.db.engine, "BUSY_SECONDS", 0.2)
+    with open_store(ready) as store, psycopg.connect(plain(ready)) as holder:
+        holder.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(ConflictError, match="locked"):
+            store.add_user("alice")
+
+
+def test_a_lost_connection_is_replaced(ready: str) -> None:
+    with open_store(ready) as store, psycopg.connect(plain(ready), autocommit=True) as admin:
+        ended = admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).fetchall()
+        assert ended == [(True,)]
+        assert store.users() == []
+
+
+def test_a_read_only_database_is_told_so(ready: str) -> None:
+    database = make_url(ready).database
+    with psycopg.connect(plain(ready), autocommit=True) as admin:
+        admin.execute(f'ALTER DATABASE "{database}" SET default_transaction_read_only = on')
+    with open_store(ready) as store, pytest.raises(SrctlError, match="read-only") as caught:
+        store.add_user("alice")
+    assert caught.value.exit_code == 1
+
+
+def test_text_that_the_server_cannot_hold_is_refused(ready: str) -> None:
+    with open_store(ready) as store, pytest.raises(UsageError):
+        store.user("a\0b")
+
+
+def test_no_rights_on_the_tables_is_told_so(ready: str) -> None:
+    with psycopg.connect(plain(ready), autocommit=True) as admin:
+        admin.execute("DROP ROLE IF EXISTS guest")
+        admin.execute("CREATE ROLE guest LOGIN")
+    with pytest.raises(SrctlError) as caught:
+        open_store(make_url(ready).set(username="guest").render_as_string(hide_password=False))
+    assert (caught.value.exit_code, "refused this login" in caught.value.message) == (1, True)
+
+
+def test_grants_of_a_user_are_found_by_the_index(ready: str) -> None:
+    with psycopg.connect(plain(ready), autocommit=True) as admin:
+        admin.execute(
+            "INSERT INTO users (name, name_folded, admin, disabled, created)"
+            " SELECT 'u' || n, 'u' || n, false, false, now() FROM generate_series(1, 2000) n"
+        )
+        admin.execute("INSERT INTO applications (image, created) SELECT 'i' || n, now() FROM generate_series(1, 50) n")
+        admin.execute(
+            "INSERT INTO grants SELECT md5(u.id || '-' || a.id), u.id, a.id, '{}', 'd', now()"
+            " FROM users u, applications a WHERE a.id <= 10"
+        )
+        admin.execute("ANALYZE")
+        plan = admin.execute(
+            "EXPLAIN SELECT * FROM grants JOIN users ON users.id = grants.user_id WHERE users.name = 'u77'"
+        ).fetchall()
+    assert "Seq Scan" not in str(plan)
+
+
+def test_the_folder_of_migrations_is_part_of_the_package() -> None:
+    folder = Path(srctl.db.engine.__file__).parent / "migrations"
+    assert {"env.py", "script.py.mako", "versions"} <= {path.name for path in folder.iterdir()}
