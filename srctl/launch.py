@@ -120,10 +120,9 @@ class Launcher:
             self._engine.pull(reference, self._progress)
         try:
             return self._engine.image(reference)
-        except NotFoundError as error:
+        except NotFoundError:
             if pull == "never":
-                hint = f"Pull it there: docker pull {reference}"
-                raise NotFoundError(f"The image {reference} is not on {self._engine.name}", hint) from error
+                raise
         self._engine.pull(reference, self._progress)
         return self._engine.image(reference)
 

@@ -59,10 +59,10 @@ def check(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", autocompletion=complete_hosts)] = None,
 ) -> None:
     """Connect to a host (default: the one in force) and show its engine's version."""
-    if name is not None:
-        context.flags["host"] = name
-    host = context.host
-    row = _row(host.host)
+    chosen = endpoints.resolve(context.config, context.environ)
+    wanted = chosen if name is None else endpoints.find(name, endpoints.named_hosts(context.config, context.environ))
+    host = context.host_of(wanted)
+    row = _row(wanted) | {"default": wanted.name == chosen.name}
     try:
         host.version()
         start = time.monotonic()
@@ -95,7 +95,7 @@ def remove(context: Context, name: Name, yes: YesOption = False) -> None:
 @verb(app, "use")
 def use(context: Context, name: Name) -> None:
     """Make a host the default."""
-    found = endpoints.find(name, [*context.config.hosts, *endpoints.contexts(context.environ)])
+    found = endpoints.find(name, endpoints.named_hosts(context.config, context.environ))
     configuration.edit(context.config.path, lambda document: document.__setitem__("host", name))
     source = context.config.source("host")
     if source not in ("flag", "file", "default"):

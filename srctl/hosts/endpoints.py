@@ -20,6 +20,9 @@ from srctl.models import Host
 
 SCHEMES = ("unix", "npipe", "tcp", "http", "https", "ssh")
 LOCAL_SCHEMES = ("unix", "npipe")
+LOCAL = "local"
+"""The name of this machine's own engine."""
+
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
@@ -71,11 +74,14 @@ def check_ssh_url(url: str) -> str:
 def known(config: Config, environ: Mapping[str, str]) -> list[Host]:
     """Return every host that has a name: ours first, then Docker's contexts; the one in force is marked."""
     chosen = resolve(config, environ)
-    named = {host.name: host for host in [*reversed(contexts(environ)), *config.hosts]}
-    hosts = [replace(host, default=host.name == chosen.name and host.url == chosen.url) for host in named.values()]
-    if not any(host.default for host in hosts):
-        hosts.append(replace(chosen, default=True))
+    named = {host.name: host for host in [chosen, *reversed(named_hosts(config, environ))]}
+    hosts = [replace(host, default=host.name == chosen.name) for host in named.values()]
     return sorted(hosts, key=lambda host: (host.source != "config", host.name))
+
+
+def named_hosts(config: Config, environ: Mapping[str, str]) -> list[Host]:
+    """Return the hosts that a name can mean, those that win first: ours, Docker's contexts, this machine."""
+    return [*config.hosts, *contexts(environ), Host(LOCAL, default_url(), "default")]
 
 
 def resolve(config: Config, environ: Mapping[str, str]) -> Host:
@@ -85,13 +91,14 @@ def resolve(config: Config, environ: Mapping[str, str]) -> Host:
     """
     value, source = config.get("host"), config.source("host")
     if source == "DOCKER_CONTEXT":
-        return _with_tls(find(value, contexts(environ)), environ)
+        return _context(value, environ)
     if value is None:
         return _current(environ)
     if "://" in value:
         where = {"flag": "flag", "file": "config"}.get(source, "environment")
-        return _with_tls(Host(_label(value), check_url(value), where), environ)
-    return _with_tls(find(value, [*config.hosts, *contexts(environ)]), environ)
+        name = LOCAL if value == default_url() else value
+        return _with_tls(Host(name, check_url(value), where), environ)
+    return _with_tls(find(value, named_hosts(config, environ)), environ)
 
 
 def find(name: str, hosts: list[Host]) -> Host:
@@ -104,16 +111,16 @@ def find(name: str, hosts: list[Host]) -> Host:
     raise NotFoundError(f"There is no host {name!r}", f"Known are: {names}" if names else "srctl host add NAME URL")
 
 
-def _label(url: str) -> str:
-    parts = urlsplit(url)
-    return "local" if parts.scheme in LOCAL_SCHEMES else parts.netloc.rpartition("@")[2]
-
-
 def _current(environ: Mapping[str, str]) -> Host:
     name = _docker_config(environ).get("currentContext")
-    if isinstance(name, str) and name not in ("", "default"):
-        return _with_tls(find(name, contexts(environ)), environ)
-    return Host("local", default_url(), "default")
+    return _context(name if isinstance(name, str) and name else "default", environ)
+
+
+def _context(name: str, environ: Mapping[str, str]) -> Host:
+    """Return a context of Docker's; the one that it calls `default` is this machine."""
+    if name == "default":
+        return Host(LOCAL, default_url(), "default")
+    return find(name, contexts(environ))
 
 
 def _with_tls(host: Host, environ: Mapping[str, str]) -> Host:
@@ -150,7 +157,7 @@ def _json(path: Path) -> dict[str, Any]:
 def contexts(environ: Mapping[str, str]) -> list[Host]:
     """Return Docker's contexts, from the metadata files of its config folder (`contexts/meta/<sha256>/meta.json`)."""
     folder = _docker_folder(environ) / "contexts"
-    hosts = [Host("default", environ.get("DOCKER_HOST") or default_url(), "context")]
+    hosts = []
     for path in sorted(folder.glob("meta/*/meta.json")):
         meta = _json(path)
         endpoint = meta.get("Endpoints", {}).get("docker", {}) if isinstance(meta.get("Endpoints"), dict) else {}

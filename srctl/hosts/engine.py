@@ -124,7 +124,11 @@ class DockerHost:
 
     def image(self, reference: str) -> Image:
         """Return one image. Raises `NotFoundError`."""
-        return parse.inspected_image(self._call(lambda api: api.inspect_image(reference)))
+        try:
+            return parse.inspected_image(self._call(lambda api: api.inspect_image(reference)))
+        except NotFoundError as error:
+            hint = f"Bring it there: docker pull {reference}"
+            raise NotFoundError(f"There is no image {reference} on {self.name}", hint) from error
 
     def pull(self, reference: str, progress: Callable[[Progress], None]) -> None:
         """Pull an image with the credentials of the Docker config, telling progress layer by layer."""
