@@ -10,9 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from srctl.commands import app as app_commands
-from srctl.commands import completion, config, db, grant, host, session, status, user
 from srctl.commands.options import OutputOption, QuietOption, complete_hosts, complete_users, take_flags
+from srctl.commands.tree import Root
 from srctl.context import Context
 from srctl.errors import SrctlError, UsageError
 
@@ -23,18 +22,16 @@ First steps: srctl quickstart IMAGE, or for a team: srctl db init, user add, app
 
 
 def tree() -> typer.Typer:
-    """Build the tree of commands."""
-    root = typer.Typer(help=ROOT_HELP, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+    """Build the root of the tree of commands."""
+    root = typer.Typer(
+        cls=Root,
+        help=ROOT_HELP,
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
     root.callback()(_global_options)
-    session.add_short_forms(root)
-    status.install(root)
-    nouns = (
-        ("session", session.app), ("user", user.app), ("app", app_commands.app), ("grant", grant.app),
-        ("host", host.app), ("db", db.app), ("config", config.app),
-    )  # fmt: skip
-    for name, group in nouns:
-        root.add_typer(group, name=name)
-    completion.install(root)
     return root
 
 
@@ -92,8 +89,8 @@ def _run(argv: list[str], context: Context) -> int:
     try:
         return int(tree()(args=argv, obj=context, prog_name="srctl", standalone_mode=False) or 0)
     except NoArgsIsHelpError as error:
-        context.output.note(error.format_message())
-        return error.exit_code
+        context.output.stdout.write(error.format_message() + "\n")
+        return 0
     except ClickException as error:
         path = getattr(getattr(error, "ctx", None), "command_path", "srctl")
         raise UsageError(error.format_message(), f"See: {path} --help") from error

@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
-from srctl.commands.options import verb
+from srctl.commands.options import noun, verb
 from srctl.context import Context
 from srctl.errors import SrctlError, UsageError
+
+app = noun("Shell completion.")
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -54,17 +56,14 @@ def sessions(ctx: typer.Context, incomplete: str) -> list[str]:
     return _names(ctx, incomplete, look)
 
 
-def install(app: typer.Typer) -> None:
-    """Add the command that prints the scripts."""
+@verb(app, "completion")
+def completion(
+    context: Context, shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]
+) -> None:
+    """Print the completion script of a shell, e.g. for bash: eval "$(srctl completion bash)"."""
+    from typer._completion_shared import get_completion_script
 
-    @verb(app, "completion", rich_help_panel="Setup")
-    def completion(
-        context: Context, shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]
-    ) -> None:
-        """Print the completion script of a shell, e.g. for bash: eval "$(srctl completion bash)"."""
-        from typer._completion_shared import get_completion_script
-
-        if shell not in SHELLS:
-            raise UsageError(f"There is no completion for {shell!r}", f"Choose {', '.join(SHELLS)}")
-        script = get_completion_script(prog_name="srctl", complete_var="_SRCTL_COMPLETE", shell=shell)
-        context.output.stdout.write(script + "\n")
+    if shell not in SHELLS:
+        raise UsageError(f"There is no completion for {shell!r}", f"Choose {', '.join(SHELLS)}")
+    script = get_completion_script(prog_name="srctl", complete_var="_SRCTL_COMPLETE", shell=shell)
+    context.output.stdout.write(script + "\n")

@@ -92,7 +92,7 @@ def take_flags(context: Context, flags: dict[str, Any]) -> None:
 
 def noun(text: str) -> typer.Typer:
     """Make a group of commands."""
-    return typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None)
+    return typer.Typer(help=text, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 def verb(group: typer.Typer, name: str, **options: Any) -> Callable[[F], F]:

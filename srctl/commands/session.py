@@ -195,10 +195,3 @@ def _decoded(pieces: Iterator[bytes]) -> Iterator[str]:
     for piece in pieces:
         yield decoder.decode(piece)
     yield decoder.decode(b"", final=True)
-
-
-def add_short_forms(root: typer.Typer) -> None:
-    """Declare the daily verbs at the root too."""
-    shorts = (("open", open_session), ("start", start), ("ps", list_sessions), ("logs", logs), ("stop", stop))
-    for name, function in shorts:
-        verb(root, name, rich_help_panel="Every day")(function)

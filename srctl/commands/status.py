@@ -6,45 +6,45 @@ import typer
 
 from srctl import policy
 from srctl.commands import session
-from srctl.commands.options import PortOption, verb
+from srctl.commands.options import PortOption, noun, verb
 from srctl.context import Context
 from srctl.errors import ConflictError
 from srctl.models import Application, Policy
 
+app = noun("The numbers, and the first steps.")
+
 POLICY = Policy(allow_home=True, allow_startup_data=True)
 
 
-def install(app: typer.Typer) -> None:
-    """Add the commands to the root."""
+@verb(app, "status")
+def status(context: Context) -> None:
+    """Show the numbers: users, applications, grants, running sessions, active users."""
+    counts = context.accounting.status()
+    running = context.sessions.find(all_users=True)
+    context.output.one(
+        {
+            "realm": context.config.get("realm"),
+            "host": context.host.name,
+            "users": counts.users,
+            "applications": counts.applications,
+            "grants": counts.grants,
+            "running_sessions": len(running),
+            "active_users": len({found.user for found in running}),
+        },
+        ids="realm",
+    )
 
-    @verb(app, "status", rich_help_panel="Every day")
-    def status(context: Context) -> None:
-        """Show the numbers: users, applications, grants, running sessions, active users."""
-        counts = context.accounting.status()
-        running = context.sessions.find(all_users=True)
-        context.output.one(
-            {
-                "realm": context.config.get("realm"),
-                "host": context.host.name,
-                "users": counts.users,
-                "applications": counts.applications,
-                "grants": counts.grants,
-                "running_sessions": len(running),
-                "active_users": len({found.user for found in running}),
-            },
-            ids="realm",
-        )
 
-    @verb(app, "quickstart", rich_help_panel="Setup")
-    def quickstart(
-        context: Context,
-        image: Annotated[str, typer.Argument(metavar="IMAGE")],
-        local_port: PortOption = None,
-        browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
-    ) -> None:
-        """Set up everything for IMAGE and yourself (database, user, application, grant), and open it."""
-        _prepare(context, image)
-        session.open_session(context, image, local_port=local_port, browser=browser)
+@verb(app, "quickstart")
+def quickstart(
+    context: Context,
+    image: Annotated[str, typer.Argument(metavar="IMAGE")],
+    local_port: PortOption = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+) -> None:
+    """Set up everything for IMAGE and yourself (database, user, application, grant), and open it."""
+    _prepare(context, image)
+    session.open_session(context, image, local_port=local_port, browser=browser)
 
 
 def _prepare(context: Context, image: str) -> None:

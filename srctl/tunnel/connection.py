@@ -165,6 +165,7 @@ class SSHConnection:
     def exec(self, command: str) -> "Channel":
         """Start a command on the host; the channel carries its input and output."""
         channel = self._channel("session", b"")
+        self.transport.hurried = True
         from paramiko import SSHException
 
         try:
@@ -175,6 +176,10 @@ class SSHConnection:
                 raise ConnectionLostError(f"The SSH connection to {self} is lost: {self.cause}") from error
             raise ChannelRefusedError(f"{self} does not run commands for you", reason="prohibited") from error
         return channel
+
+    def hurry(self) -> None:
+        """Make small packets travel at once; for connections that carry port forwards. Does not wait."""
+        self.transport.hurry()
 
     def _channel(self, kind: str, payload: bytes) -> "Channel":
         return self.transport.open(kind, payload, CHANNEL_TIMEOUT)

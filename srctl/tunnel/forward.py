@@ -51,6 +51,7 @@ class Forward:
         self._stopping = False
         self._wake, self._woken = socket.socketpair()
         self._over = threading.Event()
+        connection.hurry()
         self._forget = connection.when_lost(self._lost)
         self._acceptor = threading.Thread(target=self._accept, name="srctl-forward", daemon=True)
         self._acceptor.start()

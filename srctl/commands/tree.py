@@ -1,0 +1,87 @@
+"""The tree of commands, as a table: where each command is, and its line in `srctl --help`.
+
+A module of commands is imported when one of its commands is used, so that `srctl --help` and every short command
+load and build as little as they need.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command of the root: a module of `srctl.commands` (a noun), or one verb in it."""
+
+    name: str
+    module: str
+    verb: str | None
+    text: str
+
+
+SECTIONS: dict[str, tuple[Entry, ...]] = {
+    "Every day": (
+        Entry("open", "session", "open", "Open an application in your browser, and hold the tunnel."),
+        Entry("start", "session", "start", "Start an application and wait until it answers."),
+        Entry("ps", "session", "list", "List your sessions."),
+        Entry("logs", "session", "logs", "Print what an application wrote."),
+        Entry("stop", "session", "stop", "Stop sessions and remove their containers."),
+        Entry("status", "status", "status", "Show the numbers: users, applications, grants, sessions."),
+    ),
+    "Nouns": (
+        Entry("session", "session", None, "The sessions: containers that run for users."),
+        Entry("user", "user", None, "The people who may use srctl, and their SSH keys."),
+        Entry("app", "app", None, "The applications: Docker images that can be granted."),
+        Entry("grant", "grant", None, "The grants: who may run which application, and how."),
+        Entry("host", "host", None, "The Docker hosts."),
+        Entry("db", "db", None, "The accounting database."),
+        Entry("config", "config", None, "The configuration."),
+    ),
+    "Setup": (
+        Entry("quickstart", "status", "quickstart", "Set up all for an image and yourself, and open it."),
+        Entry("completion", "completion", "completion", "Print the completion script of a shell."),
+    ),
+}
+ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
+
+
+class Root(TyperGroup):
+    """The root of the tree, which loads its branches when they are used."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as the base class calls it
+        """Return the names in the order of the help."""
+        return list(ENTRIES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as the base class calls it
+        """Load one command; `None` for a name that there is not."""
+        entry = ENTRIES.get(cmd_name)
+        if entry is None:
+            return None
+        group: Any = typer.main.get_command(import_module(f"srctl.commands.{entry.module}").app)
+        return group if entry.verb is None else group.commands[entry.verb]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as the base class calls it
+        """Write the help's list of commands from the table."""
+        for title, entries in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(entry.name, entry.text) for entry in entries])
+
+
+def leaves() -> Iterator[tuple[str, Any]]:
+    """Yield every command with its full name (`grant add`), for documentation and tests."""
+    root: Any = Root(name="srctl")
+    for name, entry in ENTRIES.items():
+        command = root.get_command(None, name)
+        yield from _below(name, command) if entry.verb is None else ((name, command),)
+
+
+def _below(path: str, group: Any) -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _below(f"{path} {name}", command)
+        else:
+            yield f"{path} {name}", command
