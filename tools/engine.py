@@ -81,8 +81,7 @@ def private_engine(lab: Lab) -> Iterator[Engine]:
     debian.ensure(debian.ENGINE)
     folder = lab.make("engine")
     engine = Engine(f"unix://{folder}/docker.sock", private=True)
-    pool = networks.free_pool()
-    (lab.folder / "pool").write_text(str(pool))
+    pool = networks.claim(lab.folder, closed=False)
     with networks.bridge(lab.id, pool):
         process = processes.start(command_line(lab, folder, pool), folder / "log", lab.id)
         try:
@@ -115,11 +114,13 @@ def wait_for(engine: Engine, process: subprocess.Popen[bytes], log: Path) -> Non
         raise SetupError(f"The private Docker engine did not start: {error}\n{tail}") from error
 
 
-def shut_down(engine: Engine, process: subprocess.Popen[bytes]) -> None:
-    """Remove all containers and bridges, then end the engine."""
+def shut_down(engine: Engine, process: subprocess.Popen[bytes], *, politely: bool = True) -> None:
+    """Remove all containers and networks, then end the engine."""
     if process.poll() is None:
         with contextlib.suppress(Exception), engine.client() as client:
             empty(client)
+    if not politely:
+        process.kill()
     processes.stop(process)
 
 

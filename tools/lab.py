@@ -15,7 +15,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 from pathlib import Path
 
 from tools import networks, processes
@@ -70,8 +69,8 @@ def remove(identity: str, folder: Path) -> None:
     for mount in reversed(mounts_below(folder)):
         subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
     remove_networks(identity)
-    with contextlib.suppress(FileNotFoundError):
-        networks.remove_links(IPv4Network((folder / "pool").read_text()))
+    networks.release(folder)
+    remove_cgroups(identity)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -87,6 +86,15 @@ def remove_networks(identity: str) -> None:
         subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
     for name in names_under("/sys/class/net", identity):
         subprocess.run(["ip", "link", "delete", name], capture_output=True, check=False)
+
+
+def remove_cgroups(identity: str) -> None:
+    """Remove the control groups of the run's containers, in every hierarchy."""
+    mounted = Path("/sys/fs/cgroup")
+    for top in [mounted / identity, *mounted.glob(f"*/{identity}")]:
+        for folder, _, _ in os.walk(top, topdown=False):
+            with contextlib.suppress(OSError):
+                Path(folder).rmdir()
 
 
 def names_under(folder: str, prefix: str) -> list[str]:

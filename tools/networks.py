@@ -8,6 +8,7 @@ import random
 import subprocess
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
 from typing import Any
 
 from tools.debian import SetupError
@@ -34,6 +35,27 @@ def free_pool() -> IPv4Network:
         if not any(pool.overlaps(network) for network in used):
             return pool
     raise SetupError(f"No free network left in {NETWORKS}")
+
+
+def claim(folder: Path, *, closed: bool) -> IPv4Network:
+    """Return a free network and note it in the folder, so that `release` can remove what uses it.
+
+    A closed one answers "unreachable" at once wherever no link of ours leads, instead of leaving the machine.
+    """
+    pool = free_pool()
+    with (folder / "pools").open("a") as notes:
+        notes.write(f"{pool}\n")
+    if closed:
+        run("ip", "route", "add", "unreachable", str(pool))
+    return pool
+
+
+def release(folder: Path) -> None:
+    """Remove the links and routes of every network that was claimed for this folder."""
+    notes = folder / "pools"
+    for line in notes.read_text().split() if notes.exists() else []:
+        remove_links(IPv4Network(line))
+        subprocess.run(["ip", "route", "delete", "unreachable", line], capture_output=True, check=False)
 
 
 @contextlib.contextmanager

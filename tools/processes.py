@@ -21,15 +21,15 @@ T = TypeVar("T")
 MARK = "SRCTL_LAB_RUN"
 
 
-def start(command: Sequence[str | Path], log: Path, mark: str) -> subprocess.Popen[bytes]:
-    """Start a server in a session of its own, with its output in `log`."""
+def start(command: Sequence[str | Path], log: Path, mark: str, on_death: str = "TERM") -> subprocess.Popen[bytes]:
+    """Start a server in a session of its own, with its output in `log`; `on_death` is sent to it when we die."""
     path = f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}"
     environment = {**os.environ, MARK: mark, "PATH": path}
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "NOTIFY_SOCKET"):
         environment.pop(name, None)
     with log.open("ab") as output:
         return subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", "--", *map(str, command)],
+            ["setpriv", "--pdeathsig", on_death, "--", *map(str, command)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
