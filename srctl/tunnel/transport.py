@@ -92,6 +92,8 @@ class Channel(_Channel):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.refusal: tuple[int, str] | None = None
+        self.then: Callable[[Channel], None] | None = None
+        """What to do, on the transport thread, once the channel is open."""
         self._eof_out = False
         self._close_out = False
 
@@ -219,7 +221,7 @@ class Transport(_Transport):
         """
         if not self.hurried:
             self.hurried = True
-            self._errand, _ = self._request_open("session", b"")
+            self._errand, _ = self._request_open("session", b"", self._run_errand)
 
     def _run_errand(self, channel: Channel) -> None:
         message = Message()
@@ -230,11 +232,14 @@ class Transport(_Transport):
         message.add_string("true")
         self.send_from(channel, message)
 
-    def _request_open(self, kind: str, payload: bytes) -> tuple[Channel, threading.Event]:
+    def _request_open(
+        self, kind: str, payload: bytes, then: "Callable[[Channel], None] | None" = None
+    ) -> tuple[Channel, threading.Event]:
         message = Message()
         opened = threading.Event()
         with self.lock:
             channel = Channel(self._next_channel())
+            channel.then = then
             self._channels.put(channel.chanid, channel)
             self.channel_events[channel.chanid] = opened
             self.channels_seen[channel.chanid] = True
@@ -308,8 +313,9 @@ class Transport(_Transport):
         late = self._late.pop(number, None)
         if late is not None:
             late.close()
-        if self._errand is not None and self._errand.chanid == number:
-            self._run_errand(self._errand)
+        channel = self._channels.get(number)
+        if channel is not None and channel.then is not None:
+            channel.then(channel)
 
     def _parse_channel_open_failure(self, m: Message) -> None:
         """Note the refusal on the channel itself: paramiko keeps one place for all, and drops the text."""
