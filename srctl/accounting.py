@@ -19,7 +19,6 @@ ImageLookUp = Callable[[str], Image]
 
 _SKIP_HINT = "Register it unseen with --no-verify"
 _GRANT_ID = re.compile(r"[0-9a-f]{1,32}")
-_SCHEMES = ("http", "https")
 _MAX_PORT = 65535
 _MAX_TITLE = 200
 _CANDIDATES = 10
@@ -242,7 +241,7 @@ class Accounting:
         return found[0]
 
     def status(self) -> StoreStatus:
-        """Give the state of the database and the counts."""
+        """Give revision and counts."""
         return self._store.status()
 
     def _remove_grant(self, grant_id: str) -> str:
@@ -285,7 +284,7 @@ def _checked(application: Application) -> Application:
         raise UsageError(f"{path!r} is not a URL path", "Start it with a slash")
     if title is not None and not (title.strip() and title.isprintable() and len(title) <= _MAX_TITLE):
         raise UsageError(f"{title!r} is not a title", f"Give one line of at most {_MAX_TITLE} characters")
-    if application.scheme not in (None, *_SCHEMES):
+    if application.scheme not in (None, "http", "https"):
         raise UsageError(f"The scheme {application.scheme!r} is neither http nor https")
     if application.profile not in (None, *policy.PROFILES):
         raise UsageError(f"There is no profile {application.profile!r}", f"Choose {' or '.join(policy.PROFILES)}")

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from srctl.commands.lean import Verb
 from srctl.context import Context
 from srctl.errors import SrctlError, UsageError
 from srctl.outcome import Outcome
@@ -116,7 +117,7 @@ def verb(group: typer.Typer, name: str, **options: Any) -> Callable[[F], F]:
         keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
         command.__signature__ = inspect.Signature([first, *keyword_only, *shared])  # type: ignore[attr-defined]
         command.__annotations__ = {p.name: p.annotation for p in [first, *own, *shared]}
-        group.command(name, **options)(command)
+        group.command(name, cls=Verb, **options)(command)
         return function
 
     return register

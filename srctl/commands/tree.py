@@ -12,6 +12,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from srctl.commands.lean import spare
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -51,6 +53,10 @@ ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entri
 
 class Root(TyperGroup):
     """The root of the tree, which loads its branches when they are used."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        spare(self.params)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as the base class calls it
         """Return the names in the order of the help."""

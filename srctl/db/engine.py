@@ -5,8 +5,10 @@ transaction, so none fails half-way because another one was faster.
 """
 
 import os
+import random
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,7 @@ from srctl.db.location import Location
 from srctl.errors import NotFoundError, SrctlError, UsageError
 
 _WRITES = "srctl_writes"
+_PAUSE = (0.0005, 0.005)
 _CONNECT_SECONDS = "10"
 _NEEDS_SIDE_FILES = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 _INIT_HINT = "Create it with `srctl db init`"
@@ -78,10 +81,28 @@ def _sqlite(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get(_WRITES):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        raw = connection.connection.dbapi_connection
+        if connection.get_execution_options().get(_WRITES) and isinstance(raw, sqlite3.Connection):
+            _take_lock(raw)
 
     return engine
+
+
+def _take_lock(connection: sqlite3.Connection) -> None:
+    """Begin to write. Asks every few milliseconds: SQLite itself asks ever less often, and newcomers would overtake."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    connection.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(random.uniform(*_PAUSE))  # noqa: S311 - not a secret
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
 
 
 def _server(url: URL) -> Engine:
@@ -107,8 +128,8 @@ def _server(url: URL) -> Engine:
 def open_file(path: Path) -> sqlite3.Connection:
     """Open an existing SQLite file: foreign keys on, transactions begun by us. Raises as `check_file` and the driver.
 
-    Where folder and file cannot be written and nobody writes (no `-wal` file), it is read as unchanging, since
-    reading in WAL mode needs files beside the database otherwise.
+    Where the folder cannot be written and nobody writes (no `-wal` file with content), it is read as unchanging,
+    since reading in WAL mode needs files beside the database otherwise.
     """
     check_file(path)
     connection = _connect(path, "mode=rw")
@@ -123,7 +144,8 @@ def open_file(path: Path) -> sqlite3.Connection:
 
 
 def _nobody_writes(path: Path) -> bool:
-    return not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
+    journal = Path(f"{path}-wal")
+    return not os.access(path.parent, os.W_OK) and not (journal.exists() and journal.stat().st_size)
 
 
 def check_file(path: Path) -> None:

@@ -116,6 +116,8 @@ def _not_opened(location: Location) -> SrctlError:
 def _from_postgres(error: Exception, location: Location) -> SrctlError:
     state: str | None = getattr(error, "sqlstate", None)
     text = _clean(error, location)
+    if state is None and type(error).__name__ == "ProgrammingError":
+        return UsageError(f"The database URL {location.label} is wrong: {text}", "See libpq's connection parameters")
     if state is None or state.startswith(_SERVER_GONE):
         return _not_connected(text, location)
     kind, message, hint = _POSTGRES.get(state) or _POSTGRES.get(state[:2], _OTHER)

@@ -46,6 +46,8 @@ def test_a_missing_database_is_not_found_and_not_made(sqlite_path: Path, call: o
         ("nonsense://server/db", UsageError),
         ("postgresql://server:port/db", UsageError),
         ("postgresql+nonsense://server/db", UsageError),
+        ("postgresql://127.0.0.1/db?nonsense=1", UsageError),
+        ("postgresql://server/db?connect_timeout=soon", UsageError),
         ("postgresql+pg8000://server/db", UsageError),
         ("~nobody-of-that-name/x.db", UsageError),
         ("/dev/null", UsageError),
@@ -210,7 +212,8 @@ with open_store({str(ready)!r}) as store:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.stderr.startswith(f"1 The disk of the database {ready} ")
     assert len(done.stderr.splitlines()) == 1
-    assert [user.name for user in open_store(str(ready)).users()] == ["alice"]
+    with open_store(str(ready)) as store:
+        assert [user.name for user in store.users()] == ["alice"]
 
 
 def test_grants_of_a_user_are_found_by_the_index(ready: Path) -> None:
