@@ -8,7 +8,7 @@ missing, nothing changes but the speed.
 
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 _TEXTS = (str, list[str])
 
@@ -30,8 +30,7 @@ class Lean:
         return self._usual().coerce(value, param=param, ctx=ctx)
 
 
-def spare(parameters: list[Any]) -> None:
-    """Make the parameters of a command lean."""
+def _spare(parameters: list[Any]) -> None:
     for parameter in parameters:
         if hasattr(parameter, "get_runtime_param") and hasattr(parameter, "type_descriptor"):
             parameter.get_runtime_param = _constantly(Lean(parameter))
@@ -41,9 +40,25 @@ def _constantly(value: Any) -> Any:
     return lambda: value
 
 
-class Verb(TyperCommand):
-    """A command with lean parameters."""
+class _LeanParameters:
+    """Makes the parameters of a command lean, and its `--help` too."""
+
+    params: list[Any]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        spare(self.params)
+        _spare(self.params)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option `--help`."""
+        option = super().get_help_option(ctx)  # type: ignore[misc]
+        _spare([option])
+        return option
+
+
+class Verb(_LeanParameters, TyperCommand):
+    """A command with lean parameters."""
+
+
+class Noun(_LeanParameters, TyperGroup):
+    """A group of commands with lean parameters."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from srctl.commands.lean import Verb
+from srctl.commands.lean import Noun, Verb
 from srctl.context import Context
 from srctl.errors import SrctlError, UsageError
 from srctl.outcome import Outcome
@@ -93,7 +93,7 @@ def take_flags(context: Context, flags: dict[str, Any]) -> None:
 
 def noun(text: str) -> typer.Typer:
     """Make a group of commands."""
-    return typer.Typer(help=text, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+    return typer.Typer(cls=Noun, help=text, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 def verb(group: typer.Typer, name: str, **options: Any) -> Callable[[F], F]:

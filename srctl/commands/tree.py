@@ -10,9 +10,8 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
-from srctl.commands.lean import spare
+from srctl.commands.lean import Noun
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +50,8 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
 ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
 
 
-class Root(TyperGroup):
+class Root(Noun):
     """The root of the tree, which loads its branches when they are used."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        spare(self.params)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as the base class calls it
         """Return the names in the order of the help."""
