@@ -1,12 +1,14 @@
 """Reads the person's ssh configuration for one host: exact answers from `ssh -G`, or paramiko's parser without ssh.
 
 The configuration is the one under `$HOME`. ssh itself takes the home folder from the password file; where the two
-differ we hand it a configuration that reads the right one, then the system's, as ssh would. paramiko's parser knows
-neither `Include` nor all of `Match`, so without ssh a configuration that uses them is refused.
+differ we hand it a configuration that reads the right one, then the system's, as ssh would. Without ssh,
+a configuration that uses more than paramiko's parser and plain `Include`s can express is refused.
 """
 
+import glob
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -19,7 +21,7 @@ from srctl.tunnel.errors import plain
 from srctl.tunnel.target import SSHTarget
 
 _INCLUDE = re.compile(r"^(\s*include[\s=]+)(.*)$", re.IGNORECASE)
-_UNREADABLE = re.compile(r"^\s*(include|match)\b", re.IGNORECASE | re.MULTILINE)
+_DEEPEST = 16
 _QUESTION_TIME = 15.0
 """Seconds for `ssh -G`: it may run the commands of `Match exec`."""
 
@@ -151,16 +153,33 @@ def _parse_ourselves(target: SSHTarget) -> Options:
     config = paramiko.SSHConfig()
     for path in (config_home() / ".ssh" / "config", _system_config()):
         if path.exists():
-            text = path.read_text(encoding="utf-8", errors="replace")
-            if found := _UNREADABLE.search(text):
-                raise UsageError(
-                    f"{path} uses {found[1]}, which only ssh itself can read, and ssh is not installed",
-                    "Install the OpenSSH client",
-                )
-            config.parse(text.splitlines(keepends=True))
+            config.parse(_with_includes(path, path.parent, 0))
     looked_up = config.lookup(target.alias)
     values = {name: value if isinstance(value, list) else [value] for name, value in looked_up.items()}
     return Options(_with_defaults(target, values))
+
+
+def _with_includes(path: Path, folder: Path, depth: int) -> list[str]:
+    """Return the lines of a file with its `Include`s replaced; paramiko's parser knows neither these nor `Match`."""
+    lines: list[str] = []
+    in_block = False
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        word = (re.split(r"[\s=]", line.strip().lower(), maxsplit=1) or [""])[0]
+        if word == "match" or (word == "include" and (in_block or depth >= _DEEPEST)):
+            raise UsageError(
+                f"{path} uses {line.split()[0]} in a way that only ssh itself can read, and ssh is not installed",
+                "Install the OpenSSH client",
+            )
+        in_block = in_block or word == "host"
+        match = _INCLUDE.match(line)
+        if match is None:
+            lines.append(line + "\n")
+            continue
+        for pattern in shlex.split(match[2]):
+            anchored = str(folder / (config_home() / pattern[2:] if pattern.startswith("~/") else pattern))
+            for found in sorted(glob.glob(anchored)):
+                lines += [*_with_includes(Path(found), folder, depth + 1), "Host *\n"]
+    return lines
 
 
 def _system_config() -> Path:
