@@ -124,11 +124,9 @@ class Context:
         return opened
 
     def _connect(self, url: str) -> Any:
-        from srctl.tunnel.connection import SSHConnection, SSHTarget
+        from srctl.tunnel.connection import SSHConnection
 
-        return SSHConnection.connect(
-            SSHTarget.parse(url), timeout=self.config.get("connect_timeout"), prompter=self.prompter
-        )
+        return SSHConnection.connect(url, timeout=self.config.get("connect_timeout"), prompter=self.prompter)
 
     @cached_property
     def sessions(self) -> "Sessions":
@@ -162,7 +160,7 @@ class Context:
 
 
 def _bind(port: int | None, preferred: int) -> socket.socket:
-    from srctl.tunnel.forward import bind_local
+    from srctl.tunnel.ports import bind_local
 
     return bind_local(port, preferred=preferred)
 

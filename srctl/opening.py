@@ -25,21 +25,31 @@ _SESSION_PREFIX = re.compile(r"[0-9a-f]{4,32}")
 
 
 class Traffic(Protocol):
-    """What went through a tunnel; sizes are bytes as seen from this machine."""
+    """What went through a tunnel."""
 
-    open: int
-    total: int
-    bytes_in: int
-    bytes_out: int
-    last_error: str | None
+    @property
+    def connections(self) -> int:
+        """Connections that are open now."""
+
+    @property
+    def connections_total(self) -> int:
+        """Connections so far."""
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes that came from the session."""
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes that went to the session."""
 
 
 class Tunnel(Protocol):
     """A listener that leads to a session's endpoint."""
 
     @property
-    def alive(self) -> bool:
-        """Whether connections can still be made through it."""
+    def cause(self) -> str | None:
+        """Why no connection can be made through it any more; `None` while it is up."""
 
     @property
     def stats(self) -> Traffic:

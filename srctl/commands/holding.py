@@ -70,9 +70,9 @@ def from_laptop(context: Context, opened: Opened) -> str:
 
 
 def _check(opened: Opened) -> None:
-    if opened.tunnel is not None and not opened.tunnel.alive:
+    if opened.tunnel is not None and opened.tunnel.cause is not None:
         raise UnreachableError(
-            f"The tunnel broke: {opened.tunnel.stats.last_error or 'the SSH connection ended'}",
+            f"The tunnel broke: {opened.tunnel.cause}",
             f"The session runs on; open it again with: srctl open {opened.session.id[:12]}",
         )
 
@@ -82,7 +82,7 @@ def _standing(opened: Opened) -> str:
         return f"{opened.url} is reached directly; Ctrl-C ends this, the session runs on"
     stats = opened.tunnel.stats
     return (
-        f"127.0.0.1:{opened.local_port}  {stats.open} open, {stats.total} in all  "
+        f"127.0.0.1:{opened.local_port}  {stats.connections} open, {stats.connections_total} in all  "
         f"{_size(stats.bytes_in)} in, {_size(stats.bytes_out)} out  Ctrl-C closes the tunnel"
     )
 

@@ -8,15 +8,18 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from srctl.errors import ConflictError, NameTakenError, NotFoundError, SrctlError, UnreachableError, UnsupportedError
 from srctl.hosts import create, parse, transport
 from srctl.hosts.endpoints import LOCAL_SCHEMES, scheme
 from srctl.hosts.faults import plain, translated
-from srctl.hosts.readiness import Dial, http_status, local_dial
+from srctl.hosts.readiness import http_status, local_dial
 from srctl.hosts.sdk import docker
 from srctl.models import Container, ContainerSpec, Endpoint, Host, Image, Progress
+
+if TYPE_CHECKING:
+    from srctl.hosts.ssh_adapter import SSHConnection
 
 API_VERSION = "1.41"
 """What we speak unless the engine refuses it and names another: asking first would cost a request each time."""
@@ -29,20 +32,10 @@ _REGISTRY_AWAY = re.compile(r"dial tcp|lookup |i/o timeout|connection refused|TL
 T = TypeVar("T")
 
 
-class Link(Protocol):
-    """An SSH connection to the machine that the engine runs on."""
-
-    def open_tcp(self, address: str, port: int) -> Any:
-        """Open a channel to a TCP port as seen from that machine."""
-
-    def close(self) -> None:
-        """End the connection."""
-
-
 class DockerHost:
     """One Docker host, connected at the first call. Every method may raise `UnreachableError`."""
 
-    def __init__(self, host: Host, connect: Callable[[str], Link], timeout: float = 10.0) -> None:
+    def __init__(self, host: Host, connect: Callable[[str], "SSHConnection"], timeout: float = 10.0) -> None:
         self.host = host
         self._connect = connect
         self._timeout = timeout
@@ -71,7 +64,7 @@ class DockerHost:
         return self.host.url if scheme(self.host) == "ssh" else self.host.ssh
 
     @cached_property
-    def link(self) -> Link:
+    def link(self) -> "SSHConnection":
         """The SSH connection for API and tunnels together. Raises `UnsupportedError` where no SSH URL is known."""
         self.require_way_to_endpoints()
         return self._connect(self._ssh_url or self.host.url)
@@ -206,8 +199,12 @@ class DockerHost:
 
         Raises `ConnectionRefusedError` when nothing listens. Not a request of the Engine API.
         """
-        dial: Dial = local_dial if self.direct else self.link.open_tcp
-        return http_status(endpoint, dial)
+        return http_status(endpoint, local_dial if self.direct else self._dial)
+
+    def _dial(self, address: str, port: int) -> Any:
+        from srctl.hosts.ssh_adapter import open_endpoint
+
+        return open_endpoint(self.link, address, port)
 
 
 def _pull_error(reference: str, host: str, error: SrctlError) -> SrctlError:

@@ -20,6 +20,8 @@ from srctl.errors import UnreachableError
 from srctl.hosts.sdk import docker, requests
 from srctl.tunnel.connection import DEFAULT_SOCKET, ChannelRefusedError, ConnectionLostError, SSHConnection
 
+__all__ = ["SSHAdapter", "SSHConnection", "api_client", "open_endpoint"]
+
 READ_TIMEOUT = 120
 """Seconds without a byte after which a request is given up."""
 
@@ -53,6 +55,19 @@ def api_client(
     if version is None:
         client._version = client._retrieve_server_version()
     return client
+
+
+def open_endpoint(connection: SSHConnection, address: str, port: int) -> "ChannelSocket":
+    """Open a connection to a TCP port as the host sees it.
+
+    Raises `ConnectionRefusedError` when nothing listens there and `UnreachableError` for a lost SSH connection.
+    """
+    try:
+        return ChannelSocket(connection.open_tcp(address, port))
+    except ChannelRefusedError as error:
+        if error.reason == "prohibited":
+            raise
+        raise ConnectionRefusedError(errno.ECONNREFUSED, error.message) from error
 
 
 class SSHAdapter(requests.adapters.HTTPAdapter):

@@ -34,7 +34,7 @@ def client(host: Host, link: Any, version: str, timeout: float) -> Any:
     if kind == "ssh":
         from srctl.hosts import ssh_adapter
 
-        return ssh_adapter.api_client(link, version)
+        return ssh_adapter.api_client(link, version, timeout=READ_TIMEOUT)
     if kind in ("unix", "npipe"):
         api = docker.APIClient(base_url=host.url, version=version, timeout=READ_TIMEOUT)
         api.trust_env = False
