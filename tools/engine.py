@@ -14,14 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools import debian, networks, processes
 from tools.debian import SetupError
 from tools.lab import Lab
-
-if TYPE_CHECKING:
-    from docker import APIClient
 
 DEFAULT_URL = "unix:///var/run/docker.sock"
 
@@ -39,7 +36,7 @@ class Engine:
         return self.url.removeprefix("unix://")
 
     @contextlib.contextmanager
-    def client(self) -> Iterator[APIClient]:
+    def client(self) -> Iterator[Any]:
         """Give a low-level client of the Docker SDK."""
         client = connect(self.url)
         try:

@@ -1,0 +1,119 @@
+"""A private PostgreSQL server in a temporary folder, on a port of 127.0.0.1, trusting whoever reaches it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from tools import debian, processes
+from tools.debian import SetupError
+from tools.lab import Lab
+from tools.sshd import PORTS, TRIES
+
+OWNER = "srctl"
+SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "100"}
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server."""
+
+    folder: Path
+    port: int
+    programs: Path
+    numbers: count[int]
+
+    def url(self, database: str) -> str:
+        """Return a database's SQLAlchemy URL."""
+        return f"postgresql+psycopg://{OWNER}@127.0.0.1:{self.port}/{database}"
+
+    def new_database(self) -> str:
+        """Create an empty database; return its SQLAlchemy URL."""
+        name = f"test{next(self.numbers)}"
+        command = [str(self.programs / "createdb"), "-h", "127.0.0.1", "-p", str(self.port), "-U", OWNER, name]
+        subprocess.run(command, check=True, capture_output=True)
+        return self.url(name)
+
+
+@contextlib.contextmanager
+def private_postgres(lab: Lab) -> Iterator[Postgres]:
+    """Start a server; end it and remove its data afterwards."""
+    debian.ensure([program for program in debian.TESTS if program.name == "initdb"])
+    programs = Path(str(next(program.find() for program in debian.TESTS if program.name == "initdb"))).resolve().parent
+    folder = Path(tempfile.mkdtemp(prefix=f"{lab.id}-postgres-"))
+    try:
+        prefix = as_other_account(folder)
+        initdb = [
+            *prefix,
+            str(programs / "initdb"),
+            "-U",
+            OWNER,
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            "-D",
+            f"{folder}/data",
+        ]
+        subprocess.run(initdb, check=True, capture_output=True, cwd=folder)
+        process, port = listen([*prefix, str(programs / "postgres"), "-D", f"{folder}/data"], folder, lab.id)
+        try:
+            yield Postgres(folder, port, programs, count(1))
+        finally:
+            process.send_signal(signal.SIGINT)  # fast: does not wait for clients to leave
+            processes.stop(process)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def as_other_account(folder: Path) -> list[str]:
+    """Return what to put before a command so that it does not run as root, which PostgreSQL refuses."""
+    if os.geteuid() != 0:
+        return []
+    account = next((entry for entry in pwd.getpwall() if entry.pw_name == "postgres"), pwd.getpwnam("nobody"))
+    os.chown(folder, account.pw_uid, account.pw_gid)
+    return [
+        "setpriv",
+        f"--reuid={account.pw_uid}",
+        f"--regid={account.pw_gid}",
+        "--clear-groups",
+        "--pdeathsig=INT",
+        "--",
+    ]
+
+
+def listen(command: list[str], folder: Path, mark: str) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the server on a port that it could bind itself; return it with that port."""
+    for port in random.sample(PORTS, TRIES):
+        log = folder / f"log{port}"
+        settings = SETTINGS | {
+            "port": str(port),
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": str(folder),
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        process = processes.start([*command, *options], log, mark)
+        try:
+            wait_for(process, log)
+        except SetupError:
+            if "Address already in use" not in log.read_text():
+                raise
+        else:
+            return process, port
+    raise SetupError("PostgreSQL found no free port")
+
+
+def wait_for(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the server's log says that it accepts connections."""
+    processes.wait_until(lambda: "ready to accept connections" in log.read_text(), "PostgreSQL", process)
