@@ -26,7 +26,7 @@ from srctl.db.location import Location
 from srctl.errors import NotFoundError, SrctlError, UsageError
 
 _WRITES = "srctl_writes"
-_PAUSE = (0.005, 0.04)
+_PAUSE = (0.001, 0.01)
 _CONNECT_SECONDS = "10"
 _NEEDS_SIDE_FILES = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 _INIT_HINT = "Create it with `srctl db init`"
