@@ -4,6 +4,7 @@ A statement may fail long after the database was opened (locked, full, gone), so
 """
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,7 +126,7 @@ def _from_postgres(error: Exception, location: Location) -> SrctlError:
 
 
 def _not_connected(text: str, location: Location) -> SrctlError:
-    if "database" in text and "does not exist" in text:
+    if re.search(r'database ".*" does not exist', text):
         return NotFoundError(
             f"The server has no such database: {location.label}", "Create it (`createdb`), then run `srctl db init`"
         )

@@ -18,9 +18,9 @@ from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableEr
 
 
 @pytest.fixture
-def ready(empty_postgres: str) -> str:
-    initialise(empty_postgres)
-    return empty_postgres
+def ready(postgres: str) -> str:
+    initialise(postgres)
+    return postgres
 
 
 def plain(location: str) -> str:
@@ -52,9 +52,9 @@ def test_a_database_that_the_server_does_not_have_is_not_found(postgres: str) ->
         open_store(make_url(postgres).set(database="nothing").render_as_string(hide_password=False))
 
 
-def test_an_empty_database_is_not_found(empty_postgres: str) -> None:
+def test_an_empty_database_is_not_found(postgres: str) -> None:
     with pytest.raises(NotFoundError) as caught:
-        open_store(empty_postgres)
+        open_store(postgres)
     assert "srctl db init" in caught.value.hint
 
 
