@@ -134,6 +134,7 @@ def write_config(folder: Path, options: Options, address: str, port: int) -> Pat
         "HostKey": folder / "host_key",
         "AuthorizedKeysFile": folder / "authorized_keys",
         "PidFile": "none",
+        "StrictModes": "no",  # the folder may lie below one that everybody can write to
         "UsePAM": "no",
         "PasswordAuthentication": "no",
         "KbdInteractiveAuthentication": "no",
