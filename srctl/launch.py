@@ -6,21 +6,35 @@ at once: one makes the container, the others wait for it.
 
 import secrets
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from srctl import labels, policy
 from srctl.errors import (
     ApplicationExitedError,
     ApplicationNotReadyError,
     ConflictError,
+    InterruptedByUserError,
     NameTakenError,
     NotFoundError,
     SrctlError,
+    UnreachableError,
 )
-from srctl.models import Container, Endpoint, Grant, Image, Progress, Session, Started, StartRequest
-from srctl.sessions import ProgressCallback, Sessions
+from srctl.models import (
+    Container,
+    ContainerSpec,
+    Endpoint,
+    Grant,
+    Image,
+    Progress,
+    Session,
+    Started,
+    StartRequest,
+    User,
+)
+from srctl.sessions import RUNNING, ProgressCallback, Sessions
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 LOOK_AGAIN = 1.0
@@ -29,15 +43,27 @@ LOOK_AGAIN = 1.0
 STALE = 10.0
 """Seconds that another process may take from creating a container to starting it; later it is taken for dead."""
 
+LATE = 2.0
+"""Seconds in which an engine may still carry out a create request whose answer we did not wait for."""
+
+PROBE = 3.0
+"""Seconds that an application has to answer one request; one that is slower is asked again."""
+
+ATTEMPTS = 5
 LOG_LINES = 20
 
 
-@dataclass(frozen=True, slots=True)
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
 class Clock:
-    """Time, so that tests need none."""
+    """Time, so that tests need none: `now` counts seconds, `date` is what containers' ages are measured with."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    date: Callable[[], datetime] = _utc
 
 
 class Launcher:
@@ -61,30 +87,21 @@ class Launcher:
         """Start the application, or find the session that runs under the same grant already.
 
         Raises what `Sessions.grant` and `policy.plan` raise, `NotFoundError` for a missing image or volume source,
-        `ApplicationExitedError` and `ApplicationNotReadyError`; no container is left then.
+        `ConflictError` when somebody else removes the container meanwhile, `ApplicationExitedError` and
+        `ApplicationNotReadyError`; no container is left then.
         """
         self._engine.require_way_to_endpoints()
         user = self._sessions.entitled_user()
         grant = self._sessions.grant(request.app)
-        running = self._clear(grant, replace=request.replace)
-        if running is not None:
-            return self._join(running.id, request, fresh=False)
-        image = self._image(grant, request.pull)
-        session_id = secrets.token_hex(16)
-        spec = policy.plan(policy.Order(user, grant, image, request, self._sessions.realm, session_id, self._home_root))
-        with ExitStack() as undo:
-            undo.callback(self._discard, spec.name, session_id)
-            self._progress(Progress(f"Creating {spec.name}"))
-            try:
-                created = self._engine.create(spec)
-            except NameTakenError:
-                undo.pop_all()
-                return self._join_winner(spec.name, request)
-            self._progress(Progress(f"Starting {grant.application.image}"))
-            self._engine.start(created, spec.network)
-            container = self._until_ready(created, request.timeout)
-            undo.pop_all()
-        return self._started(container, fresh=True)
+        for _ in range(ATTEMPTS):
+            running = self._clear(grant, replace=request.replace)
+            found = self._join(running, request) if running else self._make(user, grant, request)
+            if found is not None:
+                return found
+        raise ConflictError(
+            f"Each session of {grant.application.image} that was found running was gone a moment later",
+            "Another program starts and stops it; try again when that has ended",
+        )
 
     def wait(self, session: Session, timeout: float) -> Endpoint:
         """Wait until the session answers and return its endpoint; the session is left alone whatever happens."""
@@ -93,10 +110,6 @@ class Launcher:
             hint = f"srctl logs {session.id[:12]} tells why; start it again with: srctl start {session.image}"
             raise ConflictError(f"Session {session.id} does not run any more ({session.status})", hint)
         return _reached(self._until_ready(session.container_id, timeout))
-
-    def _started(self, container: Container, *, fresh: bool) -> Started:
-        session = self._sessions.session(container, frozenset({labels.grant_id(container)}))
-        return Started(session, _reached(container), fresh)
 
     def _clear(self, grant: Grant, *, replace: bool) -> Container | None:
         """Return the grant's running container; remove those that are over, and with `replace` that one too."""
@@ -108,11 +121,81 @@ class Launcher:
             if replace:
                 self._progress(Progress(f"Removing {container.name}"))
                 self._sessions.end(container)
-            elif container.state in ("running", "restarting", "paused"):
+            elif container.state in RUNNING:
                 running = container
-            elif container.name == name and container.state != "created":
+            elif container.name == name and not self._being_made(container):
                 self._sessions.end(container)
         return running
+
+    def _being_made(self, container: Container) -> bool:
+        """Tell whether another process may be about to start it; clocks that differ cost a wait, or a second try."""
+        age = (self._clock.date() - container.created).total_seconds()
+        return container.state == "created" and age <= STALE
+
+    def _make(self, user: User, grant: Grant, request: StartRequest) -> Started | None:
+        """Make a container and wait until it answers; `None` where another process came first and is gone again."""
+        image = self._image(grant, request.pull)
+        session_id = secrets.token_hex(16)
+        spec = policy.plan(policy.Order(user, grant, image, request, self._sessions.realm, session_id, self._home_root))
+        try:
+            with self._until_kept(spec, session_id) as container_id:
+                self._progress(Progress(f"Starting {grant.application.image}"))
+                self._engine.start(container_id, spec.network)
+                return self._started(self._until_ready(container_id, request.timeout), fresh=True)
+        except NameTakenError:
+            return self._join_winner(spec.name, request)
+
+    @contextmanager
+    def _until_kept(self, spec: ContainerSpec, session_id: str) -> Iterator[str]:
+        """Create the container and give its id; it is removed again unless all goes well."""
+        created = None
+        try:
+            self._progress(Progress(f"Creating {spec.name}"))
+            created = self._engine.create(spec)
+            yield created
+        except NameTakenError:
+            raise
+        except NotFoundError as error:
+            if created is None or self._exists(created):
+                self._undo(spec.name, session_id, error)
+                raise
+            raise ConflictError(
+                f"{spec.name} was removed by somebody else while it started", "Start it again if it is still wanted"
+            ) from error
+        except BaseException as error:
+            in_doubt = created is None and (isinstance(error, UnreachableError) or not isinstance(error, SrctlError))
+            self._undo(spec.name, session_id, error, patience=LATE if in_doubt else 0.0)
+            raise
+
+    def _exists(self, container_id: str) -> bool:
+        try:
+            self._engine.container(container_id)
+        except NotFoundError:
+            return False
+        return True
+
+    def _undo(self, name: str, session_id: str, reason: BaseException, patience: float = 0.0) -> None:
+        """Remove what this start made, or tell in the error that it can't be done."""
+        try:
+            self._discard(name, session_id, self._clock.now() + patience)
+        except SrctlError as error:
+            left = f"{name} may be left behind: srctl session prune removes it, or srctl stop"
+            if not isinstance(reason, SrctlError):
+                raise InterruptedByUserError(f"Interrupted, and {error.message}", left) from reason
+            reason.hint = f"{reason.hint}. {left}" if reason.hint else left
+
+    def _discard(self, name: str, session_id: str, limit: float) -> None:
+        """Remove the container of this name if it is the one that this start made; it may appear until `limit`."""
+        while True:
+            try:
+                container = self._engine.container(name)
+                if labels.session_id(container) == session_id:
+                    self._engine.remove(container.id)
+            except NotFoundError:
+                if self._clock.now() < limit:
+                    self._clock.sleep(0.1)
+                    continue
+            return
 
     def _image(self, grant: Grant, pull: str) -> Image:
         reference = grant.application.image
@@ -121,77 +204,85 @@ class Launcher:
         try:
             return self._engine.image(reference)
         except NotFoundError:
-            if pull == "never":
+            if pull != "missing":
                 raise
         self._engine.pull(reference, self._progress)
         return self._engine.image(reference)
 
-    def _discard(self, name: str, session_id: str) -> None:
-        """Remove the container of this name if it is the one that this start made."""
-        try:
-            container = self._engine.container(name)
-            if labels.session_id(container) == session_id:
-                self._engine.remove(container.id)
-        except NotFoundError:
-            return
-        except SrctlError as error:
-            self._progress(Progress(f"{name} may be left behind ({error.message}); srctl session prune removes it"))
-
-    def _join_winner(self, name: str, request: StartRequest) -> Started:
-        """Wait for the container that another process is making under the same name."""
+    def _join_winner(self, name: str, request: StartRequest) -> Started | None:
+        """Wait for the container that another process is making under the same name; `None` when it is gone."""
         limit = self._clock.now() + STALE
-        while True:
-            try:
-                container = self._engine.container(name)
-            except NotFoundError:
-                return self.start(request)
-            if labels.session_id(container) is None or not self._is_ours(container):
-                raise ConflictError(
-                    f"A container named {name} is in the way; it is not a session of {self._sessions.user!r}",
-                    f"Look at it on {self._engine.name}: docker inspect {name}",
-                )
-            if container.state != "created":
-                return self._join(container.id, request, fresh=False)
-            if self._clock.now() > limit:
-                self._sessions.end(container)
-                return self.start(request)
-            self._clock.sleep(0.1)
+        self._progress(Progress(f"Another srctl is starting {name}"))
+        try:
+            while (container := self._engine.container(name)).state not in RUNNING:
+                self._check_ours(container)
+                if self._clock.now() > limit:
+                    self._sessions.end(container)
+                    return None
+                self._clock.sleep(0.1)
+        except NotFoundError:
+            return None
+        self._check_ours(container)
+        return self._join(container, request)
 
-    def _is_ours(self, container: Container) -> bool:
+    def _check_ours(self, container: Container) -> None:
         wanted = labels.selector(self._sessions.realm, self._sessions.user)
-        return all(container.labels.get(key) == value for key, value in wanted.items())
+        ours = all(container.labels.get(key) == value for key, value in wanted.items())
+        if labels.session_id(container) is None or not ours:
+            raise ConflictError(
+                f"A container named {container.name} is in the way; it is no session of {self._sessions.user!r}",
+                f"Look at it on {self._engine.name}: docker inspect {container.name}",
+            )
 
-    def _join(self, container_id: str, request: StartRequest, *, fresh: bool) -> Started:
+    def _join(self, running: Container, request: StartRequest) -> Started | None:
+        """Wait for a container that is not ours to remove; `None` when it is gone meanwhile."""
         self._progress(Progress("It runs already; waiting until it answers"))
-        return self._started(self._until_ready(container_id, request.timeout), fresh=fresh)
+        try:
+            container = self._until_ready(running.id, request.timeout)
+        except NotFoundError:
+            return None
+        except ApplicationNotReadyError as error:
+            error.hint = "It was running already and runs on; --replace starts it afresh; its last lines are above"
+            raise
+        return self._started(replace(container, image=running.image), fresh=False)
+
+    def _started(self, container: Container, *, fresh: bool) -> Started:
+        session = self._sessions.session(container, frozenset({labels.grant_id(container)}))
+        return Started(session, _reached(container), fresh)
 
     def _until_ready(self, container_id: str, timeout: float) -> Container:
         """Poll until the application answers: the port first, the container's state when the port is closed."""
-        started = looked = self._clock.now()
-        container = self._engine.container(container_id)
+        limit = self._clock.now() + timeout
+        container, looked = self._engine.container(container_id), self._clock.now()
         pause = FIRST_PAUSE
         self._progress(Progress("Waiting until the application answers"))
         while True:
-            if container.state not in ("running", "restarting", "paused", "created"):
-                raise self._exited(container)
-            ready, closed = self._answers(container)
+            self._check_runs(container)
+            ready, closed = self._answers(container, limit)
             if ready:
                 return container
             now = self._clock.now()
-            if now - started >= timeout:
+            if now >= limit:
                 raise self._not_ready(container, timeout)
-            self._clock.sleep(min(pause, timeout - (now - started)))
+            self._clock.sleep(min(pause, limit - now))
             pause = min(pause * 1.25, LONGEST_PAUSE)
             if closed or self._clock.now() - looked > LOOK_AGAIN:
                 container, looked = self._engine.container(container_id), self._clock.now()
 
-    def _answers(self, container: Container) -> tuple[bool, bool]:
+    def _check_runs(self, container: Container) -> None:
+        if container.state == "paused":
+            raise ConflictError(f"{container.name} is paused", f"Go on with it: docker unpause {container.name}")
+        if container.state not in (*RUNNING, "created"):
+            raise self._exited(container)
+
+    def _answers(self, container: Container, limit: float) -> tuple[bool, bool]:
         """Return whether the application is ready, and whether nothing listens at all."""
         endpoint = labels.endpoint(container)
         if endpoint is None:
             return False, True
         try:
-            return is_ready(endpoint, self._engine.probe(endpoint)), False
+            patience = min(PROBE, max(limit - self._clock.now(), FIRST_PAUSE))
+            return is_ready(endpoint, self._engine.probe(endpoint, patience)), False
         except ConnectionRefusedError:
             return False, True
 

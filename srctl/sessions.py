@@ -27,6 +27,9 @@ from srctl.models import (
 
 ProgressCallback = Callable[[Progress], None]
 
+RUNNING = ("running", "restarting", "paused")
+"""Docker's states of containers that hold their ports and processes."""
+
 
 class Engine(Protocol):
     """A Docker host. Every method may raise `UnreachableError`."""
@@ -72,8 +75,11 @@ class Engine(Protocol):
     def logs(self, container_id: str, *, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
         """Yield a container's output. Raises `NotFoundError`."""
 
-    def probe(self, endpoint: Endpoint) -> int | None:
-        """Return the HTTP status of an endpoint, `None` while there is none. Raises `ConnectionRefusedError`."""
+    def probe(self, endpoint: Endpoint, patience: float) -> int | None:
+        """Return the HTTP status of an endpoint, `None` when there is none within `patience` seconds.
+
+        Raises `ConnectionRefusedError` where nothing listens.
+        """
 
 
 class Rights(Protocol):
@@ -137,7 +143,7 @@ class Sessions:
     def end(self, container: Container) -> bool:
         """Stop and remove a container of ours; return whether it was still there."""
         try:
-            if container.state in ("running", "paused", "restarting"):
+            if container.state in RUNNING:
                 self.engine.stop(container.id)
             self.engine.remove(container.id)
         except NotFoundError:
@@ -147,7 +153,7 @@ class Sessions:
     def leftovers(self, *, all_users: bool = False) -> list[Session]:
         """Return the sessions that do not run any more, or never did."""
         everything = self.containers(stopped=True, all_users=all_users)
-        return self._sessions([c for c in everything if c.state not in ("running", "paused", "restarting")])
+        return self._sessions([c for c in everything if c.state not in RUNNING])
 
     def remove(self, session: Session) -> str:
         """Remove what is left of a session that does not run, and return its id."""

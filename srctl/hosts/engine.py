@@ -27,6 +27,9 @@ API_VERSION = "1.41"
 STOP_GRACE = 5
 """Seconds that an application has to end by itself before it is killed."""
 
+NETWORK_TRIES = 4
+"""How often the sessions' network is looked after, where several processes make it at once."""
+
 _SUPPORTED = re.compile(r"(?:Maximum|Minimum) supported API version is ([0-9]+\.[0-9]+)")
 _REGISTRY_AWAY = re.compile(r"dial tcp|lookup |i/o timeout|connection refused|TLS handshake|request canceled")
 T = TypeVar("T")
@@ -126,7 +129,8 @@ class DockerHost:
     def pull(self, reference: str, progress: Callable[[Progress], None]) -> None:
         """Pull an image with the credentials of the Docker config, telling progress layer by layer."""
         try:
-            for event in self._call(lambda api: api.pull(reference, stream=True, decode=True)):
+            events = self._call(lambda api: api.pull(reference, stream=True, decode=True))
+            for event in self._pieces(events):
                 if "error" in event:
                     raise SrctlError(plain(str(event["error"])))
                 progress(parse.pull_progress(event))
@@ -156,24 +160,44 @@ class DockerHost:
 
     def start(self, container_id: str, network: str) -> None:
         """Start a created container; two requests more where its network is not there yet."""
-        try:
-            self._call(lambda api: api.start(container_id))
-        except SrctlError as error:
-            if network not in error.message or not re.search("not found|ambiguous", error.message):
-                raise
-            self._make_network(network, ambiguous="ambiguous" in error.message)
-            self._call(lambda api: api.start(container_id))
+        for left in reversed(range(NETWORK_TRIES)):
+            try:
+                self._call(lambda api: api.start(container_id))
+                return
+            except SrctlError as error:
+                if left == 0 or not self._mended(network, error.message):
+                    raise
 
-    def _make_network(self, name: str, *, ambiguous: bool) -> None:
-        """Make the network. Engines before 25 may let two callers make it at once: then drop the unused twin."""
-        if ambiguous:
-            twins = self._call(lambda api: api.networks(names=[name]))
-            for twin in sorted(twins, key=lambda item: str(item["Id"]))[1:]:
-                with suppress(SrctlError):
-                    self._call(lambda api, twin=twin: api.remove_network(twin["Id"]))  # type: ignore[misc]
-            return
+    def _mended(self, network: str, problem: str) -> bool:
+        """Do something about the sessions' network if that is the problem."""
+        if f"network {network} " not in problem:
+            return False
+        if "ambiguous" in problem:
+            self._drop_twins(network)
+            return True
+        if "not found" in problem:
+            self._make_network(network)
+            return True
+        return False
+
+    def _make_network(self, name: str) -> None:
         with suppress(ConflictError):
             self._call(lambda api: api.create_network(name, check_duplicate=True, **create.NETWORK_OPTIONS))
+
+    def _drop_twins(self, name: str) -> None:
+        """Leave one network of this name, preferably one in use: engines before 25 let two callers make it at once."""
+        found = [item["Id"] for item in self._call(lambda api: api.networks(names=[name])) if item["Name"] == name]
+        twins = sorted(found)
+        while len(twins) > 1:
+            try:
+                self._remove_network(twins.pop())
+            except SrctlError:  # it is in use
+                twins.sort(reverse=True)
+                self._remove_network(twins.pop())
+
+    def _remove_network(self, network_id: str) -> None:
+        with suppress(NotFoundError):
+            self._call(lambda api: api.remove_network(network_id))
 
     def stop(self, container_id: str) -> None:
         """Ask the application to end, and kill it after `STOP_GRACE` seconds. Raises `NotFoundError`."""
@@ -191,15 +215,20 @@ class DockerHost:
         """Yield what the application wrote, in pieces as they come; one inspect more. Raises `NotFoundError`."""
         count = "all" if tail is None else tail
         stream = self._call(lambda api: api.logs(container_id, stream=True, follow=follow, tail=count))
-        with translated(self.host):
-            yield from stream
+        yield from self._pieces(stream)
 
-    def probe(self, endpoint: Endpoint) -> int | None:
-        """Ask the endpoint as its host would; return the HTTP status, `None` while nothing answers.
+    def _pieces(self, stream: Iterator[T]) -> Iterator[T]:
+        """Yield what a stream brings; it is left to its connection to end it, since the SDK can't over SSH."""
+        with translated(self.host):
+            for piece in stream:  # noqa: UP028 - `yield from` would close it
+                yield piece
+
+    def probe(self, endpoint: Endpoint, patience: float) -> int | None:
+        """Ask the endpoint as its host would; return the HTTP status, `None` without one in `patience` seconds.
 
         Raises `ConnectionRefusedError` when nothing listens. Not a request of the Engine API.
         """
-        return http_status(endpoint, local_dial if self.direct else self._dial)
+        return http_status(endpoint, local_dial if self.direct else self._dial, patience)
 
     def _dial(self, address: str, port: int) -> Any:
         from srctl.hosts.ssh_adapter import open_endpoint

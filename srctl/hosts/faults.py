@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError
-from srctl.hosts.sdk import docker, requests
+from srctl.hosts.sdk import docker, requests, urllib3
 from srctl.models import Host
 
 
@@ -20,9 +20,9 @@ def translated(host: Host) -> Iterator[None]:
         yield
     except docker.errors.APIError as error:
         raise _api_error(error) from error
-    except requests.exceptions.RequestException as error:
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         raise unreachable(host, error) from error
-    except docker.errors.DockerException as error:
+    except (docker.errors.DockerException, docker.errors.StreamParseError) as error:
         raise SrctlError(f"Docker on {host.name}: {plain(str(error))}") from error
     except OSError as error:
         raise unreachable(host, error) from error

@@ -1,5 +1,6 @@
 """Read the Engine API's answers into our models. Fields that may be null in the wild are treated so."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ def listed_container(item: Mapping[str, Any]) -> Container:
     ports = item.get("Ports") or []
     return Container(
         id=item["Id"],
-        name=(item.get("Names") or [""])[0].lstrip("/"),
+        name=_name(item.get("Names") or []),
         image=item.get("Image") or "",
         image_id=item.get("ImageID") or "",
         state=item.get("State") or "",
@@ -80,15 +81,21 @@ def pull_progress(event: Mapping[str, Any]) -> Progress:
     return Progress(str(event.get("status", "")), event.get("id"), detail.get("current"), detail.get("total"))
 
 
+def _name(names: list[str]) -> str:
+    """Return the container's own name; links of other containers stand beside it as `/other/alias`."""
+    own = [name.removeprefix("/") for name in names if "/" not in name.removeprefix("/")]
+    return own[0] if own else ""
+
+
 def _tags(item: Mapping[str, Any]) -> tuple[str, ...]:
     names = [*(item.get("RepoTags") or []), *(item.get("RepoDigests") or [])]
     return tuple(name for name in names if not name.startswith("<none>"))
 
 
 def _time(text: str) -> datetime:
-    """Read an RFC 3339 time with nanoseconds, as the engine writes it."""
-    whole, _, _fraction = text.rstrip("Z").partition(".")
+    """Read an RFC 3339 time with nanoseconds, as the engine writes it; some write their own time zone."""
     try:
-        return datetime.fromisoformat(whole).replace(tzinfo=UTC)
+        time = datetime.fromisoformat(re.sub(r"\.[0-9]+", "", text))
     except ValueError:
         return datetime.fromtimestamp(0, UTC)
+    return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)

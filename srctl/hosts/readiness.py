@@ -16,24 +16,21 @@ from srctl.models import Endpoint
 Dial = Callable[[str, int], Any]
 """Opens a connection to (address, port) and returns an object like a socket."""
 
-TIMEOUT = 3.0
-"""Seconds for one try; an application that is slower than this is not ready."""
-
 
 def local_dial(address: str, port: int) -> socket.socket:
-    """Connect to a port of this machine."""
-    return socket.create_connection((address, port), TIMEOUT)
+    """Connect to a port of this machine, which takes no time."""
+    return socket.create_connection((address, port), 1.0)
 
 
-def http_status(endpoint: Endpoint, dial: Dial) -> int | None:
-    """Return the status that the application answers with, `None` when it answers nothing (yet).
+def http_status(endpoint: Endpoint, dial: Dial, patience: float) -> int | None:
+    """Return the status that the application answers with, `None` without an answer in `patience` seconds.
 
     Raises `ConnectionRefusedError` when nothing listens there.
     """
     connection: Any = None
     try:
         connection = dial(endpoint.address, endpoint.port)
-        connection.settimeout(TIMEOUT)
+        connection.settimeout(patience)
         if endpoint.scheme == "https":
             connection = _tls(connection)
         connection.sendall(_request(endpoint))

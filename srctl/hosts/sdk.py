@@ -24,5 +24,6 @@ def _without_paramiko() -> Iterator[None]:
 with _without_paramiko():
     import docker
     import requests
+    import urllib3
 
-__all__ = ["docker", "requests"]
+__all__ = ["docker", "requests", "urllib3"]

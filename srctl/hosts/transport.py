@@ -1,5 +1,6 @@
 """Make the Docker SDK's client for a host: local socket, TCP with or without TLS, or our own SSH connection."""
 
+import os
 import ssl
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,16 @@ class _ConnectTimeout(requests.adapters.HTTPAdapter):
 def client(host: Host, link: Any, version: str, timeout: float) -> Any:
     """Return a client; no request is made yet. `link` is the SSH connection of an `ssh://` host.
 
-    Raises `UsageError` for certificates that can't be used.
+    Raises `UsageError` for certificates or a config file of Docker's that can't be used.
     """
+    try:
+        return _client(host, link, version, timeout)
+    except (docker.errors.InvalidConfigFile, AttributeError, TypeError) as error:
+        path = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+        raise UsageError(f"Docker's config file {path} can't be used: {error}", "Mend it or move it away") from error
+
+
+def _client(host: Host, link: Any, version: str, timeout: float) -> Any:
     kind = scheme(host)
     if kind == "ssh":
         from srctl.hosts import ssh_adapter
