@@ -1,0 +1,247 @@
+"""Stand-ins for the parts that tests of rules can't wait for: an engine in memory, rights, and time.
+
+`tests/integration/test_engine_contract.py` holds the engine to the real one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from srctl.errors import NameTakenError, NotFoundError, SrctlError
+from srctl.launch import Clock
+from srctl.models import (
+    Application,
+    Binding,
+    Container,
+    ContainerSpec,
+    Endpoint,
+    Grant,
+    Image,
+    Policy,
+    Progress,
+    User,
+)
+
+WEB = "srctl/web:latest"
+START = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+class FakeTime:
+    """Time that passes only while somebody sleeps; `at` makes things happen meanwhile."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._plans: list[tuple[float, Callable[[], object]]] = []
+
+    def clock(self) -> Clock:
+        """The clock to hand to what needs one."""
+        return Clock(lambda: self.now, self.sleep, self.date)
+
+    def date(self) -> datetime:
+        """Return the time as a date."""
+        return START + timedelta(seconds=self.now)
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, and what was planned for it happen."""
+        until = self.now + seconds
+        while due := sorted((plan for plan in self._plans if plan[0] <= until), key=lambda plan: plan[0]):
+            self._plans.remove(due[0])
+            self.now = max(self.now, due[0][0])
+            due[0][1]()
+        self.now = until
+
+    def at(self, seconds: float, action: Callable[[], object]) -> None:
+        """Plan an action."""
+        self._plans.append((seconds, action))
+
+
+@dataclass
+class FakeEngine:
+    """An engine in memory whose containers behave as the test page does: their `MODE` tells how.
+
+    `faults` names methods and what they raise at their next calls; `before` what happens just before a method.
+    """
+
+    time: FakeTime = field(default_factory=FakeTime)
+    name: str = "fake"
+    direct: bool = True
+    directories: set[str] = field(default_factory=set)
+    networks: set[str] = field(default_factory=set)
+    calls: list[str] = field(default_factory=list)
+    faults: dict[str, list[BaseException]] = field(default_factory=dict)
+    before: dict[str, Callable[[], object]] = field(default_factory=dict)
+    stored: dict[str, Container] = field(default_factory=dict)
+    specs: dict[str, ContainerSpec] = field(default_factory=dict)
+    present: dict[str, Image] = field(default_factory=lambda: {WEB: web_image()})
+    registry: dict[str, Image] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def require_way_to_endpoints(self) -> None:
+        """There is one."""
+
+    def containers(self, labels: Mapping[str, str], *, stopped: bool = False) -> list[Container]:
+        self._called("containers")
+        return [
+            container
+            for container in self.stored.values()
+            if labels.items() <= container.labels.items() and (stopped or container.state == "running")
+        ]
+
+    def container(self, name: str) -> Container:
+        self._called("container")
+        return self._find(name)
+
+    def images(self) -> list[Image]:
+        self._called("images")
+        return list(self.present.values())
+
+    def image(self, reference: str) -> Image:
+        self._called("image")
+        if reference not in self.present:
+            raise NotFoundError(f"There is no image {reference} on {self.name}")
+        return self.present[reference]
+
+    def pull(self, reference: str, progress: Callable[[Progress], None]) -> None:
+        self._called("pull")
+        if reference not in self.registry:
+            raise NotFoundError(f"{reference} can't be pulled to {self.name}")
+        progress(Progress("Pull complete", "layer", 1, 1))
+        self.present[reference] = self.registry[reference]
+
+    def create(self, spec: ContainerSpec) -> str:
+        self._called("create")
+        if spec.image not in self.present:
+            raise NotFoundError(f"No such image: {spec.image}")
+        for mount in spec.mounts:
+            if mount.kind == "bind" and mount.source not in self.directories:
+                raise NotFoundError(f"The volume source {mount.source} does not exist on the Docker host {self.name}")
+        if any(container.name == spec.name for container in self.stored.values()):
+            raise NameTakenError(f"The name {spec.name} is taken")
+        image = self.present[spec.image]
+        container = Container(
+            id=f"{next(self._numbers):064x}",
+            name=spec.name,
+            image=spec.image,
+            image_id=image.id,
+            state="created",
+            labels={**image.labels, **spec.labels},
+            created=self.time.date(),
+            exit_code=0,
+        )
+        self.stored[container.id], self.specs[container.id] = container, spec
+        return container.id
+
+    def start(self, container_id: str, network: str) -> None:
+        self._called("start")
+        self.networks.add(network)
+        container = self._find(container_id)
+        if self._mode(container.id) == "crash":
+            self.exit(container.id, 3)
+        else:
+            port = self.specs[container.id].port
+            binding = Binding(port, "127.0.0.1", 30000 + int(container.id, 16))
+            self.stored[container.id] = replace(container, state="running", bindings=(binding,))
+
+    def stop(self, container_id: str) -> None:
+        self._called("stop")
+        self.exit(self._find(container_id).id, 0)
+
+    def remove(self, container_id: str) -> None:
+        self._called("remove")
+        del self.stored[self._find(container_id).id]
+
+    def logs(
+        self,
+        container_id: str,
+        *,
+        tail: int | None = None,
+        follow: bool = False,  # noqa: ARG002 - nothing more will come
+    ) -> Iterator[bytes]:
+        self._called("logs")
+        crashed = self._mode(self._find(container_id).id) == "crash"
+        lines = [b"cannot start: told to crash\n" if crashed else b"starting\n"]
+        yield from lines[len(lines) - tail if tail is not None else 0 :]
+
+    def probe(self, endpoint: Endpoint, patience: float) -> int | None:
+        self._called("probe")
+        for container in self.stored.values():
+            if any(binding.port == endpoint.port for binding in container.bindings):
+                return self._answer(container, endpoint.path, patience)
+        raise ConnectionRefusedError
+
+    def exit(self, container_id: str, code: int) -> None:
+        """Let a container's process end."""
+        ended = replace(self.stored[container_id], state="exited", bindings=(), exit_code=code)
+        self.stored[container_id] = ended
+
+    def _answer(self, container: Container, path: str, patience: float) -> int | None:
+        mode = self._mode(container.id)
+        if mode == "never":
+            self.time.sleep(patience)
+        if mode in ("never", "refuse"):
+            return None
+        if mode in ("500", "503"):
+            return int(mode)
+        env = self.specs[container.id].env
+        base = f"{env['JPY_BASE_USER_URL']}/containers/{env['URL_ID']}"
+        return 302 if path == base else 200 if path.startswith(f"{base}/") else 404
+
+    def _mode(self, container_id: str) -> str:
+        return self.specs[container_id].env.get("MODE", "ok")
+
+    def _find(self, name: str) -> Container:
+        for container in self.stored.values():
+            if name in (container.id, container.name):
+                return container
+        raise NotFoundError(f"No such container: {name}")
+
+    def _called(self, method: str) -> None:
+        self.calls.append(method)
+        if action := self.before.pop(method, None):
+            action()
+        if waiting := self.faults.get(method):
+            raise waiting.pop(0)
+
+
+@dataclass
+class FakeRights:
+    """The accounting database's part in sessions."""
+
+    users: list[User] = field(default_factory=list)
+    given: list[Grant] = field(default_factory=list)
+
+    def user(self, name: str) -> User:
+        for user in self.users:
+            if user.name == name:
+                return user
+        raise NotFoundError(f"There is no user {name}")
+
+    def applications(self) -> list[Application]:
+        return list({grant.application.image: grant.application for grant in self.given}.values())
+
+    def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
+        return [g for g in self.given if user in (None, g.user) and image in (None, g.application.image)]
+
+    def existing_grants(self, ids: Iterable[str]) -> frozenset[str]:
+        return frozenset(ids) & {grant.id for grant in self.given}
+
+
+def web_image() -> Image:
+    """Return the test page's image, as far as rules read it."""
+    labels = {"eu.simphony-project.docker.type": "webapp", "eu.simphony-project.docker.ui_name": "Test page"}
+    return Image("sha256:" + "1" * 64, (WEB,), labels | {"io.srctl.profile": "strict"}, (8888, 9999), user="1000:1000")
+
+
+def rights(policy: Policy | None = None) -> FakeRights:
+    """Return rights under which ann may start the test page."""
+    grant = Grant("a" * 32, "ann", Application(WEB, 1), policy or Policy(), START)
+    return FakeRights([User(1, "ann", START), User(2, "bob", START)], [grant])
+
+
+def unreachable_from_now_on(engine: FakeEngine, error: SrctlError) -> None:
+    """Let every further call of the engine fail."""
+    methods = ("containers", "container", "image", "create", "start", "stop", "remove", "logs", "probe")
+    engine.faults.update({method: [error] * 100 for method in methods})
