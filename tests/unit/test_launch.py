@@ -1,0 +1,294 @@
+"""Starting a session where time or faults decide: on an engine in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from srctl import policy
+from srctl.errors import (
+    ApplicationExitedError,
+    ApplicationNotReadyError,
+    ConflictError,
+    InterruptedByUserError,
+    NotFoundError,
+    SrctlError,
+    UnreachableError,
+)
+from srctl.launch import STALE, Launcher
+from srctl.models import Container, Started, StartRequest
+from srctl.sessions import Sessions
+from tests.fakes import WEB, FakeEngine, rights, unreachable_from_now_on
+
+GONE = UnreachableError("Can't reach Docker on fake")
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+def start(engine: FakeEngine, mode: str = "ok", **request: object) -> Started:
+    env = {} if mode == "ok" else {"MODE": mode}
+    wanted = StartRequest(WEB, env=env, **request)  # type: ignore[arg-type]
+    return launcher(engine).start(wanted)
+
+
+def launcher(engine: FakeEngine) -> Launcher:
+    sessions = Sessions(engine, rights(), user="ann", realm="test")
+    return Launcher(sessions, lambda _: None, clock=engine.time.clock())
+
+
+def other_process(engine: FakeEngine, *, started: bool) -> str:
+    """Do what another srctl does that starts the same grant; return its session's id."""
+    grant = rights().given[0]
+    user = rights().users[0]
+    session_id = "b" * 32
+    order = policy.Order(user, grant, engine.present[WEB], StartRequest(WEB), "test", session_id)
+    container_id = engine.create(policy.plan(order))
+    if started:
+        engine.start(container_id, "srctl")
+    engine.calls.clear()
+    return session_id
+
+
+def only(engine: FakeEngine) -> Container:
+    [container] = engine.stored.values()
+    return container
+
+
+def test_a_start_takes_five_requests_before_it_asks_the_application(engine: FakeEngine) -> None:
+    assert start(engine).fresh
+    assert engine.calls == ["containers", "image", "create", "start", "container", "probe"]
+
+
+def test_a_slow_application_is_waited_for(engine: FakeEngine) -> None:
+    engine.time.at(30, lambda: engine.specs[only(engine).id].env.update(MODE="ok"))  # type: ignore[attr-defined]
+    assert start(engine, "refuse", timeout=60).fresh
+    assert 30 <= engine.time.now < 31
+
+
+@pytest.mark.parametrize("mode", ["never", "refuse", "500"])
+def test_what_does_not_answer_is_given_up_in_time_and_removed(engine: FakeEngine, mode: str) -> None:
+    with pytest.raises(ApplicationNotReadyError, match="within 7 seconds") as failure:
+        start(engine, mode, timeout=7)
+    assert failure.value.log == ("starting",)
+    assert engine.time.now == pytest.approx(7, abs=0.1)
+    assert engine.stored == {}
+
+
+def test_a_crash_is_told_with_its_last_words_and_removed(engine: FakeEngine) -> None:
+    with pytest.raises(ApplicationExitedError, match="exit code 3") as failure:
+        start(engine, "crash")
+    assert failure.value.log == ("cannot start: told to crash",)
+    assert engine.time.now == 0
+    assert engine.stored == {}
+
+
+def test_an_exit_while_we_wait_is_noticed_at_once(engine: FakeEngine) -> None:
+    engine.time.at(5, lambda: engine.exit(only(engine).id, 9))
+    with pytest.raises(ApplicationExitedError, match="exit code 9"):
+        start(engine, "refuse", timeout=60)
+    assert 5 <= engine.time.now < 5.6
+
+
+def test_a_running_session_is_joined(engine: FakeEngine) -> None:
+    session_id = other_process(engine, started=True)
+    found = start(engine)
+    assert (found.fresh, found.session.id) == (False, session_id)
+
+
+def test_a_joined_session_tells_that_its_image_has_moved(engine: FakeEngine) -> None:
+    other_process(engine, started=True)
+    container = only(engine)
+    moved = replace(container, image="sha256:" + "1" * 64)
+    engine.before["container"] = lambda: engine.stored.update({container.id: container})
+    engine.stored[container.id] = moved
+    assert start(engine).session.image_outdated
+
+
+def test_a_joined_session_that_does_not_answer_is_left_alone(engine: FakeEngine) -> None:
+    other_process(engine, started=True)
+    engine.specs[only(engine).id].env.update(MODE="refuse")  # type: ignore[attr-defined]
+    with pytest.raises(ApplicationNotReadyError) as failure:
+        start(engine, timeout=1)
+    assert "--replace" in failure.value.hint
+    assert only(engine).state == "running"
+
+
+def test_a_joined_session_that_disappears_is_started_anew(engine: FakeEngine) -> None:
+    other_process(engine, started=True)
+    engine.before["container"] = engine.stored.clear
+    assert start(engine).fresh
+
+
+def test_a_paused_session_is_no_session_to_wait_for(engine: FakeEngine) -> None:
+    other_process(engine, started=True)
+    paused = replace(only(engine), state="paused")
+    engine.before["container"] = lambda: engine.stored.update({paused.id: paused})
+    with pytest.raises(ConflictError, match="paused"):
+        start(engine)
+
+
+def test_replace_removes_the_running_session(engine: FakeEngine) -> None:
+    session_id = other_process(engine, started=True)
+    found = start(engine, replace=True)
+    assert found.fresh
+    assert found.session.id != session_id
+    assert len(engine.stored) == 1
+
+
+def test_an_exited_session_makes_room(engine: FakeEngine) -> None:
+    session_id = other_process(engine, started=True)
+    engine.exit(only(engine).id, 0)
+    assert start(engine).session.id != session_id
+    assert len(engine.stored) == 1
+
+
+def test_a_container_that_another_process_is_making_is_waited_for(engine: FakeEngine) -> None:
+    session_id = other_process(engine, started=False)
+    engine.time.at(2, lambda: engine.start(only(engine).id, "srctl"))
+    found = start(engine)
+    assert (found.fresh, found.session.id) == (False, session_id)
+    assert 2 <= engine.time.now < 2.2
+
+
+def test_a_container_whose_maker_died_just_now_is_replaced_after_a_while(engine: FakeEngine) -> None:
+    session_id = other_process(engine, started=False)
+    assert start(engine).session.id != session_id
+    assert STALE <= engine.time.now < STALE + 1
+
+
+def test_a_container_whose_maker_died_long_ago_is_replaced_at_once(engine: FakeEngine) -> None:
+    session_id = other_process(engine, started=False)
+    engine.time.now = STALE + 1
+    assert start(engine).session.id != session_id
+    assert engine.time.now == STALE + 1
+
+
+def test_a_winner_that_disappears_is_followed_by_a_start_of_our_own(engine: FakeEngine) -> None:
+    session_id = other_process(engine, started=False)
+    engine.time.at(1, engine.stored.clear)
+    found = start(engine)
+    assert found.fresh
+    assert found.session.id != session_id
+
+
+def test_a_winner_that_crashes_is_left_to_its_maker(engine: FakeEngine) -> None:
+    other_process(engine, started=False)
+    crashed = only(engine).id
+    engine.time.at(0.5, lambda: engine.exit(crashed, 3))
+    engine.time.at(0.7, lambda: engine.stored.pop(crashed))
+    assert start(engine).fresh
+
+
+def test_a_container_of_somebody_else_under_our_name_is_not_touched(engine: FakeEngine) -> None:
+    other_process(engine, started=False)
+    foreign = replace(only(engine), labels={}, state="running")
+    engine.stored[foreign.id] = foreign
+    with pytest.raises(ConflictError, match="in the way"):
+        start(engine)
+    assert only(engine) == foreign
+
+
+def test_two_processes_that_chase_each_other_end(engine: FakeEngine) -> None:
+    def come_and_go() -> None:
+        engine.stored.clear()
+        engine.before["containers"] = lambda: other_process(engine, started=True)
+        engine.before["container"] = come_and_go
+
+    engine.before["containers"] = lambda: other_process(engine, started=True)
+    engine.before["container"] = come_and_go
+    with pytest.raises(ConflictError, match="gone a moment later"):
+        start(engine)
+
+
+def test_a_session_that_is_stopped_while_it_starts_is_a_conflict(engine: FakeEngine) -> None:
+    engine.time.at(3, engine.stored.clear)
+    with pytest.raises(ConflictError, match="removed by somebody else"):
+        start(engine, "refuse")
+
+
+@pytest.mark.parametrize("method", ["create", "start", "container", "probe"])
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), GONE, SrctlError("Docker says: no")])
+def test_an_interrupted_start_leaves_nothing(engine: FakeEngine, method: str, interruption: BaseException) -> None:
+    engine.faults[method] = [interruption]
+    with pytest.raises(type(interruption)):
+        start(engine)
+    assert engine.stored == {}
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), GONE])
+def test_a_container_that_appears_late_is_removed_too(engine: FakeEngine, interruption: BaseException) -> None:
+    def carry_on() -> None:
+        container = only(engine)
+        engine.stored.clear()
+        engine.time.at(1, lambda: engine.stored.update({container.id: container}))
+
+    create = engine.create
+
+    def interrupted(spec: object) -> str:
+        create(spec)  # type: ignore[arg-type]
+        carry_on()
+        raise interruption
+
+    engine.create = interrupted  # type: ignore[method-assign]
+    with pytest.raises(type(interruption)):
+        start(engine)
+    assert engine.time.now > 1
+    assert engine.stored == {}
+
+
+def test_an_engine_that_vanishes_is_told_with_what_may_be_left(engine: FakeEngine) -> None:
+    engine.before["probe"] = lambda: unreachable_from_now_on(engine, UnreachableError("Can't reach Docker"))
+    with pytest.raises(UnreachableError) as failure:
+        start(engine)
+    assert "srctl-test-ann-" in failure.value.hint
+    assert "prune" in failure.value.hint
+
+
+def test_an_interruption_that_leaves_something_says_so(engine: FakeEngine) -> None:
+    def vanish() -> None:
+        unreachable_from_now_on(engine, UnreachableError("Can't reach Docker"))
+        engine.faults["probe"] = [KeyboardInterrupt()]
+
+    engine.before["probe"] = vanish
+    with pytest.raises(InterruptedByUserError) as failure:
+        start(engine)
+    assert "srctl-test-ann-" in failure.value.hint
+
+
+def test_only_our_own_container_is_removed(engine: FakeEngine) -> None:
+    """Another process took the name between our failure and our clearing up."""
+
+    def taken() -> None:
+        engine.stored.clear()
+        other_process(engine, started=False)
+
+    engine.faults["start"] = [SrctlError("Docker says: no")]
+    engine.before["start"] = taken
+    with pytest.raises(SrctlError):
+        start(engine)
+    assert len(engine.stored) == 1
+
+
+@pytest.mark.parametrize(("pull", "calls"), [("missing", ["image", "pull", "image"]), ("always", ["pull", "image"])])
+def test_a_missing_image_is_pulled(engine: FakeEngine, pull: str, calls: list[str]) -> None:
+    engine.registry, engine.present = engine.present, {}
+    start(engine, pull=pull)
+    assert engine.calls[1 : 1 + len(calls)] == calls
+
+
+def test_an_image_that_may_not_be_pulled_is_not_found(engine: FakeEngine) -> None:
+    engine.registry, engine.present = engine.present, {}
+    with pytest.raises(NotFoundError):
+        start(engine, pull="never")
+    assert "pull" not in engine.calls
+
+
+@pytest.mark.parametrize("status", ["exited", "dead"])
+def test_an_open_of_a_session_that_is_over_says_so(engine: FakeEngine, status: str) -> None:
+    over = replace(start(engine).session, status=status)
+    with pytest.raises(ConflictError, match="does not run any more"):
+        launcher(engine).wait(over, 1)
