@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srctl.errors import NotFoundError, SrctlError, UsageError
+from srctl.errors import SrctlError, UsageError
 from srctl.models import Host
 
 FORMATS = ("table", "json", "csv", "ids")
 
+_WEEK = 7 * 86400
+_PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@]*@|(?<=[?&])((?:ssl)?password)=[^&]*")
 _REALM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
@@ -60,14 +62,15 @@ def _realm(value: Any) -> str:
     return str(value)
 
 
-def _seconds(value: Any) -> float:
+def seconds(value: Any) -> float:
+    """Return a duration as it was written, or raise `ValueError` saying what it must be."""
     try:
-        seconds = float(value)
+        number = float(value)
     except (TypeError, ValueError):
-        seconds = 0
-    if isinstance(value, bool) or not 0 < seconds < 86400 * 7:
-        raise ValueError("a number of seconds above 0")
-    return seconds
+        number = 0
+    if isinstance(value, bool) or not 0 < number <= _WEEK:
+        raise ValueError(f"a number of seconds above 0, and at most {_WEEK}")
+    return number
 
 
 def _switch(value: Any) -> bool:
@@ -92,8 +95,8 @@ KEYS = (
     Key("user", ("SRCTL_USER",), _text, None, "whom to act as in direct mode; else the login name"),
     Key("output", ("SRCTL_OUTPUT",), _format, "table", "table, json, csv or ids"),
     Key("debug", ("SRCTL_DEBUG",), _switch, False, "tracebacks and a log on stderr"),
-    Key("timeout", (), _seconds, 60.0, "seconds to wait until an application answers"),
-    Key("connect_timeout", (), _seconds, 10.0, "seconds to wait for a Docker host or SSH server"),
+    Key("timeout", (), seconds, 60.0, "seconds to wait until an application answers"),
+    Key("connect_timeout", (), seconds, 10.0, "seconds to wait for a Docker host or SSH server"),
     Key("home_root", (), _directory, None, "directory of the Docker host for users' homes; else named volumes"),
     Key("browser", (), _switch, True, "whether `open` starts a browser where there is one"),
 )
@@ -127,12 +130,20 @@ class Config:
         return str(self.get("db") or default_database())
 
     def rows(self) -> list[Setting]:
-        """Return every setting as it acts, for `config show`."""
-        acting = {"user": lambda: self.user, "db": lambda: self.database}
-        return [
-            Setting(name, acting[name]() if setting.value is None and name in acting else setting.value, setting.source)
-            for name, setting in self.settings.items()
-        ]
+        """Return every setting as it acts, without passwords, for `config show`."""
+        acting: dict[str, Callable[[], str]] = {"user": lambda: self.user, "db": lambda: self.database}
+        values = {name: setting.value for name, setting in self.settings.items()}
+        for name, value in acting.items():
+            if values[name] is None:
+                values[name] = value()
+        return [Setting(name, without_password(values[name]), each.source) for name, each in self.settings.items()]
+
+
+def without_password(value: Any) -> Any:
+    """Return a value fit to be shown: the password of a URL is left out."""
+    if not isinstance(value, str):
+        return value
+    return _PASSWORD.sub(lambda found: f"{found[2]}=***" if found[2] else f"{found[1]}:***@", value)
 
 
 def login_name() -> str:
@@ -158,19 +169,29 @@ def default_database() -> Path:
 
 
 def chosen_path(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
-    """Return the config file that flag or environment name, else the default one."""
-    explicit = flags.get("config") or environ.get("SRCTL_CONFIG")
-    return Path(explicit).expanduser() if explicit else default_path()
+    """Return the config file that flag or environment name, else the default one. Raises `UsageError`."""
+    return _named_path(flags, environ) or default_path()
+
+
+def _named_path(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Path | None:
+    named = flags.get("config", environ.get("SRCTL_CONFIG") or None)
+    if named is None:
+        return None
+    try:
+        return Path(named).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"There is no home directory for {named!r}", "Give an absolute path") from error
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
-    """Resolve all settings from flags, environment and file. Raises `UsageError` and `NotFoundError`.
+    """Resolve all settings from flags, environment and file. Raises `UsageError`, also for a missing file.
 
     `flags` holds the keys given on the command line and may name the file itself under `config`.
     """
-    path = chosen_path(flags, environ)
-    if path != default_path() and not path.exists():
-        raise NotFoundError(f"There is no config file {path}", "Check --config and SRCTL_CONFIG")
+    named = _named_path(flags, environ)
+    path = named or default_path()
+    if named is not None and not path.exists():
+        raise UsageError(f"There is no config file {path}", "Check --config and SRCTL_CONFIG")
     file = read_file(path)
     hosts = _hosts(file.pop("hosts", {}), path)
     _refuse_unknown(file, [key.name for key in KEYS] + ["hosts"], path)
@@ -186,7 +207,7 @@ def read_file(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}", "Mend it with: srctl config edit") from error
     except OSError as error:
-        raise SrctlError(f"Can't read the config file {path}: {error.strerror}") from error
+        raise UsageError(f"Can't read the config file {path}: {error.strerror}") from error
 
 
 def _resolve(

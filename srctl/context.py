@@ -43,7 +43,8 @@ class Context:
         self.environ = os.environ if environ is None else environ
         self.flags: dict[str, Any] = {}
         self.stdin = stdin or sys.stdin
-        self._streams = (stdout or sys.stdout, stderr or sys.stderr)
+        self.stdout = stdout or sys.stdout
+        self.stderr = stderr or sys.stderr
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -56,7 +57,7 @@ class Context:
 
     @cached_property
     def config(self) -> configuration.Config:
-        """The settings in force. Raises `UsageError` and `NotFoundError`."""
+        """The settings in force. Raises `UsageError`."""
         return configuration.load(self.flags, self.environ)
 
     @property
@@ -72,22 +73,31 @@ class Context:
         except SrctlError:
             asked = self.flags.get("output") or self.environ.get("SRCTL_OUTPUT")
             form = asked if asked in configuration.FORMATS else "table"
-        return Output(form, *self._streams)
+        return Output(form, self.stdout, self.stderr)
 
     @property
     def debug(self) -> bool:
-        """Whether tracebacks are wanted."""
-        return bool(self.flags.get("debug") or self.environ.get("SRCTL_DEBUG"))
+        """Whether tracebacks are wanted. Works also where the configuration is broken."""
+        try:
+            return bool(self.config.get("debug"))
+        except SrctlError:
+            return bool(self.flags.get("debug"))
+
+    def show_log(self) -> None:
+        """Show on stderr what the libraries log, until this context ends."""
+        from srctl.log import shown_by
+
+        self._open.enter_context(shown_by(self.output.note))
 
     @property
     def interactive(self) -> bool:
         """Whether there is a person who can be asked."""
-        return self.stdin.isatty() and self._streams[1].isatty()
+        return self.stdin.isatty() and self.stderr.isatty()
 
     @property
     def prompter(self) -> "TerminalPrompter | None":
         """What asks the person on the terminal; `None` without one."""
-        return TerminalPrompter(self.stdin, self._streams[1]) if self.interactive else None
+        return TerminalPrompter(self.stdin, self.stderr) if self.interactive else None
 
     @cached_property
     def store(self) -> "Store":

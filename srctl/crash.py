@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from srctl.errors import SrctlError
 
 
-def report(error: Exception, shown: bool) -> SrctlError:
+def report(error: Exception) -> SrctlError:
     """Write the traceback to the log file under a reference code, and return the error to tell.
 
-    With `shown` the traceback is seen on the terminal anyway. A log that can't be written is no second failure.
+    A log that can't be written is no second failure.
     """
     code = secrets.token_hex(4)
     message = f"Something went wrong that should not have: {type(error).__name__} (reference {code})"
@@ -20,7 +20,7 @@ def report(error: Exception, shown: bool) -> SrctlError:
     except OSError:
         hint = "Run it again with --debug to see where"
     failure = SrctlError(message, hint)
-    failure.__cause__ = error if shown else None
+    failure.__cause__ = error
     return failure
 
 

@@ -23,8 +23,10 @@ _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REFERENCE = re.compile(
     rf"(?P<name>(?:{_HOST}(?::[0-9]+)?/)?{_COMPONENT}(?:/{_COMPONENT})*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
-    r"(?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?"
+    r"(?:@(?P<digest>sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}))?"
 )
+_IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
+_DOCKER_HUB = ("docker.io", "index.docker.io")
 _KEBAB = re.compile(r"[a-z0-9-]+")
 _RESOLUTION = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 _MAX_PIXELS = 16384
@@ -36,14 +38,24 @@ def canonical(reference: str) -> str:
     The grammar is that of the distribution project's `reference` package. Raises `UsageError`.
     """
     match = _REFERENCE.fullmatch(reference)
-    if match is None or len(match["name"]) > 255:
+    if match is None or len(match["name"]) > 255 or _IMAGE_ID.fullmatch(reference):
         raise UsageError(f"Not an image name: {reference!r}", "Write it as for docker, e.g. registry.example/app:1.0")
-    name = match["name"]
-    for prefix in ("index.docker.io/", "docker.io/"):
-        name = name.removeprefix(prefix)
-    name = name.removeprefix("library/")
     tag = match["tag"] or (None if match["digest"] else "latest")
+    name = _familiar(match["name"])
     return name + (f":{tag}" if tag else "") + (f"@{match['digest']}" if match["digest"] else "")
+
+
+def _familiar(name: str) -> str:
+    """Drop Docker Hub's prefixes, unless the rest would then be read as a name at another registry."""
+    registry, _, path = name.partition("/")
+    first, slash, _ = path.partition("/")
+    if registry in _DOCKER_HUB and path and not (slash and _is_registry(first)):
+        name = path
+    return name.removeprefix("library/") if name.count("/") == 1 else name
+
+
+def _is_registry(component: str) -> bool:
+    return component == "localhost" or any(char in ".:[" or char.isupper() for char in component)
 
 
 def title(labels: Mapping[str, str], reference: str) -> str:

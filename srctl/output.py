@@ -2,13 +2,16 @@
 
 Text from outside (labels, logs, names of others) is inert here: it is never read as markup, and characters that
 a terminal would act on are shown by their code. Rich is loaded only when a table or a progress bar is drawn.
+A reader of stdout who has enough (`| head`) is a `ReaderGoneError`; that nobody listens on stderr is no failure.
 """
 
 import csv
+import errno
+import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_READER_GONE = (errno.EPIPE, errno.EINVAL)
+"""What a write to a closed pipe fails with: the second on Windows."""
+
+
+class ReaderGoneError(Exception):
+    """Whoever read our output has closed it."""
 
 
 def inert(text: str) -> str:
@@ -30,7 +39,12 @@ def inert(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+    return "".join(char if char.isprintable() else _code(char) for char in text)
+
+
+def _code(char: str) -> str:
+    number = ord(char)
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def plain(value: Any) -> Any:
@@ -84,8 +98,11 @@ class Output:
 
     def line(self, text: str) -> None:
         """Print one line of data."""
-        self.stdout.write(inert(text) + "\n")
-        self.stdout.flush()
+        self._write(inert(text) + "\n")
+
+    def verbatim(self, text: str) -> None:
+        """Print text of our own that is to be read by a program."""
+        self._write(text)
 
     def made(self, name: str, row: Row) -> None:
         """Print what `add` made: its name or id; as JSON the whole row."""
@@ -112,37 +129,39 @@ class Output:
 
     def raw(self, text: str) -> None:
         """Print text of an application: its lines and tabs are kept, the rest of what it can do to a terminal not."""
-        self.stdout.write("".join(char if char in "\n\t" or char.isprintable() else _shown(char) for char in text))
-        self.stdout.flush()
+        self._write("".join(char if char in "\n\t" or char.isprintable() else _shown(char) for char in text))
 
     def note(self, text: str) -> None:
         """Say something on stderr; with JSON nothing but errors stands there."""
         if self.format != "json":
-            self.stderr.write(inert(text) + "\n")
-            self.stderr.flush()
+            self.talk(inert(text) + "\n")
 
     def status(self, text: str | None) -> None:
         """Show one quiet line that the next one replaces; `None` ends it. Only where people are watching."""
         if self.talkative:
-            self.stderr.write("\r\x1b[2K" + (inert(text) if text is not None else ""))
-            self.stderr.flush()
+            self.talk("\r\x1b[2K" + (inert(text) if text is not None else ""))
 
-    def error(self, error: SrctlError) -> None:
-        """Say what went wrong and what to do."""
+    def error(self, error: SrctlError, trace: str = "") -> None:
+        """Say what went wrong and what to do; with `trace` also where."""
         if self.format == "json":
             body = _error(error)
             if isinstance(error, SeveralErrors):
                 body["errors"] = [_error(item) for item in error.errors]
-            self.stderr.write(json.dumps({"error": body}) + "\n")
+            if trace:
+                body["traceback"] = trace
+            self.talk(json.dumps({"error": body}) + "\n")
             return
         for item in error.errors if isinstance(error, SeveralErrors) else (error,):
             if isinstance(item, (ApplicationExitedError, ApplicationNotReadyError)):
-                for line in item.log:
-                    self.stderr.write(f"  | {inert(line)}\n")
-            self.stderr.write(f"srctl: {inert(item.message)}\n")
-            if item.hint:
-                self.stderr.write(f"  hint: {inert(item.hint)}\n")
-        self.stderr.flush()
+                self.talk("".join(f"  | {inert(line)}\n" for line in item.log))
+            self.talk(f"srctl: {inert(item.message)}\n" + (f"  hint: {inert(item.hint)}\n" if item.hint else ""))
+        self.talk("".join(inert(line) + "\n" for line in trace.splitlines()))
+
+    def talk(self, text: str) -> None:
+        """Write on stderr as it is; where nobody can hear it there is nobody to tell."""
+        with suppress(OSError):
+            self.stderr.write(text)
+            self.stderr.flush()
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Progress], None]]:
@@ -154,15 +173,15 @@ class Output:
             yield bars.show
 
     def _json(self, value: Any) -> None:
-        self.stdout.write(json.dumps(value, indent=2) + "\n")
-        self.stdout.flush()
+        self._write(json.dumps(value, indent=2) + "\n")
 
     def _csv(self, rows: Sequence[Row], keys: Sequence[str]) -> None:
-        writer = csv.writer(self.stdout, lineterminator="\n")
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
         writer.writerow(keys)
         for row in rows:
             writer.writerow([_csv_cell(row.get(key)) for key in keys])
-        self.stdout.flush()
+        self._write(text.getvalue())
 
     def _table(self, rows: Sequence[Row], columns: Sequence[str]) -> None:
         cells = [[cell(row.get(column)) for column in columns] for row in rows]
@@ -183,10 +202,17 @@ class Output:
     def _aligned(self, lines: Sequence[Sequence[str]]) -> None:
         """Write columns as wide as they need to be: no reader but a person's screen needs them cut."""
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        for line in lines:
-            text = "  ".join(part.ljust(width) for part, width in zip(line, widths, strict=True))
-            self.stdout.write(text.rstrip() + "\n")
-        self.stdout.flush()
+        texts = ("  ".join(part.ljust(width) for part, width in zip(line, widths, strict=True)) for line in lines)
+        self._write("".join(text.rstrip() + "\n" for text in texts))
+
+    def _write(self, text: str) -> None:
+        try:
+            self.stdout.write(text)
+            self.stdout.flush()
+        except OSError as error:
+            if error.errno in _READER_GONE:
+                raise ReaderGoneError from error
+            raise SrctlError(f"The output can't be written: {error.strerror or error}") from error
 
     def _console(self, stream: TextIO) -> "Console":
         from rich.console import Console
@@ -247,7 +273,7 @@ def _csv_cell(value: Any) -> str:
 
 def _shown(char: str) -> str:
     """Return how a character of a log is shown; carriage returns and escape sequences lose their power."""
-    return "" if char == "\r" else f"\\u{ord(char):04x}"
+    return "" if char == "\r" else _code(char)
 
 
 def _error(error: SrctlError) -> dict[str, Any]:

@@ -21,14 +21,22 @@ _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     context: Context,
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="As for docker; without a tag, :latest is meant.")],
-    title: Annotated[str | None, typer.Option(help="Name for people; default: the image's own.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port that the application listens on in its container.")] = None,
-    path: Annotated[str | None, typer.Option(help="URL path to open, for images without the session labels.")] = None,
-    scheme: Annotated[str | None, typer.Option(help="http or https.")] = None,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Name for people; default: the image's own.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="N", help="Port that the application listens on in its container.")
+    ] = None,
+    path: Annotated[
+        str | None, typer.Option(metavar="PATH", help="URL path to open, for images without the session labels.")
+    ] = None,
+    scheme: Annotated[str | None, typer.Option(metavar="SCHEME", help="http or https.")] = None,
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Look the image up on the host first.")] = True,
-    profile: Annotated[str | None, typer.Option(help="Hardening: strict or standard.")] = None,
-    shm_size: Annotated[str | None, typer.Option(help="Shared memory, e.g. 512m; browsers need it.")] = None,
-    gpus: Annotated[str | None, typer.Option(help="all, or how many.")] = None,
+    profile: Annotated[str | None, typer.Option(metavar="NAME", help="Hardening: strict or standard.")] = None,
+    shm_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Shared memory, e.g. 512m; browsers need it.")
+    ] = None,
+    gpus: Annotated[str | None, typer.Option(metavar="N|all", help="all, or how many.")] = None,
 ) -> None:
     """Register an image, and print its full name."""
     wanted = Application(

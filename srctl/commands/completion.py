@@ -4,12 +4,13 @@ A completion never prints an error, asks nothing and creates nothing: where it c
 looks at the database and at engines of this machine only; a remote host is not contacted for a Tab.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import typer
 
-from srctl.commands.options import noun, verb
+from srctl.commands.options import noun, take_flags, verb
 from srctl.context import Context
 from srctl.errors import SrctlError, UsageError
 
@@ -17,15 +18,39 @@ app = noun("Shell completion.")
 
 SHELLS = ("bash", "zsh", "fish")
 
+_FLAGS = ("config", "db", "host", "realm", "user")
+_HARMLESS = re.compile(r"[A-Za-z0-9._@+:/-]+")
+"""The names that are offered: shells evaluate part of what a completion prints."""
+
+_BASH = """\
+_srctl_completion() {
+    local line="${COMP_LINE:0:COMP_POINT}" word="" words count
+    read -ra words <<< "$line"
+    count=${#words[@]}
+    if [[ $line != *[[:space:]] ]]; then
+        count=$((count - 1))
+        word="${words[count]}"
+    fi
+    local IFS=$'\\n'
+    COMPREPLY=( $(COMP_WORDS="$line" COMP_CWORD=$count _SRCTL_COMPLETE=complete_bash "$1") )
+    if [[ $word == *:* && $COMP_WORDBREAKS == *:* ]]; then
+        COMPREPLY=( "${COMPREPLY[@]#"${word%:*}:"}" )
+    fi
+}
+
+complete -o default -F _srctl_completion srctl
+"""
+"""Typer's own script takes `image:tag` for three words, as bash does."""
+
 
 def _names(ctx: typer.Context, incomplete: str, look: Callable[[Context], Iterable[str]]) -> list[str]:
-    flags = {name: value for name, value in ctx.find_root().params.items() if value is not None}
-    with Context() as context:
-        context.flags.update(flags)
-        try:
-            return sorted({name for name in look(context) if name.startswith(incomplete) and name.isprintable()})
-        except (SrctlError, OSError):
-            return []
+    context: Context = ctx.obj
+    for given in (ctx.find_root().params, ctx.params):
+        take_flags(context, {name: given.get(name) for name in _FLAGS})
+    try:
+        return sorted({name for name in look(context) if name.startswith(incomplete) and _HARMLESS.fullmatch(name)})
+    except (SrctlError, OSError):
+        return []
 
 
 def users(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -65,5 +90,8 @@ def completion(
 
     if shell not in SHELLS:
         raise UsageError(f"There is no completion for {shell!r}", f"Choose {', '.join(SHELLS)}")
-    script = get_completion_script(prog_name="srctl", complete_var="_SRCTL_COMPLETE", shell=shell)
-    context.output.stdout.write(script + "\n")
+    if shell == "bash":
+        script = _BASH
+    else:
+        script = get_completion_script(prog_name="srctl", complete_var="_SRCTL_COMPLETE", shell=shell) + "\n"
+    context.output.verbatim(script)

@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -14,13 +15,11 @@ from srctl.errors import NotFoundError, SrctlError
 
 app = noun("The configuration.")
 
-FieldsArgument = Annotated[str | None, typer.Argument(metavar="[KEY]")]
-
 
 @verb(app, "show")
-def show(context: Context, key: FieldsArgument = None) -> None:
+def show(context: Context, key: Annotated[str | None, typer.Argument(metavar="KEY")] = None) -> None:
     """Print each value with its source."""
-    rows = [{"key": row.key, "value": row.value, "source": row.source} for row in context.config.rows()]
+    rows = [asdict(row) for row in context.config.rows()]
     if key is not None:
         rows = [row for row in rows if row["key"] == key]
         if not rows:
@@ -31,7 +30,8 @@ def show(context: Context, key: FieldsArgument = None) -> None:
 @verb(app, "path")
 def path(context: Context) -> None:
     """Print where the config file is, or would be."""
-    context.output.line(str(context.config_path))
+    found = str(context.config_path)
+    context.output.made(found, {"path": found})
 
 
 @verb(app, "edit")
@@ -41,9 +41,10 @@ def edit(context: Context) -> None:
     editor = context.environ.get("VISUAL") or context.environ.get("EDITOR") or ("notepad" if os.name == "nt" else "vi")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        result = subprocess.run([*shlex.split(editor), str(target)], check=False)
+        result = subprocess.run([*shlex.split(editor, posix=os.name != "nt"), str(target)], check=False)
     except (OSError, ValueError) as error:
         raise SrctlError(f"Can't run the editor {editor!r}", "Name another one in EDITOR") from error
     if result.returncode:
         raise SrctlError(f"The editor {editor!r} ended with {result.returncode}")
-    configuration.load({"config": context.flags.get("config")}, {})
+    if target.exists():
+        configuration.load({"config": str(target)}, {})

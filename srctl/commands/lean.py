@@ -34,10 +34,19 @@ def _spare(parameters: list[Any]) -> None:
     for parameter in parameters:
         if hasattr(parameter, "get_runtime_param") and hasattr(parameter, "type_descriptor"):
             parameter.get_runtime_param = _constantly(Lean(parameter))
+            _name_plainly(parameter)
+
+
+def _name_plainly(parameter: Any) -> None:
+    """Let the help show an argument as its metavar says (`NAME...`), without braces and types of Python."""
+    if parameter.param_type_name == "argument" and parameter.metavar:
+        usage = parameter.metavar if parameter.required else f"[{parameter.metavar}]"
+        parameter.get_usage_pieces = _constantly([usage])
+        parameter.display_type_rich = _constantly("")
 
 
 def _constantly(value: Any) -> Any:
-    return lambda: value
+    return lambda *_, **__: value
 
 
 class _LeanParameters:

@@ -111,6 +111,8 @@ def verb(group: typer.Typer, name: str, **options: Any) -> Callable[[F], F]:
         @functools.wraps(function)
         def command(ctx: typer.Context, **values: Any) -> None:
             take_flags(ctx.obj, {parameter.name: values.pop(parameter.name) for parameter in shared})
+            if ctx.obj.debug:
+                ctx.obj.show_log()
             function(ctx.obj, **values)
 
         first = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from srctl import config as configuration
 from srctl.commands import holding, views
 from srctl.commands.options import (
     PortOption,
@@ -33,7 +34,7 @@ AllUsers = Annotated[bool, typer.Option("--all-users", help="Of all users of the
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="E.g. resolution=1280x800.")]
 StartupData = Annotated[str | None, typer.Option("--startup-data", metavar="PATH", help="File to start with.")]
 Environment = Annotated[list[str] | None, typer.Option("--env", metavar="NAME=VALUE", help="Environment variable.")]
-Timeout = Annotated[float | None, typer.Option("--timeout", metavar="S", min=0.1, help="Seconds to wait for it.")]
+Timeout = Annotated[str | None, typer.Option("--timeout", metavar="S", help="Seconds to wait for it.")]
 Pull = Annotated[str, typer.Option("--pull", metavar="WHEN", help="missing, never or always.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Remove a running session of this grant and start afresh.")]
 
@@ -95,7 +96,7 @@ def logs(
     context: Context,
     session: Id,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as it writes more.")] = False,
-    tail: Annotated[int | None, typer.Option("--tail", "-n", min=0, help="The last lines only.")] = None,
+    tail: Annotated[int | None, typer.Option("--tail", "-n", metavar="N", min=0, help="The last lines only.")] = None,
 ) -> None:
     """Print what the application wrote."""
     for text in _decoded(context.sessions.logs(session, tail=tail, follow=follow)):
@@ -160,7 +161,7 @@ def _request(  # noqa: PLR0913, PLR0917 - the options of start
     settings: list[str] | None,
     startup_data: str | None,
     env: list[str] | None,
-    timeout: float | None,
+    timeout: str | None,
     pull: str,
     replace: bool,
 ) -> StartRequest:
@@ -171,10 +172,17 @@ def _request(  # noqa: PLR0913, PLR0917 - the options of start
         settings=_pairs("--set", settings),
         startup_data=startup_data,
         env=_pairs("--env", env),
-        timeout=timeout or context.config.get("timeout"),
+        timeout=context.config.get("timeout") if timeout is None else _seconds(timeout),
         pull=pull,
         replace=replace,
     )
+
+
+def _seconds(timeout: str) -> float:
+    try:
+        return configuration.seconds(timeout)
+    except ValueError as error:
+        raise UsageError(f"--timeout is {timeout!r}, but must be {error}") from error
 
 
 def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:

@@ -52,8 +52,9 @@ def _prepare(context: Context, image: str) -> None:
 
     name = context.config.user
     policy.check_user_name(name)
-    if initialise(context.config.database).applied:
-        context.output.note(f"Made the accounting database {context.config.database}")
+    prepared = initialise(context.config.database)
+    if prepared.applied:
+        context.output.note(f"Made the accounting database {prepared.status.url}")
     accounting = context.accounting
     added = accounting.add_users([name])
     if added.done:

@@ -62,7 +62,7 @@ class Root(Noun):
         entry = ENTRIES.get(cmd_name)
         if entry is None:
             return None
-        group: Any = typer.main.get_command(import_module(f"srctl.commands.{entry.module}").app)
+        group: Any = typer.main.get_group(import_module(f"srctl.commands.{entry.module}").app)
         return group if entry.verb is None else group.commands[entry.verb]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as the base class calls it

@@ -42,13 +42,13 @@ def application(value: Application) -> Row:
     return {name: getattr(value, name) for name in APPLICATION}
 
 
-def grant(value: Grant) -> Row:
-    """Return a grant with its licence text."""
+def grant(value: Grant, *, secrets: bool = False) -> Row:
+    """Return a grant; the text of its licence is shown with `secrets` only."""
     return {
         "id": value.id,
         "user": value.user,
         "image": value.application.image,
-        "policy": policy(value.policy, secrets=True),
+        "policy": policy(value.policy, secrets=secrets),
         "created": value.created,
     }
 

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from srctl.config import Config
-from srctl.errors import NotFoundError, UsageError
+from srctl.errors import NotFoundError, SrctlError, UsageError
 from srctl.models import Host
 
 SCHEMES = ("unix", "npipe", "tcp", "http", "https", "ssh")
@@ -51,6 +51,8 @@ def check_url(url: str) -> str:
         port = parts.port if parts.scheme in ("tcp", "http", "https", "ssh") else None
     except ValueError as error:
         raise UsageError(f"Not a URL of a Docker host: {url!r} ({error})") from error
+    if parts.password is not None:
+        raise UsageError("A URL of a Docker host can't hold a password", "Use an SSH key or TLS certificates")
     if parts.scheme not in SCHEMES:
         raise UsageError(f"Not a URL of a Docker host: {url!r}", "Begin it with unix://, ssh:// or tcp://")
     if parts.scheme in LOCAL_SCHEMES and not parts.path:
@@ -59,8 +61,6 @@ def check_url(url: str) -> str:
         raise UsageError(f"{url!r} names no host")
     if parts.scheme in ("tcp", "http", "https") and port is None:
         raise UsageError(f"{url!r} names no port", "Engines listen on 2376 with TLS and on 2375 without")
-    if parts.password:
-        raise UsageError("A URL of a Docker host can't hold a password", "Use an SSH key or TLS certificates")
     return url
 
 
@@ -72,11 +72,17 @@ def check_ssh_url(url: str) -> str:
 
 
 def known(config: Config, environ: Mapping[str, str]) -> list[Host]:
-    """Return every host that has a name: ours first, then Docker's contexts; the one in force is marked."""
-    chosen = resolve(config, environ)
-    named = {host.name: host for host in [chosen, *reversed(named_hosts(config, environ))]}
-    hosts = [replace(host, default=host.name == chosen.name) for host in named.values()]
-    return sorted(hosts, key=lambda host: (host.source != "config", host.name))
+    """Return every host that has a name: ours first, then Docker's contexts; the one in force is marked.
+
+    Where the one in force has an error none is marked: a list is what one looks at to find out.
+    """
+    named = {host.name: host for host in reversed(named_hosts(config, environ))}
+    try:
+        chosen = resolve(config, environ)
+        named[chosen.name] = replace(named.get(chosen.name, chosen), default=True)
+    except SrctlError:
+        pass
+    return sorted(named.values(), key=lambda host: (host.source != "config", host.name))
 
 
 def named_hosts(config: Config, environ: Mapping[str, str]) -> list[Host]:
@@ -94,6 +100,8 @@ def resolve(config: Config, environ: Mapping[str, str]) -> Host:
         return _context(value, environ)
     if value is None:
         return _current(environ)
+    if source == "DOCKER_HOST" and "://" not in value:
+        value = f"tcp://{value}"
     if "://" in value:
         where = {"flag": "flag", "file": "config"}.get(source, "environment")
         name = LOCAL if value == default_url() else value
@@ -102,11 +110,13 @@ def resolve(config: Config, environ: Mapping[str, str]) -> Host:
 
 
 def find(name: str, hosts: list[Host]) -> Host:
-    """Return the host of this name. Raises `NotFoundError`."""
+    """Return the host of this name; `default` is what Docker calls this machine. Raises `NotFoundError`."""
     for host in hosts:
         if host.name == name:
             check_url(host.url)
             return host
+    if name == "default":
+        return Host(LOCAL, default_url(), "default")
     names = ", ".join(host.name for host in hosts)
     raise NotFoundError(f"There is no host {name!r}", f"Known are: {names}" if names else "srctl host add NAME URL")
 
@@ -117,9 +127,7 @@ def _current(environ: Mapping[str, str]) -> Host:
 
 
 def _context(name: str, environ: Mapping[str, str]) -> Host:
-    """Return a context of Docker's; the one that it calls `default` is this machine."""
-    if name == "default":
-        return Host(LOCAL, default_url(), "default")
+    """Return a context of Docker's. Raises `NotFoundError`."""
     return find(name, contexts(environ))
 
 
