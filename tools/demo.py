@@ -31,6 +31,7 @@ from tools.lab import Lab, lab
 from tools.sshd import private_sshd
 
 USER = "ada"
+CLEAR_LINE = "\r\x1b[K"  # srctl shows how the tunnel stands on the line where the cursor is
 GRAPHICAL = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 
 
@@ -54,7 +55,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
-        say("Taken down before the demo was up.")
+        say("Interrupted. All that was started here is taken down.")
         return 130
     say("Taken down: the tunnel, the session, the SSH server and all that was started here.")
     return 0
@@ -138,7 +139,7 @@ def open_desktop(stage: Stage) -> None:
             url = process.stdout.readline().strip() if process.stdout else ""
             if not url:
                 raise SetupError(f"srctl open ended with exit code {process.wait()}.")
-            say(url)
+            say(f"{CLEAR_LINE}{url}" if sys.stderr.isatty() else url)
             show(url)
             if sys.stdin.isatty():
                 process.wait()

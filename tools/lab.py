@@ -35,9 +35,12 @@ class Lab:
 
 
 def base() -> Path:
-    """Return the folder of all runs and caches; `SRCTL_LAB` overrides it."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("SRCTL_LAB") or Path(cache) / "srctl-lab").absolute()
+    """Return the folder of all runs and caches: the system's for root, else the account's; `SRCTL_LAB` overrides it."""
+    if chosen := os.environ.get("SRCTL_LAB"):
+        return Path(chosen).absolute()
+    if os.geteuid() == 0:
+        return Path("/var/cache/srctl-lab")
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "srctl-lab"
 
 
 @contextlib.contextmanager
@@ -47,6 +50,7 @@ def lab() -> Iterator[Lab]:
     identity = f"sl{secrets.token_hex(3)}"
     folder = base() / f"run-{identity}"
     folder.mkdir(parents=True)
+    base().chmod(0o700)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
