@@ -87,6 +87,8 @@ def present(client: Any, recipe: Recipe) -> bool:
 
 def bring(client: Any, recipe: Recipe) -> None:
     """Import the image, or have Docker build it where there are no Debian packages."""
+    from docker.errors import APIError
+
     if not debian.is_debian():
         command = [
             "docker",
@@ -102,7 +104,10 @@ def bring(client: Any, recipe: Recipe) -> None:
         return
     repository, _, tag = recipe.name.partition(":")
     with file_system(recipe).open("rb") as tar:
-        client.import_image_from_data(tar, repository=repository, tag=tag, changes=recipe.settings())
+        try:
+            client.import_image_from_data(tar, repository=repository, tag=tag, changes=recipe.settings())
+        except APIError as error:
+            raise SetupError(f"The engine did not take {recipe.name}: {error.explanation}") from error
 
 
 def file_system(recipe: Recipe) -> Path:
