@@ -33,7 +33,10 @@ else:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server replied: `success`, `failure`, `proceed` (the key would do), `questions` or `lost`."""
+    """What the server replied: `success`, `failure`, `proceed` (the key would do), `questions` or `lost`.
+
+    `given up` comes from the person.
+    """
 
     kind: str
     methods: tuple[str, ...] = ()
@@ -83,7 +86,7 @@ class UserAuthentication(_Handler):
         while answer.kind == "questions" and answer.message is not None:
             replies = _ask(answer.message, prompter, self.username or "")
             if replies is None:
-                return Answer("failure", ())
+                return Answer("given up")
             message = Message()
             message.add_byte(cMSG_USERAUTH_INFO_RESPONSE)
             message.add_int(len(replies))

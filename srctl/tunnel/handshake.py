@@ -41,6 +41,7 @@ def shake_hands(
         proven = log_in(transport, settings, None if settings.batch_mode else prompter, proven, patience)
     except BaseException:
         transport.close()
+        stream.close()  # paramiko leaves it open when its thread was not started
         raise
     return transport, proven
 
@@ -81,6 +82,8 @@ def _exchange_keys(transport: Transport, settings: Settings, deadline: float) ->
     transport.banner_timeout = transport.handshake_timeout = left
     try:
         transport.start_client(timeout=left)
+        if not transport.initial_kex_done:  # paramiko returns as if all were well when the time is up
+            raise TimeoutError
     except (paramiko.SSHException, OSError, EOFError) as error:
         late = time.monotonic() >= deadline - 0.2
         raise _failed(settings, error, late=late) from error

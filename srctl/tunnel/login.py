@@ -123,10 +123,11 @@ class _Login:
         self.tried: list[str] = []
         self.done = False
         self.lost = False
+        self.given_up = False
 
     def may(self, method: str) -> bool:
         """Tell whether a method is worth a try: permitted here, and not refused by the server so far."""
-        if self.done or self.lost or method not in self._settings.methods:
+        if self.done or self.lost or self.given_up or method not in self._settings.methods:
             return False
         return self._server_methods is None or method in self._server_methods
 
@@ -154,7 +155,7 @@ class _Login:
     def password(self, prompter: Prompter) -> bool:
         """Ask for a password and offer it."""
         secret = prompter.secret(f"{self._settings}'s password: ")
-        return self._note("password", self._auth.offer_password(secret)) if secret is not None else False
+        return self._note("password", Answer("given up") if secret is None else self._auth.offer_password(secret))
 
     def skip(self, label: str, why: str) -> None:
         """Note something that was not tried."""
@@ -181,6 +182,7 @@ class _Login:
     def _note(self, label: str, answer: Answer) -> bool:
         self.done = answer.kind == "success"
         self.lost = answer.kind == "lost"
+        self.given_up = answer.kind == "given up"
         if answer.kind == "failure":
             self._server_methods = answer.methods or self._server_methods
         if not self.done:

@@ -21,6 +21,8 @@ from srctl.tunnel.errors import plain
 from srctl.tunnel.target import SSHTarget
 
 _INCLUDE = re.compile(r"^(\s*include[\s=]+)(.*)$", re.IGNORECASE)
+_EXPANDED_BY_SSH = re.compile(r"^\s*(userknownhostsfile|identityagent)\b", re.IGNORECASE)
+_DEFAULT_KNOWN_HOSTS = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
 _DEEPEST = 16
 _QUESTION_TIME = 15.0
 """Seconds for `ssh -G`: it may run the commands of `Match exec`."""
@@ -88,8 +90,8 @@ def _collect(text: str, shift: tuple[str, str] | None) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     for line in text.splitlines():
         name, _, value = line.strip().partition(" ")
-        if shift and name in ("userknownhostsfile", "identityagent"):  # printed with the other home put in
-            value = " ".join(re.sub(f"^{re.escape(shift[0])}/", f"{shift[1]}/", word) for word in value.split())
+        if shift and value == _DEFAULT_KNOWN_HOSTS.replace("~", shift[0]):
+            value = _DEFAULT_KNOWN_HOSTS.replace("~", shift[1])
         values.setdefault(name.lower(), []).append(value)
     return values
 
@@ -127,7 +129,10 @@ def _combined_config(home: Path, system: Path) -> str:
     if own.exists():
         for line in own.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
             match = _INCLUDE.match(line)
-            lines.append(match[1] + _absolute(match[2], home) if match else line)
+            if match:
+                lines.append(match[1] + _absolute(match[2], home))
+            else:
+                lines.append(line.replace("~/", f"{home}/") if _EXPANDED_BY_SSH.match(line) else line)
     if system.exists():
         lines += ["Match all", f"Include {system}"]
     return "\n".join(lines) + "\n"
@@ -198,6 +203,6 @@ def _with_defaults(target: SSHTarget, values: dict[str, list[str]]) -> dict[str,
     if target.port:
         values["port"] = [str(target.port)]
     values.setdefault("identityfile", [f"~/.ssh/id_{kind}" for kind in ("rsa", "ecdsa", "ed25519")])
-    values.setdefault("userknownhostsfile", ["~/.ssh/known_hosts ~/.ssh/known_hosts2"])
+    values.setdefault("userknownhostsfile", [_DEFAULT_KNOWN_HOSTS])
     values.setdefault("globalknownhostsfile", ["/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"])
     return values

@@ -40,6 +40,11 @@ def test_included_files_are_looked_for_under_home_too(home: Path) -> None:
     assert [found.one(name) for name in ("hostname", "user", "port")] == ["inner", "more", "1"]
 
 
+def test_known_hosts_files_of_the_configuration_are_taken_as_they_are_written(home: Path) -> None:
+    write(home, "Host box\n  UserKnownHostsFile /root/kh ~/kh\n")
+    assert read_options(SSHTarget("box")).one("userknownhostsfile") == f"/root/kh {home}/kh"
+
+
 def test_user_and_port_of_the_address_win_and_take_part_in_matching(home: Path) -> None:
     write(home, "Match user root\n  HostName rootbox\nHost box\n  User lab\n  Port 5\n")
     found = read_options(SSHTarget("box", user="root", port=7))
