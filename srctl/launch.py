@@ -242,7 +242,7 @@ class Launcher:
         except NotFoundError:
             return None
         except ApplicationNotReadyError as error:
-            error.hint = "It was running already and runs on; --replace starts it afresh; its last lines are above"
+            error.hint = "It was running already and runs on; --replace starts it afresh"
             raise
         return self._started(replace(container, image=running.image), fresh=False)
 
@@ -287,19 +287,21 @@ class Launcher:
             return False, True
 
     def _exited(self, container: Container) -> ApplicationExitedError:
+        log = self._last_lines(container)
         image = container.labels.get(labels.EXTRA + "image") or container.image
         return ApplicationExitedError(
             f"{image} ended before it answered, with exit code {container.exit_code}",
-            "Its last lines are above",
-            self._last_lines(container),
+            "Its last lines are above" if log else "It wrote nothing",
+            log,
         )
 
     def _not_ready(self, container: Container, timeout: float) -> ApplicationNotReadyError:
+        log = self._last_lines(container)
         image = container.labels.get(labels.EXTRA + "image") or container.image
         return ApplicationNotReadyError(
             f"{image} did not answer within {timeout:g} seconds",
-            "Give it more with --timeout; its last lines are above",
-            self._last_lines(container),
+            f"Give it more with --timeout; {'its last lines are above' if log else 'it wrote nothing'}",
+            log,
         )
 
     def _last_lines(self, container: Container) -> list[str]:

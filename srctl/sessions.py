@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Protocol
 
 from srctl import images, labels
-from srctl.errors import ConflictError, NotAllowedError, NotFoundError
+from srctl.errors import ConflictError, NotAllowedError, NotFoundError, UsageError
 from srctl.models import (
     Application,
     Available,
@@ -192,7 +192,7 @@ class Sessions:
         )
 
     def _check_known(self, app: str) -> None:
-        if not any(app in (a.image, a.image.removesuffix(":latest"), a.title) for a in self.rights.applications()):
+        if not any(a.image == _reference(app) or a.title == app for a in self.rights.applications()):
             raise NotFoundError(f"There is no application {app!r}", "See what there is: srctl session available")
 
     def containers(self, *, stopped: bool = False, all_users: bool = False) -> list[Container]:
@@ -248,8 +248,16 @@ def exact_grants(grants: list[Grant], app: str) -> list[Grant]:
     by_id = [grant for grant in grants if grant.id == app]
     if by_id:
         return by_id
-    by_image = [grant for grant in grants if grant.application.image in (app, f"{app}:latest")]
+    by_image = [grant for grant in grants if grant.application.image == _reference(app)]
     return by_image or [grant for grant in grants if grant.application.title == app]
+
+
+def _reference(app: str) -> str | None:
+    """Return the image that `app` may mean, as applications name it; `None` where it is no image's name."""
+    try:
+        return images.canonical(app)
+    except UsageError:
+        return None
 
 
 def _is_id(text: str) -> bool:

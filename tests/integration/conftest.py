@@ -1,0 +1,140 @@
+"""A small deployment on the private engine: users, applications and grants in a database, a realm of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from srctl.cli import main
+from srctl.context import Context
+from srctl.labels import RUNINFO
+from tests.fakes import WEB
+from tools.clean_home import Home
+from tools.engine import Engine
+
+USERS = ("ann", "bob", "boss")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, as JSON."""
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> Any:
+        """The error that it told as JSON."""
+        return json.loads(self.err)["error"]
+
+    @property
+    def lines(self) -> list[str]:
+        """What it printed, line by line."""
+        return self.out.splitlines()
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Runs commands in this process, as ann unless told otherwise."""
+
+    home: Home
+    engine: Engine
+    realm: str
+    client: Any
+    env: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str, env: Mapping[str, str] | None = None) -> Result:
+        """Run srctl, whatever comes of it."""
+        out, err = io.StringIO(), io.StringIO()
+        environ = self.home.env | self.env | dict(env or {})
+        code = main(arguments, Context(environ, stdin=io.StringIO(), stdout=out, stderr=err))
+        return Result(code, out.getvalue(), err.getvalue())
+
+    def ok(self, *arguments: str, env: Mapping[str, str] | None = None) -> Result:
+        """Run srctl, which must succeed."""
+        result = self(*arguments, env=env)
+        assert result.code == 0, result.err
+        return result
+
+    def grant(self, *policy: str, image: str = WEB, user: str = "ann") -> str:
+        """Grant an application that is there, or will be, and return the grant's id."""
+        if image not in self.ok("app", "list", "-q").lines:
+            self.ok("app", "add", image, "--no-verify")
+        return self.ok("grant", "add", image, user, *policy).out.strip()
+
+    def start(self, *options: str, app: str = WEB) -> dict[str, Any]:
+        """Start an application and return its session."""
+        session: dict[str, Any] = self.ok("start", app, *options, "-o", "json").json
+        return session
+
+    def containers(self, **labels: str) -> list[dict[str, Any]]:
+        """Return the realm's containers as the engine lists them, stopped ones too."""
+        wanted = {"realm": self.realm} | labels
+        filters = {"label": [f"{RUNINFO}{name}={value}" for name, value in wanted.items()]}
+        found: list[dict[str, Any]] = self.client.containers(all=True, filters=filters)
+        return found
+
+    def inspect(self, session: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a session's container as the engine describes it."""
+        found: dict[str, Any] = self.client.inspect_container(session["container_id"])
+        return found
+
+    def run_in(self, session: Mapping[str, Any], *command: str) -> tuple[int, str]:
+        """Run a command in a session's container; return its exit code and output."""
+        run = self.client.exec_create(session["container_id"], list(command))
+        text = self.client.exec_start(run["Id"]).decode()
+        return self.client.exec_inspect(run["Id"])["ExitCode"], text
+
+    def clear(self) -> None:
+        """Remove the realm's containers and homes."""
+        for container in self.containers():
+            self.client.remove_container(container["Id"], force=True, v=True)
+        for volume in self.client.volumes(filters={"name": f"srctl-home-{self.realm}-"})["Volumes"] or []:
+            with suppress(Exception):
+                self.client.remove_volume(volume["Name"])
+
+
+@pytest.fixture(scope="session")
+def filled_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the users, the test page, and a grant of it for ann; to be copied."""
+    from srctl.db.setup import initialise
+    from srctl.db.store import open_store
+    from srctl.models import Application, Policy
+
+    path = tmp_path_factory.mktemp("database") / "srctl.db"
+    initialise(str(path))
+    store = open_store(str(path))
+    for name in USERS:
+        store.add_user(name)
+    store.add_application(Application(WEB, title="Test page"))
+    store.add_grant(WEB, "ann", Policy())
+    store.close()
+    return path
+
+
+@pytest.fixture
+def deployment(home: Home, engine: Engine, web_image: str, filled_database: Path) -> Iterator[Deployment]:
+    """The deployment; ann may start the test page."""
+    assert web_image == WEB
+    realm = f"t{secrets.token_hex(4)}"
+    shutil.copy(filled_database, home.path / "srctl.db")
+    settings = {"SRCTL_HOST": engine.url, "SRCTL_REALM": realm, "SRCTL_USER": "ann"}
+    with engine.client() as client:
+        made = Deployment(home, engine, realm, client, settings | {"SRCTL_DB": str(home.path / "srctl.db")})
+        yield made
+        made.clear()
