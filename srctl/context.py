@@ -39,6 +39,7 @@ class Context:
         stdin: TextIO | None = None,
         stdout: TextIO | None = None,
         stderr: TextIO | None = None,
+        host: "DockerHost | None" = None,
     ) -> None:
         self.environ = os.environ if environ is None else environ
         self.flags: dict[str, Any] = {}
@@ -46,6 +47,8 @@ class Context:
         self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
         self._open = ExitStack()
+        if host is not None:
+            self.__dict__["host"] = host
 
     def __enter__(self) -> Self:
         return self

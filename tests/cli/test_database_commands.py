@@ -1,0 +1,101 @@
+"""`srctl db`."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.cli.front_door import FrontDoor
+
+NEEDS_DATABASE = [
+    ["user", "list"],
+    ["user", "add", "ann"],
+    ["user", "show", "ann"],
+    ["user", "remove", "ann", "--yes"],
+    ["user", "key", "list", "ann"],
+    ["app", "list"],
+    ["app", "add", "desktop", "--no-verify"],
+    ["grant", "list"],
+    ["grant", "add", "desktop", "ann"],
+    ["db", "status"],
+    ["db", "upgrade"],
+    ["session", "available"],
+    ["session", "start", "desktop"],
+    ["status"],
+]
+
+
+@pytest.mark.parametrize("argv", NEEDS_DATABASE, ids=" ".join)
+def test_without_a_database_a_command_that_needs_it_is_3_and_makes_nothing(bare: FrontDoor, argv: list[str]) -> None:
+    before = bare.files()
+    ran = bare(*argv, "-o", "json", env={"DOCKER_HOST": "unix:///nowhere/docker.sock"})
+    assert (ran.code, ran.out, ran.error["code"]) == (3, "", "not-found")
+    assert "srctl db init" in ran.error["hint"]
+    assert bare.files() == before
+
+
+def test_init_makes_a_private_database_with_its_folders(bare: FrontDoor) -> None:
+    ran = bare.ok("db", "init")
+    assert ran.out == ""
+    assert str(bare.database) in ran.err
+    assert stat.S_IMODE(bare.database.stat().st_mode) == 0o600
+    assert bare.json("user", "list") == []
+
+
+def test_init_leaves_a_ready_database_untouched(team: FrontDoor) -> None:
+    before = team.database.read_bytes()
+    team.ok("db", "init")
+    assert team.database.read_bytes() == before
+
+
+def test_init_leaves_a_file_that_is_not_ours_untouched(bare: FrontDoor, tmp_path: Path) -> None:
+    text, foreign = tmp_path / "notes.txt", tmp_path / "foreign.db"
+    text.write_text("Dear diary, " * 100)
+    with sqlite3.connect(foreign) as connection:
+        connection.execute("CREATE TABLE recipes (id INTEGER)")
+    connection.close()
+    for path in (text, foreign):
+        before = path.read_bytes()
+        for place in (str(path), f"sqlite:///{path}"):
+            ran = bare("--db", place, "db", "init", "-o", "json")
+            assert (ran.code, ran.error["code"]) == (5, "conflict")
+            assert path.read_bytes() == before
+
+
+def test_status_tells_revision_and_counts(team: FrontDoor) -> None:
+    team.ok("grant", "add", "desktop", "ann")
+    status = team.json("db", "status")
+    assert list(status) == ["url", "revision", "head", "pending", "users", "applications", "grants"]
+    assert status["url"] == str(team.database)
+    assert status["revision"] == status["head"]
+    assert status["pending"] == []
+    assert (status["users"], status["applications"], status["grants"]) == (2, 2, 1)
+
+
+@pytest.mark.parametrize("verb", ["init", "upgrade"])
+def test_setting_up_a_ready_database_can_be_said_in_json(srctl: FrontDoor, verb: str) -> None:
+    ran = srctl("db", verb, "-o", "json")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.json["pending"] == []
+
+
+@pytest.mark.parametrize("place", ["~/other.db", "other/deep.db", "sqlite:///{home}/url.db"])
+def test_the_database_is_a_path_or_a_url(bare: FrontDoor, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(bare.home)
+    place = place.format(home=bare.home)
+    bare.ok("--db", place, "db", "init")
+    bare.ok("user", "add", "ann", env={"SRCTL_DB": place})
+    assert bare.ok("--db", place, "user", "list", "-q").out == "ann\n"
+    assert not bare.database.exists()
+
+
+@pytest.mark.parametrize("place", ["nosuch://server/db", "sqlite://", "sqlite:///:memory:"])
+def test_what_can_be_no_database_is_wrong_usage(bare: FrontDoor, place: str) -> None:
+    assert bare("--db", place, "db", "init").code == 2
+
+
+def test_a_csv_database_can_not_be_written(bare: FrontDoor, tmp_path: Path) -> None:
+    assert bare("--db", f"csv://{tmp_path}/people.csv", "user", "add", "ann").code == 8

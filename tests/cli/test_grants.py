@@ -1,0 +1,163 @@
+"""`srctl grant`: who may run what, and the words for a policy."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.cli.front_door import FrontDoor
+
+EVERYTHING = (
+    "--allow-home", "--allow-view", "--allow-startup-data", "--license", "27000@licences",
+    "--volume", "/srv/data:/data:ro", "--volume", "/scratch:/scratch:rw",
+)  # fmt: skip
+DEFAULT = {"allow_home": False, "allow_view": False, "allow_startup_data": False, "license": None, "volumes": []}
+
+
+def test_a_grant_is_printed_by_an_id_of_32_hexadecimal_digits(team: FrontDoor) -> None:
+    assert re.fullmatch(r"[0-9a-f]{32}", team.add("grant", "add", "desktop", "ann"))
+
+
+def test_the_same_grant_again_is_the_same_id(team: FrontDoor) -> None:
+    first = team.add("grant", "add", "desktop", "ann", *EVERYTHING)
+    turned = ("--volume", "/scratch/:/scratch:rw", "--volume", "/srv/./data:/data:ro", *EVERYTHING[:5])
+    assert team.add("grant", "add", "desktop:latest", "ann", *turned) == first
+    assert team.add("grant", "add", "desktop", "ann") != first
+    assert len(team.json("grant", "list")) == 2
+
+
+def test_rows_have_the_keys_of_the_contract(team: FrontDoor) -> None:
+    grant = team.add("grant", "add", "desktop", "ann", *EVERYTHING)
+    [row] = team.json("grant", "list")
+    assert list(row) == ["id", "user", "image", "policy", "created"]
+    assert (row["id"], row["user"], row["image"]) == (grant, "ann", "desktop:latest")
+    assert row["policy"] == {
+        "allow_home": True,
+        "allow_view": True,
+        "allow_startup_data": True,
+        "license": "27000@licences",
+        "volumes": [
+            {"source": "/srv/data", "target": "/data", "mode": "ro"},
+            {"source": "/scratch", "target": "/scratch", "mode": "rw"},
+        ],
+    }
+
+
+def test_the_text_of_a_licence_stands_in_the_list_alone(team: FrontDoor) -> None:
+    added = team.json("grant", "add", "desktop", "ann", "--license", "SECRET")
+    assert added["policy"]["license"] is True
+    assert team.json("grant", "list")[0]["policy"]["license"] == "SECRET"
+
+
+def test_an_empty_licence_is_no_licence(team: FrontDoor) -> None:
+    plain = team.add("grant", "add", "desktop", "ann")
+    assert team.add("grant", "add", "desktop", "ann", "--license", "") == plain
+    assert team.json("grant", "list")[0]["policy"] == DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("volume", "part"),
+    [
+        ("relative:/data:ro", "source"), ("/srv:data:ro", "target"), ("/srv:/data:RO", "mode"), ("/srv:/data:", "mode"),
+        ("::ro", "source"), ("/srv:/:rw", "target"), ("/srv://:rw", "target"), ("/srv:/data/../..:rw", "target"),
+        ("/srv:/data", "volume"), ("", "volume"), ("/srv:/data:ro:z", "volume"),
+    ],
+)  # fmt: skip
+def test_a_bad_volume_is_wrong_usage_that_names_the_part(team: FrontDoor, volume: str, part: str) -> None:
+    ran = team("grant", "add", "desktop", "ann", "--volume", volume)
+    assert ran.code == 2
+    assert part in ran.err
+    assert team.json("grant", "list") == []
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        ["--volume", "/a:/data:ro", "--volume", "/b:/data:rw"],
+        ["--volume", "/a:/data:ro", "--volume", "/a:/data/:ro"],
+        ["--allow-home", "--volume", "/a:/workspace:rw"],
+        ["--volume", "/a:/workspace/:ro", "--allow-home"],
+    ],
+    ids=" ".join,
+)
+def test_volumes_that_get_in_each_other_s_way_are_wrong_usage(team: FrontDoor, policy: list[str]) -> None:
+    assert team("grant", "add", "desktop", "ann", *policy).code == 2
+
+
+def test_a_volume_may_be_the_workspace_where_there_is_no_home(team: FrontDoor) -> None:
+    team.add("grant", "add", "desktop", "ann", "--volume", "/a:/workspace:rw")
+
+
+def test_the_application_is_looked_for_before_the_user(team: FrontDoor) -> None:
+    ran = team("grant", "add", "absent", "nobody", "-o", "json")
+    assert (ran.code, ran.error["code"]) == (3, "not-found")
+    assert "absent" in ran.error["message"]
+    assert "nobody" in team("grant", "add", "desktop", "nobody").err
+    assert team("grant", "add", "desktop", "nobody").code == 3
+
+
+def test_the_list_is_filtered_by_user_and_application(team: FrontDoor) -> None:
+    ann = team.add("grant", "add", "desktop", "ann")
+    bob = team.add("grant", "add", "desktop", "bob")
+    web = team.add("grant", "add", "registry.example/web:2", "ann")
+    assert set(team.ok("grant", "list", "-q").lines) == {ann, bob, web}
+    assert set(team.ok("grant", "list", "--user", "ann", "-q").lines) == {ann, web}
+    assert set(team.ok("grant", "list", "--app", "desktop", "-q").lines) == {ann, bob}
+    assert team.ok("grant", "list", "--app", "desktop", "--user", "bob", "-q").lines == [bob]
+    assert set(team.ok("--user", "ann", "grant", "list", "-q").lines) == {ann, bob, web}
+
+
+class TestRemoval:
+    def test_a_grant_goes_by_any_unique_beginning_of_its_id(self, team: FrontDoor) -> None:
+        grant = team.add("grant", "add", "desktop", "ann")
+        assert team.ok("grant", "remove", grant[:8]).out == f"{grant}\n"
+        assert team.json("grant", "list") == []
+
+    def test_an_ambiguous_beginning_is_a_conflict_that_names_the_candidates(self, team: FrontDoor) -> None:
+        names = [f"user{number}" for number in range(17)]
+        team.ok("user", "add", *names)
+        grants = [team.add("grant", "add", "desktop", name) for name in names]
+        digit = next(digit for digit in "0123456789abcdef" if sum(grant.startswith(digit) for grant in grants) > 1)
+        ran = team("grant", "remove", digit, "-o", "json")
+        assert (ran.code, ran.error["code"]) == (5, "conflict")
+        assert all(grant in ran.error["message"] for grant in grants if grant.startswith(digit))
+        assert len(team.json("grant", "list")) == len(grants)
+
+    def test_an_id_that_nothing_has_is_not_found(self, team: FrontDoor) -> None:
+        assert team("grant", "remove", "f" * 32).code == 3
+
+    def test_ids_are_all_tried(self, team: FrontDoor) -> None:
+        first = team.add("grant", "add", "desktop", "ann")
+        second = team.add("grant", "add", "desktop", "bob")
+        ran = team("grant", "remove", first, "0" * 32, second, "-q")
+        assert (ran.code, ran.lines) == (3, [first, second])
+
+    def test_without_policy_the_default_one_goes_alone(self, team: FrontDoor) -> None:
+        default = team.add("grant", "add", "desktop", "ann")
+        other = team.add("grant", "add", "desktop", "ann", "--allow-home")
+        assert team.ok("grant", "remove", "desktop", "ann").out == f"{default}\n"
+        assert team("grant", "remove", "desktop", "ann").code == 3
+        assert team.ok("grant", "list", "-q").lines == [other]
+
+    def test_a_policy_goes_by_its_options(self, team: FrontDoor) -> None:
+        default = team.add("grant", "add", "desktop", "ann")
+        other = team.add("grant", "add", "desktop", "ann", *EVERYTHING)
+        assert team.ok("grant", "remove", "desktop", "ann", *EVERYTHING).out == f"{other}\n"
+        assert team.ok("grant", "list", "-q").lines == [default]
+
+    def test_all_takes_every_policy_of_this_user(self, team: FrontDoor) -> None:
+        gone = [team.add("grant", "add", "desktop", "ann", *policy) for policy in ((), ("--allow-home",))]
+        kept = team.add("grant", "add", "desktop", "bob")
+        assert set(team.ok("grant", "remove", "desktop", "ann", "--all").lines) == set(gone)
+        assert team.ok("grant", "list", "-q").lines == [kept]
+
+    def test_names_that_look_like_ids_are_names_where_such_an_application_exists(self, team: FrontDoor) -> None:
+        team.ok("user", "add", "ada")
+        team.ok("app", "add", "cafe", "--no-verify")
+        grant = team.add("grant", "add", "cafe", "ada")
+        assert team.ok("grant", "remove", "cafe", "ada").out == f"{grant}\n"
+
+    @pytest.mark.parametrize("words", [["f" * 32, "--all"], ["f" * 32, "--allow-home"], ["a", "b", "c", "--all"], []])
+    def test_policies_do_not_go_with_ids(self, team: FrontDoor, words: list[str]) -> None:
+        assert team("grant", "remove", *words).code == 2

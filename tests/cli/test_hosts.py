@@ -1,0 +1,180 @@
+"""`srctl host`, and which Docker host is in force."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.cli.front_door import FrontDoor
+
+KEYS = ["name", "url", "source", "default", "reachable", "version", "latency_ms"]
+
+
+@pytest.fixture
+def hosts(bare: FrontDoor) -> FrontDoor:
+    """Nothing in the environment says which host."""
+    del bare.environ["DOCKER_HOST"]
+    return bare
+
+
+@pytest.fixture
+def add_context(hosts: FrontDoor) -> Callable[..., None]:
+    """Make a context as `docker context create` does."""
+
+    def add(name: str, url: str, **endpoint: Any) -> None:
+        folder = hosts.home / ".docker/contexts/meta" / hashlib.sha256(name.encode()).hexdigest()
+        folder.mkdir(parents=True)
+        meta = {"Name": name, "Metadata": {}, "Endpoints": {"docker": {"Host": url, **endpoint}}}
+        (folder / "meta.json").write_text(json.dumps(meta))
+
+    return add
+
+
+def in_force(hosts: FrontDoor, *argv: str, **env: str) -> tuple[str, str]:
+    """Return name and URL of the one host that is marked."""
+    [row] = [row for row in hosts.json(*argv, "host", "list", env=env) if row["default"]]
+    return row["name"], row["url"]
+
+
+def test_this_machine_is_listed_from_the_start(hosts: FrontDoor) -> None:
+    [row] = hosts.json("host", "list")
+    assert list(row) == KEYS
+    assert (row["url"], row["source"], row["default"]) == ("unix:///var/run/docker.sock", "default", True)
+    assert (row["reachable"], row["version"], row["latency_ms"]) == (None, None, None)
+    assert hosts.files() == set()
+
+
+def test_a_host_is_added_listed_used_and_removed(hosts: FrontDoor) -> None:
+    assert hosts.ok("host", "add", "lab", "ssh://ann@lab.example").out == "lab\n"
+    assert [row["name"] for row in hosts.json("host", "list") if row["source"] == "config"] == ["lab"]
+    assert in_force(hosts)[0] == "local"
+    hosts.ok("host", "use", "lab")
+    assert in_force(hosts) == ("lab", "ssh://ann@lab.example")
+    assert hosts.ok("host", "remove", "lab", "--yes").out == "lab\n"
+    assert in_force(hosts)[0] == "local"
+    assert "lab" not in hosts.ok("host", "list", "-q").lines
+
+
+def test_the_config_file_keeps_comments_and_other_tables(hosts: FrontDoor) -> None:
+    file = hosts.write_config('# ours\nrealm = "physics"  # not chemistry\n\n[hosts.old]\nurl = "ssh://old"\n')
+    hosts.ok("host", "add", "far.example", "tcp://far.example:2376", "--ssh", "ssh://far", "--tls", "~/certificates")
+    assert file.read_text().startswith('# ours\nrealm = "physics"  # not chemistry\n')
+    assert tomllib.loads(file.read_text())["hosts"] == {
+        "old": {"url": "ssh://old"},
+        "far.example": {"url": "tcp://far.example:2376", "ssh": "ssh://far", "tls": "~/certificates"},
+    }
+
+
+def test_a_taken_name_is_a_conflict(hosts: FrontDoor) -> None:
+    hosts.ok("host", "add", "lab", "ssh://lab")
+    assert hosts("host", "add", "lab", "ssh://other").code == 5
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["lab", "lab.example"], ["lab", "ftp://lab"], ["lab", "ssh://"], ["lab", "tcp://lab"], ["lab", "unix://"],
+        ["lab", "ssh://u:secret@lab"], ["lab", "tcp://lab:99999"], ["a/b", "ssh://lab"], ["", "ssh://lab"],
+        ["lab", "tcp://lab:2376", "--ssh", "tcp://lab:22"], ["lab", "ssh://a b"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_wrong_name_or_url_is_wrong_usage_and_adds_nothing(hosts: FrontDoor, words: list[str]) -> None:
+    ran = hosts("host", "add", *words)
+    assert ran.code == 2
+    assert "secret" not in ran.err
+    assert not hosts.config.exists()
+
+
+@pytest.mark.parametrize("verb", [["remove", "-y"], ["use"], ["check"]])
+def test_an_unknown_host_is_not_found(hosts: FrontDoor, verb: list[str]) -> None:
+    ran = hosts("host", *verb, "nowhere", "-o", "json")
+    assert (ran.code, ran.error["code"]) == (3, "not-found")
+
+
+def test_check_shows_the_host_that_it_could_not_reach(hosts: FrontDoor) -> None:
+    hosts.ok("host", "add", "gone", "tcp://127.0.0.1:1")
+    ran = hosts("host", "check", "gone", "-o", "json")
+    assert (ran.code, ran.error["code"]) == (6, "unreachable")
+    assert list(ran.json) == KEYS
+    assert (ran.json["reachable"], ran.json["version"]) == (False, None)
+
+
+def test_contexts_of_docker_are_listed_used_and_never_removed(
+    hosts: FrontDoor, add_context: Callable[..., None]
+) -> None:
+    add_context("cluster", "ssh://cluster.example")
+    assert [row["source"] for row in hosts.json("host", "list") if row["name"] == "cluster"] == ["context"]
+    ran = hosts("host", "remove", "cluster", "--yes")
+    assert ran.code == 3
+    assert "docker context rm cluster" in ran.err
+    hosts.ok("host", "use", "cluster")
+    assert in_force(hosts) == ("cluster", "ssh://cluster.example")
+
+
+def test_docker_s_current_context_is_in_force_where_nobody_says_more(
+    hosts: FrontDoor, add_context: Callable[..., None]
+) -> None:
+    add_context("cluster", "ssh://cluster.example")
+    (hosts.home / ".docker/config.json").write_text('{"currentContext": "cluster"}')
+    assert in_force(hosts)[0] == "cluster"
+    assert in_force(hosts, DOCKER_CONTEXT="default")[0] == "local"
+    assert in_force(hosts, "--host", "default")[0] == "local"
+
+
+def test_contexts_are_read_from_docker_s_own_config_folder(hosts: FrontDoor, add_context: Callable[..., None]) -> None:
+    add_context("cluster", "ssh://cluster.example")
+    (hosts.home / ".docker").rename(hosts.home / "elsewhere")
+    assert "cluster" not in hosts.ok("host", "list", "-q").lines
+    assert "cluster" in hosts.ok("host", "list", "-q", env={"DOCKER_CONFIG": str(hosts.home / "elsewhere")}).lines
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"Name": 1}', '{"Name": "x", "Endpoints": {"docker": null}}', "\xff"])
+def test_a_damaged_context_hides_no_other_one(hosts: FrontDoor, add_context: Callable[..., None], damage: str) -> None:
+    add_context("cluster", "ssh://cluster.example")
+    folder = hosts.home / ".docker/contexts/meta/damaged"
+    folder.mkdir()
+    (folder / "meta.json").write_bytes(damage.encode("latin-1"))
+    assert hosts.ok("host", "list", "-q").lines == ["cluster", "local"]
+
+
+def test_flag_goes_before_environment_before_file(hosts: FrontDoor) -> None:
+    for name in ("flag", "ours", "file"):
+        hosts.ok("host", "add", name, f"ssh://{name}")
+    hosts.ok("host", "use", "file")
+    environment = {"SRCTL_HOST": "ours", "DOCKER_HOST": "ssh://docker", "DOCKER_CONTEXT": "default"}
+    assert in_force(hosts)[0] == "file"
+    assert in_force(hosts, DOCKER_CONTEXT="default")[0] == "local"
+    assert in_force(hosts, DOCKER_CONTEXT="default", DOCKER_HOST="ssh://docker")[1] == "ssh://docker"
+    assert in_force(hosts, **environment)[0] == "ours"
+    assert in_force(hosts, "--host", "flag", **environment)[0] == "flag"
+
+
+def test_docker_host_may_leave_out_the_scheme_as_for_docker(hosts: FrontDoor) -> None:
+    assert in_force(hosts, DOCKER_HOST="10.0.0.1:2375")[1] == "tcp://10.0.0.1:2375"
+
+
+@pytest.mark.parametrize("variable", ["SRCTL_HOST", "DOCKER_HOST", "DOCKER_CONTEXT"])
+def test_using_a_host_warns_where_the_environment_overrides_it(hosts: FrontDoor, variable: str) -> None:
+    hosts.ok("host", "add", "lab", "ssh://lab")
+    value = "default" if variable == "DOCKER_CONTEXT" else "ssh://other"
+    assert variable in hosts.ok("host", "use", "lab", env={variable: value}).err
+    assert hosts.ok("host", "use", "lab").err == ""
+
+
+def test_the_list_survives_a_choice_that_nothing_has(hosts: FrontDoor) -> None:
+    hosts.ok("host", "add", "lab", "ssh://lab")
+    assert hosts.ok("host", "list", "-q", env={"DOCKER_CONTEXT": "gone"}).lines == ["lab", "local"]
+    assert hosts("host", "check", env={"DOCKER_CONTEXT": "gone"}).code == 3
+
+
+def test_missing_certificates_are_named(hosts: FrontDoor) -> None:
+    env = {"DOCKER_HOST": "tcp://127.0.0.1:1", "DOCKER_TLS_VERIFY": "0", "DOCKER_CERT_PATH": "/nowhere"}
+    ran = hosts("host", "check", env=env)
+    assert ran.code == 2
+    assert "/nowhere/ca.pem" in ran.err
