@@ -86,7 +86,7 @@ def _title(pid: int) -> bytes:
 
 def received(connection: socket.socket) -> bytes:
     """Return all that comes until the end."""
-    data = b""
-    while more := connection.recv(65536):
+    data = bytearray()
+    while more := connection.recv(1 << 18):
         data += more
-    return data
+    return bytes(data)

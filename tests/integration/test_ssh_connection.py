@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ssh_parts import Person, keygen, kill_logins, tcp_server
 
 from srctl.errors import UnreachableError, UsageError
 from srctl.tunnel.connection import ChannelRefusedError, ConnectionLostError, SSHConnection
 from srctl.tunnel.known_hosts import fingerprint, remember
+from tests.integration.ssh_parts import Person, keygen, kill_logins, logins_of, tcp_server
 from tools import processes
 from tools.clean_home import Home
 from tools.remote_hosts import RemoteHost
@@ -209,8 +209,6 @@ def test_silence_ends_the_connection_after_the_probes(box: Sshd, home: Home) -> 
 
 
 def _serving(connection: SSHConnection, server: Sshd) -> list[int]:
-    from ssh_parts import logins_of
-
     channel = connection.exec("echo $PPID")
     parent = int(channel.recv(100))
     channel.close()
@@ -462,7 +460,7 @@ def test_a_certificate_opens_what_its_key_alone_does_not(home: Home, make_sshd: 
     authority = keygen(tmp_path / "ca")
     server = make_sshd("with-ca", Options(extra={"TrustedUserCAKeys": f"{authority}.pub"}))
     key = keygen(tmp_path / "key")
-    sign = ["ssh-keygen", "-q", "-s", authority, "-I", "me", "-n", server.user, f"{key}.pub"]
+    sign = ["ssh-keygen", "-q", "-s", str(authority), "-I", "me", "-n", server.user, f"{key}.pub"]
     home.add_ssh_config(server.client_config("box", {"IdentityFile": str(key)}))
     with pytest.raises(UnreachableError):
         SSHConnection.connect("ssh://box")

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import paramiko
 import pytest
 from paramiko.server import InteractiveQuery
-from ssh_parts import Person
 
 from srctl.errors import UnreachableError
 from srctl.tunnel.connection import SSHConnection
+from tests.integration.ssh_parts import Person
 from tools.clean_home import Home
 
 
