@@ -192,7 +192,7 @@ def test_nothing_is_left_of_an_engine_with_a_running_container(tmp_path: Path, w
             images.build("web", engine.url)
             with engine.client() as client:
                 client.start(client.create_container("srctl/web", environment=SESSION | {"MODE": "ignoreterm"})["Id"])
-        assert_nothing_left(lab)
+    assert_nothing_left(lab)
     assert not lab.folder.exists()
 
 
