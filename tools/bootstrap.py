@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -32,9 +33,15 @@ class Task:
     programs: tuple[debian.Program, ...] = ()
 
 
+def demo_programs() -> tuple[debian.Program, ...]:
+    """Return what the demo needs: no engine of Debian's where one seems to run already."""
+    running = os.environ.get("DOCKER_HOST") or Path("/var/run/docker.sock").exists()
+    return debian.SSH if running else debian.LAB
+
+
 DEVELOPMENT = frozenset({"dev", "postgres"})
 TASKS = {
-    "demo": Task(programs=debian.LAB),
+    "demo": Task(programs=demo_programs()),
     "images": Task(),
     "setup": Task(extras=DEVELOPMENT),
     "test": Task(extras=DEVELOPMENT, programs=(*debian.LAB, *debian.TESTS)),

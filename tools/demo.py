@@ -68,6 +68,8 @@ def interrupt(*_: Any) -> None:
 
 def set_up(run: Lab, undo: ExitStack) -> Stage:
     """Start what srctl needs around it."""
+    if sys.platform != "linux":
+        raise SetupError("The demo needs Linux; a virtual machine will do. srctl itself also runs elsewhere.")
     where = find_engine() or undo.enter_context(said("A private Docker engine", engine.private_engine(run)))
     say(f"Docker engine: {where.url}")
     image = images.build("desktop", where.url)

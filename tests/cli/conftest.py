@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from srctl.accounting import Accounting
 from srctl.db.setup import initialise
+from srctl.db.store import open_store
+from srctl.models import Application
 from tests.cli.front_door import FrontDoor
 from tests.fakes import FakeEngine
 from tools.clean_home import Home
@@ -22,6 +25,18 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def team_database(empty_database: Path) -> Path:
+    """A database with ann, bob and two applications, to be copied."""
+    path = Path(shutil.copy(empty_database, empty_database.with_name("team.db")))
+    with open_store(str(path)) as store:
+        accounting = Accounting(store)
+        accounting.add_users(["ann", "bob"]).check()
+        for image in ("desktop", "registry.example/web:2"):
+            accounting.add_application(Application(image), verify=False)
+    return path
+
+
 @pytest.fixture
 def bare(home: Home) -> FrontDoor:
     """Nothing has been set up yet."""
@@ -31,26 +46,19 @@ def bare(home: Home) -> FrontDoor:
 @pytest.fixture
 def srctl(bare: FrontDoor, empty_database: Path) -> FrontDoor:
     """There is an empty database."""
-    bare.database.parent.mkdir(parents=True)
-    shutil.copy(empty_database, bare.database)
-    bare.database.chmod(0o600)
-    return bare
+    return bare.with_database(empty_database)
 
 
 @pytest.fixture
-def team(srctl: FrontDoor) -> FrontDoor:
+def team(bare: FrontDoor, team_database: Path) -> FrontDoor:
     """There are ann, bob and two applications."""
-    srctl.ok("user", "add", "ann", "bob")
-    for image in ("desktop", "registry.example/web:2"):
-        srctl.ok("app", "add", image, "--no-verify")
-    return srctl
+    return bare.with_database(team_database)
 
 
 @pytest.fixture
-def lab(srctl: FrontDoor) -> FrontDoor:
+def lab(team: FrontDoor) -> FrontDoor:
     """ann may run the test page on an engine that has it."""
-    srctl.engine = FakeEngine()
-    srctl.ok("user", "add", "ann", "bob")
-    srctl.ok("app", "add", "srctl/web")
-    srctl.ok("grant", "add", "srctl/web", "ann")
-    return srctl
+    team.engine = FakeEngine()
+    team.ok("app", "add", "srctl/web")
+    team.ok("grant", "add", "srctl/web", "ann")
+    return team

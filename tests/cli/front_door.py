@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -53,7 +54,6 @@ class FrontDoor:
     home: Path
     environ: dict[str, str]
     engine: FakeEngine | None = None
-    stdout: type[io.StringIO] = field(default=io.StringIO)
 
     def __call__(
         self, *argv: str, stdin: str = "", env: Mapping[str, str] | None = None, terminal: bool = False
@@ -95,6 +95,13 @@ class FrontDoor:
     def database(self) -> Path:
         """Where the database is by default."""
         return self.home / ".local/share/srctl/srctl.db"
+
+    def with_database(self, source: Path) -> FrontDoor:
+        """Put a copy of a database where it is by default."""
+        self.database.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, self.database)
+        self.database.chmod(0o600)
+        return self
 
     def write_config(self, text: str) -> Path:
         """Write the default config file."""

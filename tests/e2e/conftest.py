@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from srctl.cli import main
+from srctl.context import Context
 from tools.clean_home import Home
 from tools.engine import Engine
 from tools.processes import wait_until
@@ -52,10 +55,11 @@ class Desk:
     home: Home
 
     def run(self, *arguments: str) -> str:
-        """Run srctl, which must go well, and return its stdout."""
-        done = self.home.run(*arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        """Run srctl in this process, which spares its start; it must go well. Return its stdout."""
+        stdout, stderr = io.StringIO(), io.StringIO()
+        code = main(arguments, Context(self.home.env, stdin=io.StringIO(), stdout=stdout, stderr=stderr))
+        assert code == 0, stderr.getvalue()
+        return stdout.getvalue().strip()
 
     def json(self, *arguments: str) -> Any:
         """Run srctl and return what it says as JSON."""
@@ -80,9 +84,9 @@ class Desk:
             finally:
                 with suppress(OSError):
                     process.kill()
-                ids = self.home.run("ps", "--all", "-q").stdout.split()
+                ids = self.run("ps", "--all", "-q").split()
                 if ids:
-                    self.home.run("stop", *ids)
+                    self.run("stop", *ids)
 
 
 def said_by(process: subprocess.Popen[str]) -> dict[str, Any]:
