@@ -78,6 +78,7 @@ def set_up(run: Lab, undo: ExitStack) -> Stage:
     say(f"SSH server: {server.host}, port {server.port}, with throw-away keys")
     home = clean_home.make(run.make("home"))
     home.add_ssh_config(server.client_config("laboratory"))
+    home.env["SRCTL_REALM"] = f"demo-{run.id}"  # other sessions in this engine are none of our business
     undo.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
     return Stage(home, where, image)
 
@@ -186,12 +187,15 @@ def networks(where: Engine) -> set[str]:
 
 def clean_up(where: Engine, before: set[str]) -> None:
     """Remove the network that srctl made in an engine that stays; the image stays, for the next time."""
+    from docker.errors import APIError
+
     if where.private:
         return
     with where.client() as client:
-        for network in client.networks(filters={"label": "io.srctl.realm"}):
+        for network in client.networks(filters={"label": "io.srctl.network"}):
             if network["Id"] not in before:
-                client.remove_network(network["Id"])
+                with contextlib.suppress(APIError):  # somebody else's session has joined it
+                    client.remove_network(network["Id"])
     say("The image srctl/desktop stays in your engine; `docker rmi srctl/desktop` removes it.")
 
 
