@@ -14,6 +14,7 @@ help: ## show this list
 
 demo: ## show srctl at work: a real desktop, in a container, through SSH, in your browser
 	@$(READY) demo
+	@$(RUN) compileall -q srctl tools
 	@$(RUN) tools.demo $(ARGS)
 
 test: ## run every test on real parts (on Debian, as root, it installs what it needs); ARGS="-k name"
@@ -42,5 +43,5 @@ bench: ## measure srctl side by side with its rivals
 docs: setup ## rebuild the parts of docs/ that come from the code
 	@$(RUN) tools.docs $(ARGS)
 
-clean: ## remove .venv and every cache
+clean: ## remove .venv and the tools' caches in this folder
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
