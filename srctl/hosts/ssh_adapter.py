@@ -90,14 +90,20 @@ class SSHAdapter(requests.adapters.HTTPAdapter):
     def send(self, request: Any, *args: Any, **options: Any) -> Any:
         """Send a request; repeat a read once when the SSH connection dropped. Raises `UnreachableError`."""
         try:
-            return super().send(request, *args, **options)
-        except (requests.exceptions.ConnectionError, ConnectionLostError) as error:
+            return self._exchange(request, args, options)
+        except (requests.exceptions.RequestException, ConnectionLostError) as error:
             if self._connection.alive and not isinstance(error, ConnectionLostError):
                 raise
             if request.method not in _READS:
                 raise _unknown_outcome(self._connection, request) from error
         self._connection.reconnect()
-        return super().send(request, *args, **options)
+        return self._exchange(request, args, options)
+
+    def _exchange(self, request: Any, args: Any, options: Any) -> Any:
+        response = super().send(request, *args, **options)
+        if not options.get("stream"):
+            response.content  # noqa: B018 - read here, so that a drop in its middle is noticed here
+        return response
 
     def close(self) -> None:
         """Close the channels."""

@@ -57,6 +57,11 @@ class UserAuthentication(_Handler):
         transport.auth_handler = self
         self.auth_event = None
 
+    @property
+    def cause(self) -> str:
+        """Why the connection ended, in words."""
+        return self._link.cause
+
     def offer(self, identity: Identity, algorithm: str, *, probe: bool) -> Answer:
         """Offer a key; a probe only asks whether the key would do, without a signature."""
         message = self._begin("publickey")

@@ -166,7 +166,7 @@ class _Login:
         place, tried = self._settings, ", ".join(self.tried) or "nothing, as there was no key to try"
         if self.lost:
             return UnreachableError(
-                f"{place} hung up during the login. Tried: {tried}",
+                f"{place} hung up during the login: {self._auth.cause}. Tried: {tried}",
                 f"After too many keys a server does that: name the right one with IdentityFile for {place.alias}",
             )
         wanted = ", ".join(self._server_methods or ()) or "nothing that was said"

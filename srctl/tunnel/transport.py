@@ -1,24 +1,19 @@
-"""paramiko's transport with the behaviour that tunnels need: the one place that leans on paramiko's internals.
+"""paramiko's transport with the behaviour that tunnels need; this and channel.py lean on paramiko's internals.
 
 Three things differ. Messages that arise on the transport thread during a key exchange wait in a queue instead of
-blocking the only thread that can finish the exchange. Nothing is sent on a channel after its CLOSE, whatever threads
-race (sshd drops the whole connection otherwise). And silence is noticed: probes that want a reply are counted.
+blocking the only thread that can finish the exchange. Each message of a channel passes the channel's own check under
+the lock that orders all sending. And silence is noticed: probes that want a reply are counted.
 """
 
-import errno
 import logging
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import paramiko
 from paramiko.common import (
-    MSG_CHANNEL_CLOSE,
-    MSG_CHANNEL_DATA,
-    MSG_CHANNEL_EOF,
     MSG_SERVICE_ACCEPT,
     cMSG_CHANNEL_OPEN,
     cMSG_CHANNEL_REQUEST,
@@ -28,6 +23,7 @@ from paramiko.common import (
 from paramiko.message import Message
 from paramiko.packet import Packetizer
 
+from srctl.tunnel.channel import Channel, Outlet
 from srctl.tunnel.errors import REASONS, ChannelRefusedError, ConnectionLostError, plain
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its errors are ours to report
@@ -40,6 +36,7 @@ if TYPE_CHECKING:
     class _Transport(paramiko.Transport):
         """What we use of paramiko's internals; its type stubs leave these out."""
 
+        active: bool
         lock: threading.Lock
         saved_exception: Exception | None
         _channels: Any
@@ -56,14 +53,8 @@ if TYPE_CHECKING:
 
         def _check_keepalive(self) -> None: ...
 
-    class _Channel(paramiko.Channel):
-        """The same for channels."""
-
-        def _set_transport(self, transport: object) -> None: ...
-        def _set_window(self, window_size: int, max_packet_size: int) -> None: ...
-        def _wait_for_send_window(self, size: int) -> int: ...
 else:
-    _Transport, _Packetizer, _Channel = paramiko.Transport, Packetizer, paramiko.Channel
+    _Transport, _Packetizer = paramiko.Transport, Packetizer
 
 
 class WatchfulPacketizer(_Packetizer):
@@ -84,60 +75,6 @@ class WatchfulPacketizer(_Packetizer):
     def _check_keepalive(self) -> None:
         if self.on_silence is not None:
             self.on_silence()
-
-
-class Channel(_Channel):
-    """A channel that sends nothing after its end of file or its close, however threads race."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.refusal: tuple[int, str] | None = None
-        self.then: Callable[[Channel], None] | None = None
-        """What to do, on the transport thread, once the channel is open."""
-        self._eof_out = False
-        self._close_out = False
-
-    def __del__(self) -> None:
-        """Do nothing: closing takes locks, which is not safe wherever the garbage collector happens to run."""
-
-    def admits(self, kind: int) -> bool:
-        """Tell whether a message of this kind may still go out, and note it; called with the send lock held."""
-        if self._close_out or (self._eof_out and kind in (MSG_CHANNEL_DATA, MSG_CHANNEL_EOF)):
-            return False
-        self._close_out = kind == MSG_CHANNEL_CLOSE
-        self._eof_out = self._eof_out or kind == MSG_CHANNEL_EOF
-        return True
-
-    def sendall(self, s: Any) -> None:
-        """Send all of a bytes-like object. Raises `BrokenPipeError` when the channel cannot take more."""
-        view = memoryview(s).cast("B")
-        while view:
-            sent = self.send(bytes(view[: PACKET * 4]))
-            if sent == 0:
-                raise BrokenPipeError(errno.EPIPE, "the SSH channel is closed")
-            view = view[sent:]
-
-    @property
-    def ended_cleanly(self) -> bool:
-        """Whether the far side said that no more data follows; without it, data may be missing."""
-        return bool(self.eof_received)
-
-
-class _Outlet:
-    """Stands in for the transport of one channel, so that each message goes out with its channel's name on it."""
-
-    def __init__(self, transport: "Transport", channel: Channel) -> None:
-        self._transport = transport
-        self._channel = weakref.ref(channel)
-
-    def _send_user_message(self, message: Message) -> None:
-        try:
-            self._transport.send_from(self._channel(), message)
-        except EOFError as error:
-            raise BrokenPipeError(errno.EPIPE, "the SSH connection is lost") from error
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
 
 
 class Transport(_Transport):
@@ -170,6 +107,10 @@ class Transport(_Transport):
     def preferred_keys(self) -> tuple[str, ...]:
         """The host key algorithms to ask for: never certificates, which we do not check."""
         return self.host_key_algorithms
+
+    def is_active(self) -> bool:
+        """Tell whether the connection is up; it is not from the moment that its end is known."""
+        return bool(self.active) and self.saved_exception is None
 
     def run(self) -> None:
         """Serve the connection until it ends."""
@@ -243,7 +184,7 @@ class Transport(_Transport):
             self._channels.put(channel.chanid, channel)
             self.channel_events[channel.chanid] = opened
             self.channels_seen[channel.chanid] = True
-            channel._set_transport(_Outlet(self, channel))
+            channel._set_transport(Outlet(self, channel))
             channel._set_window(WINDOW, PACKET)
         message.add_byte(cMSG_CHANNEL_OPEN)
         message.add_string(kind)
@@ -328,6 +269,11 @@ class Transport(_Transport):
             opened = self.channel_events.pop(number, None)
         if opened is not None:
             opened.set()
+
+    def _parse_disconnect(self, m: Message) -> None:
+        """Note why the server hangs up."""
+        m.get_int()
+        self.saved_exception = paramiko.SSHException(plain(m.get_string()) or "the server hung up")
 
     def _parse_global_request(self, m: Message) -> None:
         """Refuse what the server asks for; a reply keeps its ClientAlive satisfied."""

@@ -111,7 +111,7 @@ def test_two_hundred_connections_at_once_are_all_served_and_leave_nothing(connec
 
 def test_closing_leaves_no_thread_and_no_descriptor(connection: SSHConnection) -> None:
     before = resources()
-    with tcp_server(received) as port:
+    with tcp_server(answer_with_digest) as port:
         forward = Forward(bind_local(), connection, "127.0.0.1", port)
         with dial(forward) as local:
             local.sendall(b"open")
