@@ -1,5 +1,6 @@
 """What happens on a failure that nobody foresaw: one line for the person, the traceback in a file."""
 
+import os
 import secrets
 import traceback
 from datetime import UTC, datetime
@@ -24,12 +25,16 @@ def report(error: Exception) -> SrctlError:
     return failure
 
 
+def _privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def _write(code: str, error: Exception) -> str:
     from platformdirs import user_log_path
 
     path = user_log_path("srctl", appauthor=False) / "srctl.log"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with path.open("a", encoding="utf-8") as stream:
+    with open(path, "a", encoding="utf-8", opener=_privately) as stream:
         stream.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {code}\n")
         stream.write("".join(traceback.format_exception(error)))
     return str(path)

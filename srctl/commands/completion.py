@@ -65,9 +65,9 @@ def applications(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def hosts(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the hosts whose name begins so."""
-    from srctl.hosts.endpoints import known
+    from srctl.hosts.endpoints import named_hosts
 
-    return _names(ctx, incomplete, lambda context: (host.name for host in known(context.config, context.environ)))
+    return _names(ctx, incomplete, lambda context: (host.name for host in named_hosts(context.config, context.environ)))
 
 
 def sessions(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -56,7 +56,7 @@ def list_hosts(context: Context) -> None:
 @verb(app, "check")
 def check(
     context: Context,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", autocompletion=complete_hosts)] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", autocompletion=complete_hosts)] = None,
 ) -> None:
     """Connect to a host (default: the one in force) and show its engine's version."""
     chosen = endpoints.resolve(context.config, context.environ)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,13 @@ EVERYTHING = (
     "--allow-home", "--allow-view", "--allow-startup-data", "--license", "27000@licences",
     "--volume", "/srv/data:/data:ro", "--volume", "/scratch:/scratch:rw",
 )  # fmt: skip
-DEFAULT = {"allow_home": False, "allow_view": False, "allow_startup_data": False, "license": None, "volumes": []}
+DEFAULT: dict[str, Any] = {
+    "allow_home": False,
+    "allow_view": False,
+    "allow_startup_data": False,
+    "license": None,
+    "volumes": [],
+}
 
 
 def test_a_grant_is_printed_by_an_id_of_32_hexadecimal_digits(team: FrontDoor) -> None:

@@ -1,0 +1,160 @@
+"""The formats, and text from outside, which never acts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+
+from tests.cli.front_door import FrontDoor
+
+HOSTILE = "[bold]x[/bold] \x1b[31mred\x1b]0;title\x07 \u202egnp.exe\u2066 \r\n\t\x9b2J \U000e0001 end"
+LISTS = [
+    ["user", "list"],
+    ["app", "list"],
+    ["grant", "list"],
+    ["session", "list"],
+    ["session", "list", "--all", "--all-users"],
+    ["ps"],
+]
+
+
+@pytest.fixture
+def hostile(lab: FrontDoor) -> FrontDoor:
+    """A session runs whose labels were written by somebody who means harm."""
+    lab.ok("start", "srctl/web")
+    assert lab.engine is not None
+    [(container_id, container)] = lab.engine.stored.items()
+    labels = dict(container.labels) | {"io.srctl.title": HOSTILE, "io.srctl.image": "=cmd|' /C calc'!A0"}
+    labels["eu.simphony-project.docker.runinfo.urlpath"] = "/@evil.example/\x1b[2J"
+    labels["io.srctl.path"] = "@evil.example/\x1b[2J"
+    lab.engine.stored[container_id] = replace(container, labels=labels, image=HOSTILE)
+    return lab
+
+
+def harmless(text: str) -> bool:
+    """Tell whether a terminal would show the text and do nothing else."""
+    return all(char.isprintable() or char == "\n" for char in text)
+
+
+@pytest.mark.parametrize("argv", [*LISTS, ["session", "available"], ["user", "key", "list", "ann"]], ids=" ".join)
+def test_an_empty_list_is_an_empty_array_and_a_header_in_csv(srctl: FrontDoor, argv: list[str], lab: FrontDoor) -> None:
+    for image in lab.ok("app", "list", "-q").lines:
+        lab.ok("app", "remove", "-y", image)
+    if argv[0] == "user" and argv[1] == "list":
+        lab.ok("user", "remove", "-y", "ann", "bob")
+    assert lab.json(*argv) == []
+    assert len(lab.ok(*argv, "-o", "csv").lines) == 1
+    assert lab.ok(*argv, "-q").out == ""
+    assert lab.ok(*argv, "-o", "table").code == 0
+
+
+@pytest.mark.parametrize("argv", LISTS, ids=" ".join)
+def test_the_header_of_csv_has_the_keys_of_json(lab: FrontDoor, argv: list[str]) -> None:
+    lab.ok("start", "srctl/web")
+    rows = lab.json(*argv)
+    [head, *lines] = csv.reader(io.StringIO(lab.ok(*argv, "-o", "csv").out))
+    assert head == list(rows[0])
+    assert len(lines) == len(rows)
+    assert lab.ok(*argv, "-o", "ids").out == lab.ok(*argv, "-q").out == lab.ok("-q", *argv).out
+    assert len(lab.ok(*argv, "-q").lines) == len(rows)
+
+
+def test_options_of_output_stand_before_the_noun_or_after_the_verb_and_the_last_one_wins(team: FrontDoor) -> None:
+    expected = team.json("user", "list")
+    assert json.loads(team.ok("-o", "json", "user", "list").out) == expected
+    assert json.loads(team.ok("--output=json", "user", "list").out) == expected
+    assert json.loads(team.ok("user", "list", "-ojson").out) == expected
+    assert json.loads(team.ok("-q", "user", "list", "-o", "json").out) == expected
+    assert team.ok("-o", "json", "user", "list", "-q").out == "ann\nbob\n"
+
+
+def test_a_table_is_neither_cut_nor_wrapped_where_no_terminal_is(team: FrontDoor) -> None:
+    title = "A very long title " * 10
+    team.ok("app", "add", "long", "--title", title, "--no-verify")
+    ran = team.ok("app", "list", env={"COLUMNS": "40"})
+    assert title.strip() in ran.out
+    assert len(ran.lines) == 4
+    assert harmless(ran.out)
+
+
+def test_a_table_fits_the_terminal_where_one_is(team: FrontDoor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    team.ok("app", "add", "long", "--title", "A very long title " * 10, "--no-verify")
+    ran = team("app", "list", terminal=True)
+    assert "…" in ran.out
+    assert len(ran.lines) == 4
+
+
+def test_no_color_is_honoured(team: FrontDoor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[3" not in team("user", "list", terminal=True).out
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "ids", "json"])
+@pytest.mark.parametrize("argv", [["ps"], ["session", "list", "--all-users"], ["ps", "--all"]], ids=" ".join)
+def test_text_from_labels_never_acts(hostile: FrontDoor, argv: list[str], form: str) -> None:
+    ran = hostile.ok(*argv, "-o", form)
+    assert harmless(ran.out)
+    if form == "json":
+        assert ran.json[0]["title"] == HOSTILE
+    elif form != "ids":
+        assert "[bold]x[/bold]" in ran.out
+        assert "\\u202e" in ran.out
+
+
+def test_text_from_labels_never_acts_on_a_terminal_either(hostile: FrontDoor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    ran = hostile("ps", terminal=True)
+    assert harmless(ran.out)
+    assert "[bold]x[/bold]" in ran.out
+
+
+def test_a_single_session_is_shown_harmlessly_and_its_url_stays_on_this_machine(hostile: FrontDoor) -> None:
+    [row] = hostile.json("ps")
+    assert harmless(hostile.ok("session", "show", row["id"]).out)
+    assert row["url"].startswith(f"http://127.0.0.1:{row['port']}/")
+    assert harmless(row["url"])
+
+
+def test_a_cell_of_csv_is_no_formula(hostile: FrontDoor) -> None:
+    [head, line] = csv.reader(io.StringIO(hostile.ok("ps", "-o", "csv").out))
+    assert dict(zip(head, line, strict=True))["image"].startswith("'=")
+
+
+@pytest.mark.parametrize("name", ["+ann", "@ann"])
+def test_names_that_look_like_formulas_are_kept_from_being_them(srctl: FrontDoor, name: str) -> None:
+    srctl.ok("user", "add", name)
+    assert f"'{name}" in srctl.ok("user", "list", "-o", "csv").out
+    assert srctl.json("user", "list")[0]["name"] == name
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["user", "add", "--", HOSTILE],
+        ["user", "show", HOSTILE], ["app", "show", HOSTILE], ["grant", "remove", HOSTILE],
+        ["host", "check", HOSTILE], ["--realm", HOSTILE, "ps"], ["--config", HOSTILE.replace("/", ""), "ps"],
+        ["session", "show", HOSTILE], ["start", HOSTILE], ["start", "srctl/web", "--env", HOSTILE],
+        ["start", "srctl/web", "--set", HOSTILE], [HOSTILE], ["user", HOSTILE], ["user", "list", f"--{HOSTILE}"],
+        ["host", "add", "x", HOSTILE], ["app", "add", "x", "--shm-size", HOSTILE],
+        ["grant", "add", "srctl/web", "ann", "--volume", HOSTILE], ["user", "key", "add", "ann", "-"],
+    ],
+)  # fmt: skip
+def test_an_error_never_acts(lab: FrontDoor, argv: list[str]) -> None:
+    ran = lab(*argv, stdin=HOSTILE)
+    assert ran.code in (2, 3)
+    assert harmless(ran.err)
+
+
+def test_log_lines_keep_tabs_and_lose_their_power(hostile: FrontDoor) -> None:
+    assert hostile.engine is not None
+    engine = hostile.engine
+    engine.logs = lambda *_, **__: iter(["a\tb\r\n\x1b[31m€".encode()[:-1], "€".encode()[-1:]])  # type: ignore[method-assign]
+    [session] = hostile.ok("ps", "-q").lines
+    assert hostile.ok("logs", session).out == "a\tb\n\\u001b[31m€"
