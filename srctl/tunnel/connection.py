@@ -21,8 +21,9 @@ from srctl.tunnel.target import DEFAULT_SOCKET, SSHTarget, parse_target
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from srctl.tunnel.channel import Channel
     from srctl.tunnel.keys import Identity
-    from srctl.tunnel.transport import Channel, Transport
+    from srctl.tunnel.transport import Transport
 
 __all__ = [
     "DEFAULT_SOCKET",

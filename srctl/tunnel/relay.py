@@ -10,7 +10,7 @@ import struct
 import threading
 from collections.abc import Callable
 
-from srctl.tunnel.transport import Channel
+from srctl.tunnel.channel import Channel
 
 _CHUNK = 128 * 1024
 
