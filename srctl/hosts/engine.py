@@ -130,10 +130,12 @@ class DockerHost:
         """Pull an image with the credentials of the Docker config, telling progress layer by layer."""
         try:
             events = self._call(lambda api: api.pull(reference, stream=True, decode=True))
+            failure = None
             for event in self._pieces(events):
-                if "error" in event:
-                    raise SrctlError(plain(str(event["error"])))
+                failure = failure or event.get("error")
                 progress(parse.pull_progress(event))
+            if failure:
+                raise SrctlError(plain(str(failure)))
         except UnreachableError:
             raise
         except SrctlError as error:

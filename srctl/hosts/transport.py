@@ -4,10 +4,12 @@ import os
 import ssl
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from srctl.errors import UsageError
 from srctl.hosts.endpoints import scheme
 from srctl.hosts.sdk import docker, requests
+from srctl.hosts.unix_adapter import UnixAdapter
 from srctl.models import Host
 
 READ_TIMEOUT = 120
@@ -33,7 +35,7 @@ def client(host: Host, link: Any, version: str, timeout: float) -> Any:
     """
     try:
         return _client(host, link, version, timeout)
-    except (docker.errors.InvalidConfigFile, AttributeError, TypeError) as error:
+    except (docker.errors.InvalidConfigFile, AttributeError, TypeError, ValueError) as error:
         path = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
         raise UsageError(f"Docker's config file {path} can't be used: {error}", "Mend it or move it away") from error
 
@@ -47,6 +49,8 @@ def _client(host: Host, link: Any, version: str, timeout: float) -> Any:
     if kind in ("unix", "npipe"):
         api = docker.APIClient(base_url=host.url, version=version, timeout=READ_TIMEOUT)
         api.trust_env = False
+        if kind == "unix":
+            api.mount("http+docker://", UnixAdapter(urlsplit(host.url).path, timeout))
         return api
     tls = _tls(host)
     url = host.url.replace("tcp://", "https://" if tls else "http://", 1)
