@@ -80,6 +80,12 @@ def url(target: Endpoint, port: int) -> str:
     return f"{target.scheme}://127.0.0.1:{port}{target.path}"
 
 
+def direct_url(target: Endpoint) -> str:
+    """Return the URL to open in a browser of the host itself, where nothing is forwarded."""
+    address = f"[{target.address}]" if ":" in target.address else target.address
+    return f"{target.scheme}://{address}:{target.port}{target.path}"
+
+
 def session(container: Container, *, host: str, direct: bool, granted: bool | None) -> Session | None:
     """Read a container as a session; `None` for one that is not. `direct` = its endpoint is on this machine."""
     identifier = session_id(container)
@@ -100,7 +106,7 @@ def session(container: Container, *, host: str, direct: bool, granted: bool | No
         address=target.address if target else None,
         port=target.port if target else None,
         url_path=labels.get(RUNINFO + "urlpath", ""),
-        url=url(target, target.port) if target and direct else None,
+        url=direct_url(target) if target and direct else None,
         container_id=container.id,
         container_name=container.name,
         image_id=container.image_id,

@@ -101,7 +101,7 @@ class Opener:
             started = self._started(request)
             session, endpoint = started.session, started.endpoint
             if engine.direct:
-                url = labels.url(endpoint, endpoint.port)
+                url = labels.direct_url(endpoint)
                 return Opened(replace(session, url=url), url, endpoint.port, None, started.fresh)
             if listener is None:
                 listener = self._bind(None, sticky_port(engine.name, session))
