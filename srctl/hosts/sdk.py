@@ -1,29 +1,15 @@
 """The one place that imports the Docker SDK.
 
-The SDK imports paramiko for an SSH transport of its own that we never use; that is half of its import time, so it
-is kept from finding it.
+The SDK imports paramiko for an SSH transport of its own that we never use; that is half of its import time, so that
+transport is kept out. (Hiding paramiko itself instead would break a connection that imports it in another thread.)
 """
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
+sys.modules.setdefault("docker.transport.sshconn", None)  # type: ignore[arg-type]
 
-@contextmanager
-def _without_paramiko() -> Iterator[None]:
-    if "paramiko" in sys.modules:
-        yield
-        return
-    sys.modules["paramiko"] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules["paramiko"]
-
-
-with _without_paramiko():
-    import docker
-    import requests
-    import urllib3
+import docker  # noqa: E402 - after the line above
+import requests  # noqa: E402
+import urllib3  # noqa: E402
 
 __all__ = ["docker", "requests", "urllib3"]

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
         """What we use of paramiko's internals; its type stubs leave these out."""
 
         active: bool
-        active: bool
         lock: threading.Lock
         saved_exception: Exception | None
         _channels: Any
