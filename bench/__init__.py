@@ -1,0 +1,1 @@
+"""Side-by-side benchmarks: srctl against what a person would use instead."""
