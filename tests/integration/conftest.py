@@ -6,7 +6,7 @@ import io
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from tests.fakes import WEB
 from tools.clean_home import Home
 from tools.engine import Engine
 
+Derive = Callable[..., str]
 USERS = ("ann", "bob", "boss")
 
 
@@ -138,3 +139,24 @@ def deployment(home: Home, engine: Engine, web_image: str, filled_database: Path
         made = Deployment(home, engine, realm, client, settings | {"SRCTL_DB": str(home.path / "srctl.db")})
         yield made
         made.clear()
+
+
+@pytest.fixture
+def derive(deployment: Deployment) -> Iterator[Derive]:
+    """Make an image like the test page's with other settings (lines of a Dockerfile), and return its name."""
+    made: list[str] = []
+
+    def make(name: str, *changes: str) -> str:
+        container = deployment.client.create_container(WEB)["Id"]
+        image = f"test/{deployment.realm}-{name}"
+        tar = io.BytesIO(b"".join(deployment.client.export(container)))
+        settings = ["ENV PATH=/usr/bin", "USER 1000:1000", 'CMD ["/start.sh"]', *changes]
+        deployment.client.import_image_from_data(tar, repository=image, tag="latest", changes=settings)
+        deployment.client.remove_container(container)
+        made.append(f"{image}:latest")
+        return f"{image}:latest"
+
+    yield make
+    deployment.clear()
+    for image in dict.fromkeys(made):
+        deployment.client.remove_image(image, force=True)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fakes import WEB
-from tests.integration.conftest import Deployment
+from tests.integration.conftest import Deployment, Derive
 from tools.counting_proxy import Requests
 
 SESSION_KEYS = {
@@ -20,28 +18,6 @@ SESSION_KEYS = {
     "container_id", "container_name", "image_id", "image_outdated", "granted", "created",
 }  # fmt: skip
 PROTOCOL = "eu.simphony-project.docker."
-Derive = Callable[..., str]
-
-
-@pytest.fixture
-def derive(deployment: Deployment) -> Iterator[Derive]:
-    """Make an image like the test page's with other settings (lines of a Dockerfile), and return its name."""
-    made: list[str] = []
-
-    def make(name: str, *changes: str) -> str:
-        container = deployment.client.create_container(WEB)["Id"]
-        image = f"test/{deployment.realm}-{name}"
-        tar = io.BytesIO(b"".join(deployment.client.export(container)))
-        settings = ["ENV PATH=/usr/bin", "USER 1000:1000", 'CMD ["/start.sh"]', *changes]
-        deployment.client.import_image_from_data(tar, repository=image, tag="latest", changes=settings)
-        deployment.client.remove_container(container)
-        made.append(f"{image}:latest")
-        return f"{image}:latest"
-
-    yield make
-    deployment.clear()
-    for image in dict.fromkeys(made):
-        deployment.client.remove_image(image, force=True)
 
 
 def fetched(url: str) -> str:
