@@ -159,7 +159,7 @@ def _ask(message: Message, prompter: Prompter, user: str) -> list[str] | None:
     for number in range(min(message.get_int(), 32)):
         prompt, _echo = plain(message.get_string()), message.get_boolean()
         heading = " ".join(part for part in (title, instruction) if part) if number == 0 else ""
-        reply = prompter.secret(f"{heading}\n" * bool(heading) + f"({user}) {prompt} ")
+        reply = prompter.secret(f"{heading}\n" * bool(heading) + f"({user}) {prompt}")
         if reply is None:
             return None
         replies.append(reply)

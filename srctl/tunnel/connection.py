@@ -209,7 +209,8 @@ class SSHConnection:
     def _release(self) -> None:
         if self._transport is not None:
             self._transport.close()
-            self._transport.join(2.0)
+            if self._transport is not threading.current_thread():
+                self._transport.join(2.0)
         if self._proxy is not None:
             self._proxy.close()
             self._proxy = None
@@ -228,6 +229,9 @@ class SSHConnection:
             self._release()
             raise
         self.logins += 1
+        if self._closed:  # by another thread, meanwhile
+            self._release()
+            raise ConnectionLostError(f"The SSH connection to {self} was closed")
         self._transport.watch(self.settings.alive_interval or _PROBE_AFTER, self.settings.alive_count or _PROBES)
 
     def _stream(self) -> Any:

@@ -125,6 +125,11 @@ class ProxyCommand:
             self._errors.close()
             raise UnreachableError(f"The ProxyCommand cannot be started: {plain(str(error))}") from error
 
+    @property
+    def pid(self) -> int:
+        """The process id of the command."""
+        return self._process.pid
+
     def explain(self) -> str:
         """Return the last line that the command wrote to its error output."""
         self._errors.seek(0)

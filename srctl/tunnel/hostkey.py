@@ -64,7 +64,7 @@ class HostKeyCheck:
         agreed = prompter.confirm(
             f"The authenticity of host '{self.name}' can't be established.\n"
             f"{_kind(blob)} key fingerprint is {fingerprint(blob)}.\n{note}"
-            "Are you sure you want to continue connecting (yes/no)? "
+            "Are you sure you want to continue connecting (yes/no)?"
         )
         if not agreed:
             raise UnreachableError(f"The host key of {self.name} was not accepted", "Compare its fingerprint first")

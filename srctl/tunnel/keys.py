@@ -133,7 +133,7 @@ class _Locked:
 
     def unlock(self) -> PrivateKey:
         for _ in range(_PASSPHRASE_TRIES):
-            passphrase = self._prompter.secret(f"Enter passphrase for key '{self._path}': ")
+            passphrase = self._prompter.secret(f"Enter passphrase for key '{self._path}':")
             if not passphrase:
                 raise KeyUnusableError("no passphrase was given")
             try:

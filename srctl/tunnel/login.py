@@ -154,7 +154,7 @@ class _Login:
 
     def password(self, prompter: Prompter) -> bool:
         """Ask for a password and offer it."""
-        secret = prompter.secret(f"{self._settings}'s password: ")
+        secret = prompter.secret(f"{self._settings}'s password:")
         return self._note("password", Answer("given up") if secret is None else self._auth.offer_password(secret))
 
     def skip(self, label: str, why: str) -> None:

@@ -11,9 +11,9 @@ class Prompter(Protocol):
     """Asks the person at the terminal."""
 
     def confirm(self, text: str) -> bool:
-        """Show `text`, which ends in a yes-or-no question, and return whether the person agreed."""
+        """Show `text` and a space; it ends in a yes-or-no question. Return whether the person agreed."""
         ...
 
     def secret(self, text: str) -> str | None:
-        """Show `text`, read an answer without echo; `None` when the person gave up."""
+        """Show `text` and a space, read an answer without echo; `None` when the person gave up."""
         ...

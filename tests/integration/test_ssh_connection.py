@@ -354,7 +354,7 @@ def test_an_encrypted_key_asks_once_and_only_a_person(box: Sshd, home: Home, tmp
     assert "passphrase" in caught.value.message
     person = Person(["word"])
     SSHConnection.connect("ssh://box", prompter=person).close()
-    assert person.asked == [f"Enter passphrase for key '{key}': "]
+    assert person.asked == [f"Enter passphrase for key '{key}':"]
 
 
 def test_nobody_is_asked_for_the_passphrase_of_a_key_that_the_server_would_not_take(box: Sshd, home: Home) -> None:

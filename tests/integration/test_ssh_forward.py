@@ -14,6 +14,7 @@ from srctl.errors import ConflictError, UsageError
 from srctl.tunnel.connection import SSHConnection
 from srctl.tunnel.forward import Forward
 from srctl.tunnel.ports import bind_local
+from srctl.tunnel.transport import WatchfulPacketizer
 from tests.integration.ssh_parts import kill_logins, received, tcp_server
 from tools import processes
 from tools.clean_home import Home
@@ -269,6 +270,36 @@ def test_new_connections_and_downloads_survive_many_key_exchanges(home: Home, ma
             assert sum(future.result(60) for future in openers) > 10
         assert connection.alive
     assert connection.logins == 1
+
+
+def test_key_exchanges_that_we_begin_do_not_block_either(
+    connection: SSHConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WatchfulPacketizer, "REKEY_BYTES", 2 << 20)
+
+    def serve(far: socket.socket) -> None:
+        if far.recv(1) == b"d":
+            send_blocks(far, 48)
+        else:
+            answer_with_digest(far)
+
+    with forwarded(connection, serve) as forward, ThreadPoolExecutor(6) as pool:
+
+        def download() -> int:
+            with dial(forward) as local:
+                local.sendall(b"d")
+                return len(received(local))
+
+        def upload(number: int) -> bool:
+            with dial(forward) as local:
+                local.sendall(b"u" + BLOCK[: number * 1000])
+                local.shutdown(socket.SHUT_WR)
+                return received(local) == hashlib.sha256(BLOCK[: number * 1000]).digest()
+
+        downloads = [pool.submit(download) for _ in range(2)]
+        assert all(pool.map(upload, range(200)))
+        assert [future.result(120) for future in downloads] == [48 << 20] * 2
+    assert connection.alive
 
 
 def test_a_cipher_without_gcm_works_too(home: Home, sshd: Sshd) -> None:
