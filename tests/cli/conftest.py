@@ -13,7 +13,7 @@ from srctl.db.setup import initialise
 from srctl.db.store import open_store
 from srctl.models import Application
 from tests.cli.front_door import FrontDoor
-from tests.fakes import FakeEngine
+from tests.fakes import WEB, FakeEngine
 from tools.clean_home import Home
 
 
@@ -37,6 +37,17 @@ def team_database(empty_database: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def lab_database(team_database: Path) -> Path:
+    """A database in which ann may also run the test page, to be copied."""
+    path = Path(shutil.copy(team_database, team_database.with_name("lab.db")))
+    with open_store(str(path)) as store:
+        accounting = Accounting(store, FakeEngine().image)
+        accounting.add_application(Application(WEB))
+        accounting.add_grant(WEB, "ann")
+    return path
+
+
 @pytest.fixture
 def bare(home: Home) -> FrontDoor:
     """Nothing has been set up yet."""
@@ -56,9 +67,7 @@ def team(bare: FrontDoor, team_database: Path) -> FrontDoor:
 
 
 @pytest.fixture
-def lab(team: FrontDoor) -> FrontDoor:
+def lab(bare: FrontDoor, lab_database: Path) -> FrontDoor:
     """ann may run the test page on an engine that has it."""
-    team.engine = FakeEngine()
-    team.ok("app", "add", "srctl/web")
-    team.ok("grant", "add", "srctl/web", "ann")
-    return team
+    bare.engine = FakeEngine()
+    return bare.with_database(lab_database)
