@@ -130,13 +130,18 @@ class Config:
         return str(self.get("db") or default_database())
 
     def rows(self) -> list[Setting]:
-        """Return every setting as it acts, without passwords, for `config show`."""
+        """Return every setting as it acts, without passwords and with its source in words, for `config show`."""
         acting: dict[str, Callable[[], str]] = {"user": lambda: self.user, "db": lambda: self.database}
         values = {name: setting.value for name, setting in self.settings.items()}
         for name, value in acting.items():
             if values[name] is None:
                 values[name] = value()
-        return [Setting(name, without_password(values[name]), each.source) for name, each in self.settings.items()]
+        return [Setting(name, without_password(values[name]), _said(each)) for name, each in self.settings.items()]
+
+
+def _said(setting: Setting) -> str:
+    words = {"flag": "flag", "file": "config file", "default": "default"}
+    return words.get(setting.source) or f"environment {setting.source}"
 
 
 def without_password(value: Any) -> Any:

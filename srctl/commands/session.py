@@ -44,7 +44,7 @@ def available(context: Context) -> None:
     """List what you may start."""
     rows = [views.available(found) for found in context.sessions.available()]
     columns = ("image", "title", "description", "configurables", "image_present", "session_id")
-    if context.output.format == "table":
+    if _on_screen(context):
         rows = [row | {"session_id": (row["session_id"] or "")[:12] or None} for row in rows]
     context.output.rows(rows, ids="grant_id", columns=columns, keys=views.AVAILABLE)
 
@@ -80,7 +80,7 @@ def list_sessions(
     """List your sessions."""
     rows = [views.session(found) for found in context.sessions.find(stopped=stopped, all_users=all_users)]
     columns = ["id", *(["user"] if all_users else []), "title", "image", "host", "status", "port", "created"]
-    if context.output.format == "table":
+    if _on_screen(context):
         rows = [row | {"id": row["id"][:12]} for row in rows]
     context.output.rows(rows, ids="id", columns=columns, keys=views.SESSION)
 
@@ -153,6 +153,11 @@ def prune(context: Context, all_users: AllUsers = False, yes: YesOption = False)
     elif not yes and context.prompter is None:
         confirm(context, yes, "Remove stopped sessions?")
     tell(try_each(found, context.sessions.remove), context.output.removed)
+
+
+def _on_screen(context: Context) -> bool:
+    """Tell whether a person reads the table, who is served with the beginning of an id."""
+    return context.output.format == "table" and context.stdout.isatty()
 
 
 def _request(  # noqa: PLR0913, PLR0917 - the options of start

@@ -53,6 +53,10 @@ ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entri
 class Root(Noun):
     """The root of the tree, which loads its branches when they are used."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.commands: Any = dict.fromkeys(ENTRIES)  # the names are what a mistyped one is compared with
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as the base class calls it
         """Return the names in the order of the help."""
         return list(ENTRIES)
