@@ -195,6 +195,7 @@ class Output:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for head in heads:
             table.add_column(head, overflow="ellipsis", no_wrap=True)
+        table.columns[0].min_width = max(len(line[0]) for line in [heads, *cells])  # what one types next
         for row in cells:
             table.add_row(*(Text(text) for text in row))
         self._console(self.stdout).print(table)
