@@ -48,9 +48,9 @@ def test_flag_goes_before_environment_before_file_before_default(
     flag, environment, file = values
     assert setting(bare, key)[1] == "default"
     bare.write_config(f'{key} = "{file}"')
-    assert setting(bare, key) == (file, "file")
-    assert setting(bare, key, **{variable: ""}) == (file, "file")
-    assert setting(bare, key, **{variable: environment}) == (environment, variable)
+    assert setting(bare, key) == (file, "config file")
+    assert setting(bare, key, **{variable: ""}) == (file, "config file")
+    assert setting(bare, key, **{variable: environment}) == (environment, f"environment {variable}")
     assert setting(bare, key, f"--{key}", flag, **{variable: environment}) == (flag, "flag")
 
 
@@ -149,7 +149,7 @@ class TestEdit:
     ) -> None:
         (bare.home / "text").write_text('realm = "edited"')
         bare.ok("config", "edit", env={variable: f"'{editor}' --wait"})
-        assert setting(bare, "realm") == ("edited", "file")
+        assert setting(bare, "realm") == ("edited", "config file")
 
     def test_a_broken_file_can_be_edited_and_is_checked_afterwards(self, bare: FrontDoor, editor: Path) -> None:
         bare.write_config("[[[")

@@ -44,8 +44,13 @@ def test_people_are_told_what_happened_and_what_to_do(team: FrontDoor) -> None:
     assert "Traceback" not in ran.err
 
 
-def test_a_command_that_was_mistyped_is_named(team: FrontDoor) -> None:
-    assert "lst" in team("user", "lst").err
+def test_what_was_mistyped_is_named_with_what_was_meant(team: FrontDoor) -> None:
+    for argv, words in (
+        (["user", "lst"], ("lst", "list")),
+        (["usr"], ("usr", "user")),
+        (["user", "list", "--gransts"], ("--grants",)),
+    ):
+        assert all(word in team(*argv).err for word in words)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,15 @@ def test_a_table_is_neither_cut_nor_wrapped_where_no_terminal_is(team: FrontDoor
     assert harmless(ran.out)
 
 
+def test_ids_are_whole_where_no_terminal_is(lab: FrontDoor) -> None:
+    session = lab.add("start", "srctl/web")
+    assert session in lab.ok("ps").out
+    assert session in lab.ok("session", "available").out
+    on_screen = lab("ps", terminal=True).out
+    assert session[:12] in on_screen
+    assert session not in on_screen
+
+
 def test_a_table_fits_the_terminal_where_one_is(team: FrontDoor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     team.ok("app", "add", "long", "--title", "A very long title " * 10, "--no-verify")
