@@ -21,10 +21,10 @@ from paramiko.common import (
     cMSG_REQUEST_FAILURE,
 )
 from paramiko.message import Message
-from paramiko.packet import Packetizer
 
 from srctl.tunnel.channel import Channel, Outlet
 from srctl.tunnel.errors import REASONS, ChannelRefusedError, ConnectionLostError, plain
+from srctl.tunnel.packetizer import WatchfulPacketizer
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its errors are ours to report
 
@@ -48,33 +48,8 @@ if TYPE_CHECKING:
         def _parse_newkeys(self, m: Message) -> None: ...
         def _parse_channel_open_success(self, m: Message) -> None: ...
 
-    class _Packetizer(Packetizer):
-        """The same for the packet layer."""
-
-        def _check_keepalive(self) -> None: ...
-
 else:
-    _Transport, _Packetizer = paramiko.Transport, Packetizer
-
-
-class WatchfulPacketizer(_Packetizer):
-    """Notes when the peer was last heard, and leaves rekeying to the server, which knows its own limits."""
-
-    # RFC 4344 wants new keys after 2**32 packets; AES-GCM as in RFC 5647 has no lower limit
-    REKEY_BYTES = 2**36
-    REKEY_PACKETS = 2**31
-    on_silence: Callable[[], None] | None = None
-    heard = 0.0
-
-    def read_message(self) -> tuple[int, Message]:
-        """Return the next message."""
-        message = super().read_message()
-        self.heard = time.monotonic()
-        return message
-
-    def _check_keepalive(self) -> None:
-        if self.on_silence is not None:
-            self.on_silence()
+    _Transport = paramiko.Transport
 
 
 class Transport(_Transport):

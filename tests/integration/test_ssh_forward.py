@@ -13,8 +13,8 @@ import pytest
 from srctl.errors import ConflictError, UsageError
 from srctl.tunnel.connection import SSHConnection
 from srctl.tunnel.forward import Forward
+from srctl.tunnel.packetizer import WatchfulPacketizer
 from srctl.tunnel.ports import bind_local
-from srctl.tunnel.transport import WatchfulPacketizer
 from tests.integration.ssh_parts import kill_logins, received, tcp_server
 from tools import processes
 from tools.clean_home import Home
