@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Row = Mapping[str, Any]
+_NARROW = 6
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _READER_GONE = (errno.EPIPE, errno.EINVAL)
 """What a write to a closed pipe fails with: the second on Windows."""
@@ -189,16 +190,18 @@ class Output:
         if not self.stdout.isatty():
             self._aligned([heads, *cells])
             return
+        from rich.cells import cell_len
         from rich.table import Table
         from rich.text import Text
 
+        console = self._console(self.stdout)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for head in heads:
-            table.add_column(head, overflow="ellipsis", no_wrap=True)
-        table.columns[0].min_width = max(len(line[0]) for line in [heads, *cells])  # what one types next
+        widths = [max(map(cell_len, column)) for column in zip(heads, *cells, strict=True)]
+        for head, width in zip(heads, _fitted(widths, console.width - 2 * (len(heads) - 1)), strict=True):
+            table.add_column(head, overflow="ellipsis", no_wrap=True, width=width)
         for row in cells:
             table.add_row(*(Text(text) for text in row))
-        self._console(self.stdout).print(table)
+        console.print(table)
 
     def _aligned(self, lines: Sequence[Sequence[str]]) -> None:
         """Write columns as wide as they need to be: no reader but a person's screen needs them cut."""
@@ -246,6 +249,14 @@ class Bars:
         if key not in self._tasks:
             self._tasks[key] = self._live.add_task(text, total=progress.total)
         self._live.update(self._tasks[key], description=text, completed=progress.current, total=progress.total)
+
+
+def _fitted(widths: Sequence[int], room: int) -> list[int]:
+    """Return the widths cut to fit, the widest first; the first column, whose words one types next, stays whole."""
+    fitted = list(widths)
+    while sum(fitted) > room and max(fitted[1:], default=0) > _NARROW:
+        fitted[fitted.index(max(fitted[1:]), 1)] -= 1
+    return fitted
 
 
 def cell(value: Any) -> str:
