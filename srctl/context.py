@@ -10,12 +10,13 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from srctl import config as configuration
+from srctl.early import Early
 from srctl.errors import NotFoundError, SrctlError
 from srctl.models import Endpoint, Host, Image, Progress
 from srctl.output import Output, inert
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from srctl.launch import Launcher
     from srctl.opening import Opener
     from srctl.sessions import Sessions
+    from srctl.tunnel.connection import SSHConnection
     from srctl.tunnel.forward import Forward
 
 
@@ -129,14 +131,23 @@ class Context:
         return self.host_of(resolve(self.config, self.environ))
 
     def host_of(self, host: Host) -> "DockerHost":
-        """Return any host, to be connected at its first call and closed with this context."""
+        """Return any host, closed with this context.
+
+        The SSH login of an `ssh://` host begins at once and goes on while the Docker SDK is imported.
+        """
+        way = host.url if host.url.startswith("ssh://") else host.ssh
+        connect = None if way is None else partial(self._connect, way)
+        if connect is not None and way == host.url:
+            early = Early(connect, lambda connection: connection.close())
+            self._open.callback(early.abandon)
+            connect = early.result
         from srctl.hosts.engine import DockerHost
 
-        opened = DockerHost(host, self._connect, self.config.get("connect_timeout"))
+        opened = DockerHost(host, connect, self.config.get("connect_timeout"))
         self._open.callback(opened.close)
         return opened
 
-    def _connect(self, url: str) -> Any:
+    def _connect(self, url: str) -> "SSHConnection":
         from srctl.tunnel.connection import SSHConnection
 
         return SSHConnection.connect(url, timeout=self.config.get("connect_timeout"), prompter=self.prompter)
@@ -146,11 +157,12 @@ class Context:
         """What users do. Works without a database, as far as none is needed."""
         from srctl.sessions import Sessions
 
+        host = self.host
         try:
             rights = self.store
         except NotFoundError:
             rights = None
-        return Sessions(self.host, rights, user=self.config.user, realm=self.config.get("realm"))
+        return Sessions(host, rights, user=self.config.user, realm=self.config.get("realm"))
 
     def launcher(self, progress: Callable[[Progress], None]) -> "Launcher":
         """Return what starts sessions."""
@@ -162,7 +174,18 @@ class Context:
         """Return what opens sessions in this machine's browser."""
         from srctl.opening import Opener
 
-        return Opener(self.sessions, self.launcher(progress), bind=_bind, forward=self._forward)
+        return Opener(self.sessions, self.launcher(progress), bind=self._bind, forward=self._forward)
+
+    def bind(self, port: int) -> socket.socket:
+        """Bind a local port, before anything else happens. Raises `ConflictError` for a busy one."""
+        return self._bind(port, port)
+
+    def _bind(self, port: int | None, preferred: int) -> socket.socket:
+        from srctl.tunnel.ports import bind_local
+
+        listener = bind_local(port, preferred=preferred)
+        self._open.callback(listener.close)
+        return listener
 
     def _forward(self, listener: socket.socket, endpoint: Endpoint) -> "Forward":
         from srctl.tunnel.forward import Forward
@@ -170,12 +193,6 @@ class Context:
         forward = Forward(listener, self.host.link, endpoint.address, endpoint.port)
         self._open.callback(forward.close)
         return forward
-
-
-def _bind(port: int | None, preferred: int) -> socket.socket:
-    from srctl.tunnel.ports import bind_local
-
-    return bind_local(port, preferred=preferred)
 
 
 class TerminalPrompter:

@@ -1,13 +1,13 @@
 """Bring a session into the browser of this machine: find or start it, and lead a local port to it.
 
-The local port is bound before anything else happens, so that a busy one costs nothing. Where the engine runs on
+The local port is bound before the session's endpoint is looked for, and a port that was asked for before anything
+else happens, so that a busy one costs nothing. Where the engine runs on
 this machine there is nothing to forward and the direct URL serves.
 """
 
 import re
 import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from socket import socket
 from typing import Protocol
@@ -86,34 +86,27 @@ class Opener:
         self._bind = bind
         self._forward = forward
 
-    def open(self, request: StartRequest, local_port: int | None = None) -> Opened:
+    def open(self, request: StartRequest, listener: socket | None = None) -> Opened:
         """Open the session that `request.app` names by id (prefix), or start that application.
 
-        Raises `ConflictError` for a busy port, before anything else, and all that starting raises.
+        `listener` is the local port that was asked for, bound by the caller before anything happened; else a port
+        is chosen that is the same each time. Raises all that starting raises.
         """
         engine = self._sessions.engine
-        listener = self._bind(local_port, local_port) if local_port is not None else None
-        try:
-            if engine.direct and listener is not None:
-                raise UnsupportedError(
-                    f"Sessions on {engine.name} are reached directly, without a tunnel", "Leave out --local-port"
-                )
-            started = self._started(request)
-            session, endpoint = started.session, started.endpoint
-            if engine.direct:
-                url = labels.direct_url(endpoint)
-                return Opened(replace(session, url=url), url, endpoint.port, None, started.fresh)
-            if listener is None:
-                listener = self._bind(None, sticky_port(engine.name, session))
-            port = listener.getsockname()[1]
-            url = labels.url(endpoint, port)
-            tunnel = self._forward(listener, endpoint)
-            return Opened(replace(session, url=url), url, port, tunnel, started.fresh)
-        except BaseException:
-            if listener is not None:
-                with suppress(OSError):
-                    listener.close()
-            raise
+        if engine.direct and listener is not None:
+            raise UnsupportedError(
+                f"Sessions on {engine.name} are reached directly, without a tunnel", "Leave out --local-port"
+            )
+        started = self._started(request)
+        session, endpoint = started.session, started.endpoint
+        if engine.direct:
+            url = labels.direct_url(endpoint)
+            return Opened(replace(session, url=url), url, endpoint.port, None, started.fresh)
+        if listener is None:
+            listener = self._bind(None, sticky_port(engine.name, session))
+        port = listener.getsockname()[1]
+        url = labels.url(endpoint, port)
+        return Opened(replace(session, url=url), url, port, self._forward(listener, endpoint), started.fresh)
 
     def _started(self, request: StartRequest) -> Started:
         session = self._named(request.app)

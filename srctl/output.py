@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
 from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, SeveralErrors, SrctlError
@@ -21,6 +22,7 @@ from srctl.models import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress as Live
 
 Row = Mapping[str, Any]
 _NARROW = 6
@@ -71,8 +73,8 @@ class Output:
 
     @property
     def talkative(self) -> bool:
-        """Whether people are watching: stderr is a terminal and the format is for people."""
-        return self.format == "table" and self.stderr.isatty()
+        """Whether people are watching: both streams are terminals and the format is for people."""
+        return self.format == "table" and self.stdout.isatty() and self.stderr.isatty()
 
     def rows(self, rows: Sequence[Row], *, ids: str, columns: Sequence[str], keys: Sequence[str] = ()) -> None:
         """Print a list. `ids` is the key that names a row, `columns` those of the table, `keys` all, in order."""
@@ -170,8 +172,11 @@ class Output:
         if not self.talkative:
             yield lambda _: None
             return
-        with Bars(self._console(self.stderr)) as bars:
+        bars = Bars(lambda: self._console(self.stderr))
+        try:
             yield bars.show
+        finally:
+            bars.stop()
 
     def _json(self, value: Any) -> None:
         self._write(json.dumps(value, indent=2) + "\n")
@@ -225,22 +230,29 @@ class Output:
 
 
 class Bars:
-    """Progress of a start on a terminal; leaves nothing on the screen when it ends."""
+    """Progress of a start on a terminal; leaves nothing on the screen when it ends.
 
-    def __init__(self, console: "Console") -> None:
+    Nothing is drawn before there is something to show, so that a person can be asked about keys and passwords.
+    """
+
+    def __init__(self, console: Callable[[], "Console"]) -> None:
+        self._console = console
+        self._tasks: dict[str, Any] = {}
+
+    @cached_property
+    def _live(self) -> "Live":
         from rich.progress import BarColumn, DownloadColumn, SpinnerColumn, TextColumn
         from rich.progress import Progress as Live
 
         columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
-        self._live = Live(*columns, console=console, transient=True)
-        self._tasks: dict[str, Any] = {}
+        live = Live(*columns, console=self._console(), transient=True)
+        live.start()
+        return live
 
-    def __enter__(self) -> "Bars":
-        self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
+    def stop(self) -> None:
+        """Take everything off the screen."""
+        if self._tasks:
+            self._live.stop()
 
     def show(self, progress: Progress) -> None:
         """Show a step, or how far a layer is."""

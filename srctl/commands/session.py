@@ -139,8 +139,9 @@ def open_session(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """Open an application in your browser: start it if needed, and hold the tunnel until Ctrl-C."""
     request = _request(context, target, settings, startup_data, env, timeout, pull, replace)
+    listener = None if local_port is None else context.bind(local_port)
     with context.output.progress() as progress:
-        opened = context.opener(progress).open(request, local_port)
+        opened = context.opener(progress).open(request, listener)
     holding.hold(context, opened, browser=browser and context.config.get("browser"))
 
 

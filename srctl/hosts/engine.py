@@ -36,9 +36,12 @@ T = TypeVar("T")
 
 
 class DockerHost:
-    """One Docker host, connected at the first call. Every method may raise `UnreachableError`."""
+    """One Docker host, connected at the first call. Every method may raise `UnreachableError`.
 
-    def __init__(self, host: Host, connect: Callable[[str], "SSHConnection"], timeout: float = 10.0) -> None:
+    `connect` opens the SSH connection to its machine, `None` where none is known; `timeout` is in seconds.
+    """
+
+    def __init__(self, host: Host, connect: Callable[[], "SSHConnection"] | None, timeout: float = 10.0) -> None:
         self.host = host
         self._connect = connect
         self._timeout = timeout
@@ -56,21 +59,19 @@ class DockerHost:
 
     def require_way_to_endpoints(self) -> None:
         """Raise `UnsupportedError` where endpoints of this host can't be reached, directly or through SSH."""
-        if not self.direct and self._ssh_url is None:
+        if not self.direct and self._connect is None:
             raise UnsupportedError(
                 f"{self.name} is reached by {scheme(self.host)}:// and no SSH way to it is known",
                 f"Name one: srctl host add {self.name} {self.host.url} --ssh ssh://USER@HOST",
             )
 
-    @property
-    def _ssh_url(self) -> str | None:
-        return self.host.url if scheme(self.host) == "ssh" else self.host.ssh
-
     @cached_property
     def link(self) -> "SSHConnection":
         """The SSH connection for API and tunnels together. Raises `UnsupportedError` where no SSH URL is known."""
         self.require_way_to_endpoints()
-        return self._connect(self._ssh_url or self.host.url)
+        if self._connect is None:
+            raise UnsupportedError(f"{self.name} needs no SSH connection")
+        return self._connect()
 
     @cached_property
     def _api(self) -> Any:

@@ -27,7 +27,7 @@ def host(request: pytest.FixtureRequest) -> Iterator[Engine]:
         yield FakeEngine()
         return
     request.getfixturevalue("web_image")
-    real = DockerHost(Host("here", request.getfixturevalue("engine").url, "flag"), _no_ssh)
+    real = DockerHost(Host("here", request.getfixturevalue("engine").url, "flag"), None)
     yield real
     real.close()
 

@@ -187,11 +187,10 @@ def test_postgres_gives_an_empty_database_to_each_test(postgres: str) -> None:
 
 def test_nothing_is_left_of_an_engine_with_a_running_container(tmp_path: Path, web_image: str) -> None:
     assert web_image
-    with new_lab() as lab:
-        with private_engine(lab) as engine:
-            images.build("web", engine.url)
-            with engine.client() as client:
-                client.start(client.create_container("srctl/web", environment=SESSION | {"MODE": "ignoreterm"})["Id"])
+    with new_lab() as lab, private_engine(lab) as engine:
+        images.build("web", engine.url)
+        with engine.client() as client:
+            client.start(client.create_container("srctl/web", environment=SESSION | {"MODE": "ignoreterm"})["Id"])
     assert_nothing_left(lab)
     assert not lab.folder.exists()
 

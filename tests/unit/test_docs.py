@@ -1,5 +1,8 @@
 """What the documentation says is what the program does."""
 
+import ast
+import errno
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -235,3 +238,28 @@ def anchors(page: Path) -> set[str]:
     """Return the anchors of a page's headings, as GitHub makes them."""
     titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_message_to_be_troubled_by_is_one_that_srctl_gives() -> None:
+    page = docs.ROOT / "docs" / "how-to" / "troubleshoot.md"
+    cells = re.findall(r"^\| (`.*?) \|", page.read_text(), re.MULTILINE)
+    quoted = [message for cell in cells for message in re.findall(r"`([^`]+)`", cell)]
+    said = "\n".join(texts())
+    assert [message for message in quoted if not all(part in said for part in parts(message))] == []
+
+
+def parts(message: str) -> list[str]:
+    """Return the fixed parts of a message: `...` stands for what varies, and words after a colon for a cause."""
+    return [part.strip(" :") for part in message.split("...") if part.strip(" :")]
+
+
+def texts() -> Iterator[str]:
+    """Yield every text in the sources of srctl, what varies in it left out, and what the system says itself."""
+    for source in (docs.ROOT / "srctl").rglob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "\0" for part in node.values)
+    yield from (os.strerror(number) for number in (errno.EACCES, errno.ENOENT, errno.ECONNREFUSED))
+    yield from ("No such option", "No such command", "Missing argument")
