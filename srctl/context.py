@@ -136,7 +136,7 @@ class Context:
         The SSH login of an `ssh://` host begins at once and goes on while the Docker SDK is imported.
         """
         way = host.url if host.url.startswith("ssh://") else host.ssh
-        connect = None if way is None else partial(self._connect, way)
+        connect: Callable[[], SSHConnection] | None = None if way is None else partial(self._connect, way)
         if connect is not None and way == host.url:
             early = Early(connect, lambda connection: connection.close())
             self._open.callback(early.abandon)
