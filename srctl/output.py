@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
+from srctl import tables
 from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, SeveralErrors, SrctlError
 from srctl.models import Progress
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Live
 
 Row = Mapping[str, Any]
-_NARROW = 6
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _READER_GONE = (errno.EPIPE, errno.EINVAL)
 """What a write to a closed pipe fails with: the second on Windows."""
@@ -192,27 +192,10 @@ class Output:
     def _table(self, rows: Sequence[Row], columns: Sequence[str]) -> None:
         cells = [[cell(row.get(column)) for column in columns] for row in rows]
         heads = [column.replace("_", " ").upper() for column in columns]
-        if not self.stdout.isatty():
-            self._aligned([heads, *cells])
-            return
-        from rich.cells import cell_len
-        from rich.table import Table
-        from rich.text import Text
-
-        console = self._console(self.stdout)
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        widths = [max(map(cell_len, column)) for column in zip(heads, *cells, strict=True)]
-        for head, width in zip(heads, _fitted(widths, console.width - 2 * (len(heads) - 1)), strict=True):
-            table.add_column(head, overflow="ellipsis", no_wrap=True, width=width)
-        for row in cells:
-            table.add_row(*(Text(text) for text in row))
-        console.print(table)
-
-    def _aligned(self, lines: Sequence[Sequence[str]]) -> None:
-        """Write columns as wide as they need to be: no reader but a person's screen needs them cut."""
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        texts = ("  ".join(part.ljust(width) for part, width in zip(line, widths, strict=True)) for line in lines)
-        self._write("".join(text.rstrip() + "\n" for text in texts))
+        if self.stdout.isatty():
+            tables.draw(self._console(self.stdout), heads, cells)
+        else:
+            self._write(tables.aligned(heads, cells))
 
     def _write(self, text: str) -> None:
         try:
@@ -261,14 +244,6 @@ class Bars:
         if key not in self._tasks:
             self._tasks[key] = self._live.add_task(text, total=progress.total)
         self._live.update(self._tasks[key], description=text, completed=progress.current, total=progress.total)
-
-
-def _fitted(widths: Sequence[int], room: int) -> list[int]:
-    """Return the widths cut to fit, the widest first; the first column, whose words one types next, stays whole."""
-    fitted = list(widths)
-    while sum(fitted) > room and max(fitted[1:], default=0) > _NARROW:
-        fitted[fitted.index(max(fitted[1:]), 1)] -= 1
-    return fitted
 
 
 def cell(value: Any) -> str:

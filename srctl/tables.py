@@ -1,0 +1,43 @@
+"""How a table is laid out: as wide as it needs to be for programs, cut to fit for a person's screen."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Lines = Sequence[Sequence[str]]
+
+_NARROW = 6
+_GAP = 2
+
+
+def aligned(heads: Sequence[str], rows: Lines) -> str:
+    """Return the columns as wide as they need to be."""
+    lines = [heads, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    texts = ((" " * _GAP).join(map(str.ljust, line, widths)) for line in lines)
+    return "".join(text.rstrip() + "\n" for text in texts)
+
+
+def draw(console: "Console", heads: Sequence[str], rows: Lines) -> None:
+    """Draw the columns on a terminal, cut where it is too narrow."""
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    widths = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
+    for head, width in zip(heads, _fitted(widths, console.width - _GAP * (len(heads) - 1)), strict=True):
+        table.add_column(head, overflow="ellipsis", no_wrap=True, width=width)
+    for row in rows:
+        table.add_row(*(Text(text) for text in row))
+    console.print(table)
+
+
+def _fitted(widths: Sequence[int], room: int) -> list[int]:
+    """Return the widths cut to fit, the widest first; the first column, whose words one types next, stays whole."""
+    fitted = list(widths)
+    while sum(fitted) > room and max(fitted[1:], default=0) > _NARROW:
+        fitted[fitted.index(max(fitted[1:]), 1)] -= 1
+    return fitted
