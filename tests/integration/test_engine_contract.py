@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from srctl.errors import NotFoundError
+from srctl.errors import NameTakenError, NotFoundError
 from srctl.hosts.engine import DockerHost
-from srctl.labels import RUNINFO
-from srctl.models import ContainerSpec, Hardening, Host
+from srctl.labels import RUNINFO, endpoint
+from srctl.models import Container, ContainerSpec, Endpoint, Hardening, Host, Mount
 from srctl.sessions import Engine
 from tests.fakes import WEB, FakeEngine
 
@@ -48,6 +50,126 @@ def make_spec(host: Engine) -> Iterator[MakeSpec]:
     for spec in specs:
         with suppress(NotFoundError):
             host.remove(spec.name)
+
+
+def launch(host: Engine, spec: ContainerSpec) -> Container:
+    identifier = host.create(spec)
+    host.start(identifier, spec.network)
+    return host.container(identifier)
+
+
+def eventually(look: Callable[[], object], wanted: object, limit: float = 10) -> None:
+    end = time.monotonic() + limit
+    while (found := look()) != wanted:
+        assert time.monotonic() < end, f"{found!r} instead of {wanted!r}"
+        time.sleep(0.02)
+
+
+def where(container: Container, path: str | None = None) -> Endpoint:
+    found = endpoint(container)
+    assert found is not None
+    return Endpoint(found.address, found.port, path=path or found.path)
+
+
+def probed(host: Engine, target: Endpoint) -> object:
+    try:
+        return host.probe(target, 0.3)
+    except ConnectionRefusedError:
+        return "refused"
+
+
+def test_a_created_container_is_listed_with_the_stopped_ones_only(host: Engine, make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    identifier = host.create(spec)
+    assert host.containers(spec.labels) == []
+    [listed] = host.containers(spec.labels, stopped=True)
+    assert (listed.id, listed.name, listed.image, listed.state) == (identifier, spec.name, WEB, "created")
+    assert spec.labels.items() <= listed.labels.items()
+
+
+def test_all_labels_must_match(host: Engine, make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    launch(host, spec)
+    assert len(host.containers(spec.labels)) == 1
+    assert host.containers({**spec.labels, RUNINFO + "user": "somebody else"}) == []
+
+
+def test_a_list_tells_the_same_as_an_inspect(host: Engine, make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    inspected = launch(host, spec)
+    [listed] = host.containers(spec.labels)
+    for field in ("id", "name", "image", "image_id", "state", "labels", "bindings"):
+        assert getattr(listed, field) == getattr(inspected, field)
+    assert abs((listed.created - inspected.created).total_seconds()) <= 1
+
+
+def test_a_container_is_found_by_id_and_by_name(host: Engine, make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    identifier = host.create(spec)
+    assert host.container(identifier) == host.container(spec.name)
+
+
+def test_an_unknown_container_is_not_found(host: Engine) -> None:
+    for act in (host.container, host.stop, host.remove, lambda name: list(host.logs(name))):
+        with pytest.raises(NotFoundError):
+            act("no-such-container")
+    with pytest.raises(NotFoundError):
+        host.start("no-such-container", "srctl")
+
+
+def test_a_name_is_given_once(host: Engine, make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    host.create(spec)
+    with pytest.raises(NameTakenError):
+        host.create(spec)
+
+
+def test_a_name_is_free_again_when_its_container_is_removed(host: Engine, make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    host.remove(host.create(spec))
+    assert host.create(spec)
+
+
+def test_a_missing_image_is_not_found_and_nothing_is_created(host: Engine, make_spec: MakeSpec) -> None:
+    spec = make_spec(image="srctl/no-such-image:latest")
+    with pytest.raises(NotFoundError, match="no-such-image"):
+        host.create(spec)
+    assert host.containers(spec.labels, stopped=True) == []
+
+
+def test_a_missing_volume_source_is_named_and_nothing_is_created(
+    host: Engine, make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    source = tmp_path / "not there"
+    spec = make_spec(mounts=(Mount("bind", str(source), "/data"),))
+    with pytest.raises(NotFoundError, match=str(source)):
+        host.create(spec)
+    assert host.containers(spec.labels, stopped=True) == []
+    assert not source.exists()
+
+
+def test_the_applications_port_is_published_on_loopback_only(host: Engine, make_spec: MakeSpec) -> None:
+    container = launch(host, make_spec())
+    assert container.state == "running"
+    assert [(b.container_port, b.address) for b in container.bindings] == [(8888, "127.0.0.1")]
+
+
+def test_starting_twice_is_no_error(host: Engine, make_spec: MakeSpec) -> None:
+    container = launch(host, make_spec())
+    host.start(container.id, "srctl")
+    assert host.container(container.id).state == "running"
+
+
+def test_the_application_answers_below_its_path(host: Engine, make_spec: MakeSpec) -> None:
+    container = launch(host, make_spec())
+    eventually(lambda: probed(host, where(container)), 200)
+    assert host.probe(where(container, where(container).path.rstrip("/")), 1) == 302
+    assert host.probe(where(container, "/elsewhere"), 1) == 404
+
+
+def test_an_error_of_the_application_is_its_status(host: Engine, make_spec: MakeSpec) -> None:
+    container = launch(host, make_spec("503"))
+    eventually(lambda: probed(host, where(container)), 503)
 
 
 @pytest.mark.parametrize("mode", ["never", "refuse"])
