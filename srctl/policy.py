@@ -255,7 +255,7 @@ def _hardening(order: Order, profile: str) -> Hardening:
         return Hardening(cap_drop=_STANDARD_DROPS, shm_size=application.shm_size, gpus=application.gpus)
     return Hardening(
         read_only=True,
-        user=_STRICT_USER if order.image.user.split(":")[0] in ("", "0", "root") else None,
+        user=_STRICT_USER if order.image.user.split(":")[0].lstrip("0") in ("", "root") else None,
         cap_drop=("ALL",),
         tmpfs=("/tmp", "/run"),  # noqa: S108 - paths inside the container
         pids=512,
