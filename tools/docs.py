@@ -93,7 +93,7 @@ def section(name: str, command: Any) -> str:
         return f"### srctl {name}\n\nThe short form of [srctl session {entry.verb}](#srctl-session-{entry.verb}).\n"
     named = [each for each in command.params if is_argument(each)]
     own = [each for each in command.params if not is_argument(each) and (each.name, each.help) not in shared()]
-    usage = ["srctl", name, *(["[OPTIONS]"] if own else []), *(each.metavar for each in named)]
+    usage = ["srctl", name, *(["[OPTIONS]"] if own else []), *(usage_of(each) for each in named)]
     parts = [
         f"### srctl {name}\n",
         f"```text\n{' '.join(usage)}\n```\n",
@@ -109,6 +109,11 @@ def shared() -> frozenset[tuple[str, str]]:
     """Return name and help of the options that every command takes; `db status` has no others."""
     plainest = dict(commands.leaves())["db status"]
     return frozenset((each.name, each.help) for each in plainest.params)
+
+
+def usage_of(argument: Any) -> str:
+    """Return an argument as it stands in the line of usage."""
+    return str(argument.metavar if argument.required else f"[{argument.metavar}]")
 
 
 def is_argument(parameter: Any) -> bool:
