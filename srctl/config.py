@@ -160,17 +160,24 @@ def login_name() -> str:
 
 
 def default_path() -> Path:
-    """Return where the config file is looked for."""
+    """Return where the config file is looked for. Raises `UsageError` where there is no home."""
     from platformdirs import user_config_path
 
-    return user_config_path("srctl", appauthor=False) / "config.toml"
+    return _own(user_config_path) / "config.toml"
 
 
 def default_database() -> Path:
     """Return where the accounting database is looked for."""
     from platformdirs import user_data_path
 
-    return user_data_path("srctl", appauthor=False) / "srctl.db"
+    return _own(user_data_path) / "srctl.db"
+
+
+def _own(folder: Callable[..., Path]) -> Path:
+    try:
+        return folder("srctl", appauthor=False)
+    except RuntimeError as error:
+        raise UsageError("There is no home directory", "Set HOME") from error
 
 
 def chosen_path(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Path:

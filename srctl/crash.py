@@ -18,7 +18,7 @@ def report(error: Exception) -> SrctlError:
     try:
         place = _write(code, error)
         hint = f"Please report it with the lines of {place} that follow {code}"
-    except OSError:
+    except (OSError, RuntimeError):  # the second one where there is no home directory
         hint = "Run it again with --debug to see where"
     failure = SrctlError(message, hint)
     failure.__cause__ = error

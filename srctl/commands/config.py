@@ -39,7 +39,10 @@ def edit(context: Context) -> None:
     """Open the config file in your editor, and check it afterwards."""
     target = context.config_path
     editor = context.environ.get("VISUAL") or context.environ.get("EDITOR") or ("notepad" if os.name == "nt" else "vi")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SrctlError(f"Can't make the folder {target.parent}: {error.strerror}") from error
     try:
         result = subprocess.run([*shlex.split(editor, posix=os.name != "nt"), str(target)], check=False)
     except (OSError, ValueError) as error:

@@ -146,7 +146,7 @@ def _with_tls(host: Host, environ: Mapping[str, str]) -> Host:
 
 
 def _docker_folder(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    return Path(environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"))
 
 
 def _docker_config(environ: Mapping[str, str]) -> dict[str, Any]:

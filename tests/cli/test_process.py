@@ -90,6 +90,13 @@ def test_arguments_that_are_no_text_are_wrong_usage(srctl: FrontDoor) -> None:
     assert ran.stderr.isascii()
 
 
+def test_a_user_without_a_home_is_told_so(srctl: FrontDoor) -> None:
+    script = "import pwd, sys; pwd.getpwuid = {}.__getitem__; from srctl.cli import run; run()"
+    srctl.environ = {"PATH": srctl.environ["PATH"]}
+    ran = run(srctl, sys.executable, "-c", script, "host", "list")
+    assert (ran.returncode, ran.stderr) == (2, "srctl: There is no home directory\n  hint: Set HOME\n")
+
+
 @pytest.mark.parametrize(("signal", "code"), [("TERM", 130), ("INT", 130), ("HUP", 130)])
 def test_a_signal_ends_a_command_as_ctrl_c_does(srctl: FrontDoor, signal: str, code: int) -> None:
     script = f"import os, signal, sys; from srctl.cli import main; from srctl.context import Context\n{SIGNALLED}"
