@@ -8,6 +8,7 @@ import webbrowser
 from urllib.parse import urlsplit
 
 from srctl.commands import views
+from srctl.config import login_name
 from srctl.context import Context
 from srctl.errors import UnreachableError
 from srctl.opening import Opened
@@ -66,7 +67,7 @@ def from_laptop(context: Context, opened: Opened) -> str:
     port = urlsplit(opened.url).port
     here = context.environ.get("SSH_CONNECTION", "").split()
     host = here[2] if len(here) == 4 else os.uname().nodename if hasattr(os, "uname") else "THIS-HOST"
-    return f"ssh -L {port}:127.0.0.1:{port} {context.config.user}@{host}, then open {opened.url}"
+    return f"ssh -L {port}:127.0.0.1:{port} {login_name()}@{host}, then open {opened.url}"
 
 
 def _check(opened: Opened) -> None:
