@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from srctl.commands.lean import Noun
+from srctl.commands.options import noun
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,21 @@ class Root(Noun):
         entry = ENTRIES.get(cmd_name)
         if entry is None:
             return None
-        group: Any = typer.main.get_group(import_module(f"srctl.commands.{entry.module}").app)
-        return group if entry.verb is None else group.commands[entry.verb]
+        app = import_module(f"srctl.commands.{entry.module}").app
+        return typer.main.get_group(app) if entry.verb is None else _only(app, entry.verb)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as the base class calls it
         """Write the help's list of commands from the table."""
         for title, entries in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl([(entry.name, entry.text) for entry in entries])
+
+
+def _only(app: typer.Typer, verb: str) -> Any:
+    """Build one command of a group and none of its others, which takes a good part of a short command's time."""
+    alone = noun("")
+    alone.registered_commands = [command for command in app.registered_commands if command.name == verb]
+    return typer.main.get_group(alone).commands[verb]
 
 
 def leaves() -> Iterator[tuple[str, Any]]:
