@@ -20,7 +20,7 @@ from tests.fakes import WEB, FakeEngine
 MakeSpec = Callable[..., ContainerSpec]
 
 
-@pytest.fixture(params=["fake", "real"])
+@pytest.fixture(scope="module", params=["fake", "real"])
 def host(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if request.param == "fake":
         yield FakeEngine()
@@ -31,7 +31,7 @@ def host(request: pytest.FixtureRequest) -> Iterator[Engine]:
     real.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make_spec(host: Engine) -> Iterator[MakeSpec]:
     """Describe a container of the test page; whatever was created of it is removed afterwards."""
     specs: list[ContainerSpec] = []
@@ -50,6 +50,14 @@ def make_spec(host: Engine) -> Iterator[MakeSpec]:
     for spec in specs:
         with suppress(NotFoundError):
             host.remove(spec.name)
+
+
+@pytest.fixture(scope="module")
+def running(host: Engine, make_spec: MakeSpec) -> Container:
+    """A container that answers; for looking only."""
+    container = launch(host, make_spec())
+    eventually(lambda: probed(host, where(container)), 200)
+    return container
 
 
 def launch(host: Engine, spec: ContainerSpec) -> Container:
@@ -87,20 +95,16 @@ def test_a_created_container_is_listed_with_the_stopped_ones_only(host: Engine, 
     assert spec.labels.items() <= listed.labels.items()
 
 
-def test_all_labels_must_match(host: Engine, make_spec: MakeSpec) -> None:
-    spec = make_spec()
-    launch(host, spec)
-    assert len(host.containers(spec.labels)) == 1
-    assert host.containers({**spec.labels, RUNINFO + "user": "somebody else"}) == []
+def test_all_labels_must_match(host: Engine, running: Container) -> None:
+    assert len(host.containers(running.labels)) == 1
+    assert host.containers({**running.labels, RUNINFO + "user": "somebody else"}) == []
 
 
-def test_a_list_tells_the_same_as_an_inspect(host: Engine, make_spec: MakeSpec) -> None:
-    spec = make_spec()
-    inspected = launch(host, spec)
-    [listed] = host.containers(spec.labels)
+def test_a_list_tells_the_same_as_an_inspect(host: Engine, running: Container) -> None:
+    [listed] = host.containers(running.labels)
     for field in ("id", "name", "image", "image_id", "state", "labels", "bindings"):
-        assert getattr(listed, field) == getattr(inspected, field)
-    assert abs((listed.created - inspected.created).total_seconds()) <= 1
+        assert getattr(listed, field) == getattr(running, field)
+    assert abs((listed.created - running.created).total_seconds()) <= 1
 
 
 def test_a_container_is_found_by_id_and_by_name(host: Engine, make_spec: MakeSpec) -> None:
@@ -148,23 +152,20 @@ def test_a_missing_volume_source_is_named_and_nothing_is_created(
     assert not source.exists()
 
 
-def test_the_applications_port_is_published_on_loopback_only(host: Engine, make_spec: MakeSpec) -> None:
-    container = launch(host, make_spec())
-    assert container.state == "running"
-    assert [(b.container_port, b.address) for b in container.bindings] == [(8888, "127.0.0.1")]
+def test_the_applications_port_is_published_on_loopback_only(running: Container) -> None:
+    assert running.state == "running"
+    assert [(b.container_port, b.address) for b in running.bindings] == [(8888, "127.0.0.1")]
 
 
-def test_starting_twice_is_no_error(host: Engine, make_spec: MakeSpec) -> None:
-    container = launch(host, make_spec())
-    host.start(container.id, "srctl")
-    assert host.container(container.id).state == "running"
+def test_starting_twice_is_no_error(host: Engine, running: Container) -> None:
+    host.start(running.id, "srctl")
+    assert host.container(running.id) == running
 
 
-def test_the_application_answers_below_its_path(host: Engine, make_spec: MakeSpec) -> None:
-    container = launch(host, make_spec())
-    eventually(lambda: probed(host, where(container)), 200)
-    assert host.probe(where(container, where(container).path.rstrip("/")), 1) == 302
-    assert host.probe(where(container, "/elsewhere"), 1) == 404
+def test_the_application_answers_below_its_path(host: Engine, running: Container) -> None:
+    assert host.probe(where(running), 3) == 200
+    assert host.probe(where(running, where(running).path.rstrip("/")), 3) == 302
+    assert host.probe(where(running, "/elsewhere"), 3) == 404
 
 
 def test_an_error_of_the_application_is_its_status(host: Engine, make_spec: MakeSpec) -> None:
@@ -178,16 +179,11 @@ def test_no_answer_is_no_status(host: Engine, make_spec: MakeSpec, mode: str) ->
     assert host.probe(where(container), 0.3) is None
 
 
-def test_nothing_listens_where_a_container_has_stopped(host: Engine, make_spec: MakeSpec) -> None:
-    container = launch(host, make_spec())
-    host.stop(container.id)
-    eventually(lambda: probed(host, where(container)), "refused")
-
-
 def test_a_stopped_container_has_exited_and_keeps_no_port(host: Engine, make_spec: MakeSpec) -> None:
     spec = make_spec()
     container = launch(host, spec)
     host.stop(container.id)
+    eventually(lambda: probed(host, where(container)), "refused")
     stopped = host.container(container.id)
     assert (stopped.state, stopped.exit_code, stopped.bindings) == ("exited", 0, ())
     assert host.containers(spec.labels) == []
@@ -196,19 +192,10 @@ def test_a_stopped_container_has_exited_and_keeps_no_port(host: Engine, make_spe
 
 def test_a_crash_leaves_its_exit_code_and_its_words(host: Engine, make_spec: MakeSpec) -> None:
     container = launch(host, make_spec("crash"))
+    assert b"".join(host.logs(container.id, follow=True)) == b"cannot start: told to crash\n"
     eventually(lambda: host.container(container.id).state, "exited")
     assert host.container(container.id).exit_code == 3
     assert b"".join(host.logs(container.id)) == b"cannot start: told to crash\n"
-
-
-def test_followed_logs_end_with_the_container(host: Engine, make_spec: MakeSpec) -> None:
-    container = launch(host, make_spec("crash"))
-    assert b"told to crash" in b"".join(host.logs(container.id, follow=True))
-
-
-def test_no_last_lines_are_none(host: Engine, make_spec: MakeSpec) -> None:
-    container = launch(host, make_spec("crash"))
-    eventually(lambda: host.container(container.id).state, "exited")
     assert list(host.logs(container.id, tail=0)) == []
 
 

@@ -175,7 +175,7 @@ def test_a_crash_is_told_as_json_too(deployment: Deployment) -> None:
 @pytest.mark.parametrize("mode", ["500", "never", "refuse"])
 def test_what_does_not_become_ready_is_removed(deployment: Deployment, mode: str) -> None:
     before = time.monotonic()
-    result = deployment("start", WEB, "--env", f"MODE={mode}", "--timeout", "1")
+    result = deployment("start", WEB, "--env", f"MODE={mode}", "--timeout", "0.5")
     assert time.monotonic() - before < 6
     assert result.code == 7
     assert "starting for ann" in result.err
