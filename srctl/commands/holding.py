@@ -1,5 +1,6 @@
 """What `open` does once a session can be reached: say where, start the browser, hold until the person ends it."""
 
+import json
 import os
 import shutil
 import sys
@@ -12,6 +13,7 @@ from srctl.config import login_name
 from srctl.context import Context
 from srctl.errors import UnreachableError
 from srctl.opening import Opened
+from srctl.output import plain
 
 BEAT = 1.0
 """Seconds between two looks at the tunnel."""
@@ -42,9 +44,8 @@ def _announce(context: Context, opened: Opened, *, browser: bool) -> None:
     if not opened.fresh:
         output.note(f"It runs already as {opened.session.id}")
     if output.format == "json":
-        output.one(
-            {"session": views.session(opened.session), "url": opened.url, "local_port": opened.local_port}, ids="url"
-        )
+        said = {"session": views.session(opened.session), "url": opened.url, "local_port": opened.local_port}
+        output.line(json.dumps(plain(said)))
     else:
         output.line(opened.url)
     if browser and graphical(context):

@@ -90,16 +90,14 @@ class Desk:
 
 
 def said_by(process: subprocess.Popen[str]) -> dict[str, Any]:
-    """Return the object that `open -o json` prints; fail with what it complained about."""
+    """Return the object that `open -o json` prints in one line; fail with what it complained about."""
     assert process.stdout is not None
     assert process.stderr is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if line == "}\n":
-            said: dict[str, Any] = json.loads("".join(lines))
-            return said
-    raise AssertionError(process.stderr.read())
+    line = process.stdout.readline()
+    if not line:
+        raise AssertionError(process.stderr.read())
+    said: dict[str, Any] = json.loads(line)
+    return said
 
 
 def prepared(home: Home) -> Desk:
