@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from srctl import config as configuration
-from srctl.commands import holding, views
+from srctl.commands import views
 from srctl.commands.options import (
     PortOption,
     YesOption,
@@ -138,6 +138,8 @@ def open_session(  # noqa: PLR0913, PLR0917 - one parameter an option
     replace: Replace = False,
 ) -> None:
     """Open an application in your browser: start it if needed, and hold the tunnel until Ctrl-C."""
+    from srctl.commands import holding
+
     request = _request(context, target, settings, startup_data, env, timeout, pull, replace)
     listener = None if local_port is None else context.bind(local_port)
     with context.output.progress() as progress:
