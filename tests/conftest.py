@@ -62,7 +62,7 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture(scope="session")
 def engine(lab: Lab) -> Iterator[Engine]:
     """A private Docker engine, never one of the machine's own. Containers of other tests may run in it."""
-    with said_plainly(), private_engine(lab) as engine:
+    with said_plainly(), private_engine(lab, tls=True) as engine:
         yield engine
 
 

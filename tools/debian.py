@@ -48,6 +48,7 @@ TESTS = (
     Program("git", "git"),
     Program("chromium", "chromium"),
     Program("initdb", "postgresql", "/usr/lib/postgresql/*/bin"),
+    Program("docker-registry", "docker-registry"),
     Program("tmux", "tmux"),
     Program("curl", "curl"),
 )

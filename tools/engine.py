@@ -11,24 +11,32 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tools import debian, networks, processes
+from tools import debian, networks, ports, processes
 from tools.debian import SetupError
 from tools.lab import Lab
+
+if TYPE_CHECKING:
+    from tools.certificates import Certificates
 
 DEFAULT_URL = "unix:///var/run/docker.sock"
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A Docker engine and the URL that reaches it; `private` when it ends with us."""
+    """A Docker engine and the URL that reaches it; `private` when it ends with us.
+
+    `port` and `certificates` are set where it also listens on 127.0.0.1, for clients that it knows by certificate.
+    """
 
     url: str
     private: bool
+    port: int | None = None
+    certificates: Certificates | None = None
 
     @property
     def socket(self) -> str:
@@ -72,20 +80,44 @@ def need_root(purpose: str) -> None:
 
 
 @contextlib.contextmanager
-def private_engine(lab: Lab) -> Iterator[Engine]:
-    """Start an engine of our own; stop it and remove all that it made afterwards."""
+def private_engine(lab: Lab, *, tls: bool = False) -> Iterator[Engine]:
+    """Start an engine of our own, with `tls` also on TCP; stop it and remove all that it made afterwards."""
     need_root("A private Docker engine")
     debian.ensure(debian.ENGINE)
     folder = lab.make("engine")
     engine = Engine(f"unix://{folder}/docker.sock", private=True)
     pool = networks.claim(lab.folder, closed=False)
     with networks.bridge(lab.id, pool):
-        process = processes.start(command_line(lab, folder, pool), folder / "log", lab.id)
+        command = command_line(lab, folder, pool)
+        engine, process = listen_on_tls(engine, command, lab.id) if tls else (engine, listen(engine, command, lab.id))
         try:
-            wait_for(engine, process, folder / "log")
             yield engine
         finally:
             shut_down(engine, process)
+
+
+def listen(engine: Engine, command: list[str], mark: str) -> subprocess.Popen[bytes]:
+    """Start the engine and wait until it answers on its socket."""
+    log = Path(engine.socket).with_name("log")
+    process = processes.start(command, log, mark)
+    wait_for(engine, process, log)
+    return process
+
+
+def listen_on_tls(engine: Engine, command: list[str], mark: str) -> tuple[Engine, subprocess.Popen[bytes]]:
+    """Start the engine on its socket and on TCP with certificates of its own, which let clients of theirs in."""
+    from tools import certificates
+
+    folder = Path(engine.socket).parent
+    made = certificates.make(folder / "tls")
+    names = {"tlscacert": "ca.pem", "tlscert": "cert.pem", "tlskey": "key.pem"}
+    options = ["--tlsverify", *(f"--{option}={made.server / name}" for option, name in names.items())]
+
+    def start(port: int) -> subprocess.Popen[bytes]:
+        return listen(engine, [*command, *options, f"--host=tcp://127.0.0.1:{port}"], mark)
+
+    process, port = ports.listening(start, folder / "log")
+    return replace(engine, port=port, certificates=made), process
 
 
 def command_line(lab: Lab, folder: Path, pool: IPv4Network) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import random
 import shutil
 import signal
 import subprocess
@@ -15,10 +14,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from tools import debian, processes
-from tools.debian import SetupError
+from tools import debian, ports, processes
 from tools.lab import Lab
-from tools.sshd import PORTS, TRIES
 
 OWNER = "srctl"
 SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "100"}
@@ -95,8 +92,9 @@ def as_other_account(folder: Path) -> list[str]:
 
 def listen(command: list[str], folder: Path, mark: str) -> tuple[subprocess.Popen[bytes], int]:
     """Start the server on a port that it could bind itself; return it with that port."""
-    for port in random.sample(PORTS, TRIES):
-        log = folder / f"log{port}"
+    log = folder / "log"
+
+    def start(port: int) -> subprocess.Popen[bytes]:
         settings = SETTINGS | {
             "port": str(port),
             "listen_addresses": "127.0.0.1",
@@ -104,14 +102,10 @@ def listen(command: list[str], folder: Path, mark: str) -> tuple[subprocess.Pope
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         process = processes.start([*command, *options], log, mark)
-        try:
-            wait_for(process, log)
-        except SetupError:
-            if "Address already in use" not in log.read_text():
-                raise
-        else:
-            return process, port
-    raise SetupError("PostgreSQL found no free port")
+        wait_for(process, log)
+        return process
+
+    return ports.listening(start, log)
 
 
 def wait_for(process: subprocess.Popen[bytes], log: Path) -> None:

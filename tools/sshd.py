@@ -9,18 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import random
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools import debian, processes
+from tools import debian, ports, processes
 from tools.debian import SetupError
 from tools.lab import Lab
-
-PORTS = range(20000, 32000)  # below those that the kernel gives to clients
-TRIES = 20
 
 
 @dataclass(frozen=True)
@@ -113,17 +109,14 @@ def write_known_hosts(folder: Path, address: str) -> None:
 
 def listen(folder: Path, options: Options, mark: str) -> tuple[subprocess.Popen[bytes], int]:
     """Start the server on a port that it could bind itself; return it with that port."""
-    for port in random.sample(PORTS, TRIES):
+
+    def start(port: int) -> subprocess.Popen[bytes]:
         config = write_config(folder, options, "127.0.0.1", port)
         process = processes.start(command_line(config), folder / "output", mark)
-        try:
-            wait_for(process, folder, port)
-        except SetupError:
-            if "Address already in use" not in (folder / "log").read_text():
-                raise
-        else:
-            return process, port
-    raise SetupError(f"No free port among {TRIES} tried between {PORTS.start} and {PORTS.stop}")
+        wait_for(process, folder, port)
+        return process
+
+    return ports.listening(start, folder / "log")
 
 
 def write_config(folder: Path, options: Options, address: str, port: int) -> Path:

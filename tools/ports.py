@@ -1,0 +1,28 @@
+"""Ports for servers that bind one themselves and can't be handed a socket."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.debian import SetupError
+
+PORTS = range(20000, 32000)  # below those that the kernel gives to clients
+TRIES = 20
+
+
+def listening(start: Callable[[int], subprocess.Popen[bytes]], log: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a server on a port that it could bind, and return it with that port.
+
+    `start` waits until the server listens, and raises SetupError when it ends; `log` tells whether the port was why.
+    """
+    for port in random.sample(PORTS, TRIES):
+        log.unlink(missing_ok=True)
+        try:
+            return start(port), port
+        except SetupError:
+            if "address already in use" not in log.read_text(errors="replace").lower():
+                raise
+    raise SetupError(f"No free port among {TRIES} tried between {PORTS.start} and {PORTS.stop}")
