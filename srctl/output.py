@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
 from srctl import tables
@@ -23,7 +22,8 @@ from srctl.models import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress as Live
+
+    from srctl.bars import Bars
 
 Row = Mapping[str, Any]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -168,15 +168,28 @@ class Output:
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Progress], None]]:
-        """Show long work while it goes on: the step in words, a bar for each layer of a pull."""
+        """Show long work while it goes on; nothing is drawn before there is something to show.
+
+        So a person can be asked about keys and passwords before.
+        """
         if not self.talkative:
             yield lambda _: None
             return
-        bars = Bars(lambda: self._console(self.stderr))
+        drawn: list[Bars] = []
+
+        def show(progress: Progress) -> None:
+            if not drawn:
+                from srctl.bars import Bars
+
+                drawn.append(Bars(self._console(self.stderr)))
+            words = f"{progress.item} {progress.step}" if progress.item else progress.step
+            drawn[0].show(inert(words), progress)
+
         try:
-            yield bars.show
+            yield show
         finally:
-            bars.stop()
+            for bars in drawn:
+                bars.stop()
 
     def _json(self, value: Any) -> None:
         self._write(json.dumps(value, indent=2) + "\n")
@@ -210,40 +223,6 @@ class Output:
         from rich.console import Console
 
         return Console(file=stream, highlight=False, markup=False, emoji=False)
-
-
-class Bars:
-    """Progress of a start on a terminal; leaves nothing on the screen when it ends.
-
-    Nothing is drawn before there is something to show, so that a person can be asked about keys and passwords.
-    """
-
-    def __init__(self, console: Callable[[], "Console"]) -> None:
-        self._console = console
-        self._tasks: dict[str, Any] = {}
-
-    @cached_property
-    def _live(self) -> "Live":
-        from rich.progress import BarColumn, DownloadColumn, SpinnerColumn, TextColumn
-        from rich.progress import Progress as Live
-
-        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
-        live = Live(*columns, console=self._console(), transient=True)
-        live.start()
-        return live
-
-    def stop(self) -> None:
-        """Take everything off the screen."""
-        if self._tasks:
-            self._live.stop()
-
-    def show(self, progress: Progress) -> None:
-        """Show a step, or how far a layer is."""
-        key = progress.item or ""
-        text = inert(f"{progress.item} {progress.step}" if progress.item else progress.step)
-        if key not in self._tasks:
-            self._tasks[key] = self._live.add_task(text, total=progress.total)
-        self._live.update(self._tasks[key], description=text, completed=progress.current, total=progress.total)
 
 
 def cell(value: Any) -> str:

@@ -62,7 +62,7 @@ class DockerHost:
         if not self.direct and self._connect is None:
             raise UnsupportedError(
                 f"{self.name} is reached by {scheme(self.host)}:// and no SSH way to it is known",
-                f"Name one: srctl host add {self.name} {self.host.url} --ssh ssh://USER@HOST",
+                f"Name one: srctl host add {'NAME' if '://' in self.name else self.name} {self.host.url} --ssh URL",
             )
 
     @cached_property

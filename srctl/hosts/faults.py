@@ -5,6 +5,7 @@ The engine's messages are shown with control characters taken out: they hold nam
 
 import errno
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -49,7 +50,9 @@ def unreachable(host: Host, error: Exception) -> UnreachableError:
         return cause
     code = getattr(cause, "errno", None)
     text = plain(getattr(cause, "strerror", None) or str(cause)) or type(cause).__name__
-    if code in (errno.EACCES, errno.EPERM):
+    if isinstance(cause, ssl.SSLError):
+        hint = "Check the certificates that DOCKER_CERT_PATH, or `tls` of the host in the config file, leads to"
+    elif isinstance(cause, PermissionError):
         hint = "Join the docker group (usermod -aG docker NAME, then log in again) or use another host"
     elif code in (errno.ENOENT, errno.ECONNREFUSED) and host.url.startswith("unix"):
         hint = "Is Docker running there? Choose another host with --host or `srctl host use`"

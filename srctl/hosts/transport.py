@@ -55,6 +55,9 @@ def _client(host: Host, link: Any, version: str, timeout: float) -> Any:
     tls = _tls(host)
     url = host.url.replace("tcp://", "https://" if tls else "http://", 1)
     api = docker.APIClient(base_url=url, version=version, timeout=READ_TIMEOUT, tls=tls or False)
+    # else REQUESTS_CA_BUNDLE would replace our authority, and a .netrc our (missing) login
+    api.trust_env = False
+    api.proxies = requests.utils.get_environ_proxies(url)
     for prefix in ("http://", "https://"):
         api.mount(prefix, _ConnectTimeout(timeout))
     return api
