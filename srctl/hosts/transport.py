@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from srctl.errors import UsageError
 from srctl.hosts.endpoints import scheme
-from srctl.hosts.sdk import docker, requests
+from srctl.hosts.sdk import docker, requests, urllib3
 from srctl.hosts.unix_adapter import UnixAdapter
 from srctl.models import Host
 
@@ -76,6 +76,8 @@ def _tls(host: Host) -> docker.tls.TLSConfig | None:
         ssl.create_default_context().load_cert_chain(cert, key)
     except (ssl.SSLError, OSError) as error:
         raise UsageError(f"The TLS certificate of {host.name} in {folder} can't be used: {error}") from error
+    if not host.tls_verify:  # this was asked for; the library would say so at each request
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     return docker.tls.TLSConfig(
         client_cert=(str(cert), str(key)), ca_cert=str(ca) if host.tls_verify else None, verify=host.tls_verify
     )
