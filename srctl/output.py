@@ -9,6 +9,7 @@ import csv
 import errno
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -140,9 +141,12 @@ class Output:
             self.talk(inert(text) + "\n")
 
     def status(self, text: str | None) -> None:
-        """Show one quiet line that the next one replaces; `None` ends it. Only where people are watching."""
+        """Show one quiet line that the next one replaces; `None` ends it. Only where people are watching.
+
+        It is cut at the width of the terminal: a line that wraps could not be replaced.
+        """
         if self.talkative:
-            self.talk("\r\x1b[2K" + (inert(text) if text is not None else ""))
+            self.talk("\r\x1b[2K" + inert(text or "")[: shutil.get_terminal_size().columns - 1])
 
     def error(self, error: SrctlError, trace: str = "") -> None:
         """Say what went wrong and what to do; with `trace` also where."""

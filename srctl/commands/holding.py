@@ -31,7 +31,6 @@ def hold(context: Context, opened: Opened, *, browser: bool) -> None:
             context.output.status(_standing(opened))
             time.sleep(BEAT)
     except KeyboardInterrupt:
-        context.output.status("")
         context.output.status(None)
         context.output.note(f"Closed; the session runs on. srctl stop {opened.session.id[:12]} ends it")
     finally:
