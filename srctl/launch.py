@@ -5,15 +5,12 @@ at once: one makes the container, the others wait for it.
 """
 
 import secrets
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 
 from srctl import labels, policy
 from srctl.errors import (
-    ApplicationExitedError,
     ApplicationNotReadyError,
     ConflictError,
     InterruptedByUserError,
@@ -35,10 +32,7 @@ from srctl.models import (
     User,
 )
 from srctl.sessions import RUNNING, ProgressCallback, Sessions
-
-FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
-LOOK_AGAIN = 1.0
-"""Seconds after which the container's state is read anew although its port still answers something."""
+from srctl.waiting import REAL, Clock, Watch
 
 STALE = 10.0
 """Seconds that another process may take from creating a container to starting it; later it is taken for dead."""
@@ -46,24 +40,7 @@ STALE = 10.0
 LATE = 2.0
 """Seconds in which an engine may still carry out a create request whose answer we did not wait for."""
 
-PROBE = 3.0
-"""Seconds that an application has to answer one request; one that is slower is asked again."""
-
 ATTEMPTS = 5
-LOG_LINES = 20
-
-
-def _utc() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class Clock:
-    """Time, so that tests need none: `now` counts seconds, `date` is what containers' ages are measured with."""
-
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    date: Callable[[], datetime] = _utc
 
 
 class Launcher:
@@ -75,13 +52,14 @@ class Launcher:
         progress: ProgressCallback,
         *,
         home_root: str | None = None,
-        clock: Clock = Clock(),
+        clock: Clock = REAL,
     ) -> None:
         self._sessions = sessions
         self._engine = sessions.engine
         self._progress = progress
         self._home_root = home_root
         self._clock = clock
+        self._watch = Watch(sessions.engine, progress, clock)
 
     def start(self, request: StartRequest) -> Started:
         """Start the application, or find the session that runs under the same grant already.
@@ -109,7 +87,7 @@ class Launcher:
         if session.status not in ("running", "starting"):
             hint = f"srctl logs {session.id[:12]} tells why; start it again with: srctl start {session.image}"
             raise ConflictError(f"Session {session.id} does not run any more ({session.status})", hint)
-        return _reached(self._until_ready(session.container_id, timeout))
+        return _reached(self._watch.until_ready(session.container_id, timeout))
 
     def _clear(self, grant: Grant, *, replace: bool) -> Container | None:
         """Return the grant's running container; remove those that are over, and with `replace` that one too."""
@@ -141,7 +119,7 @@ class Launcher:
             with self._until_kept(spec, session_id) as container_id:
                 self._progress(Progress(f"Starting {grant.application.image}"))
                 self._engine.start(container_id, spec.network)
-                return self._started(self._until_ready(container_id, request.timeout), fresh=True)
+                return self._started(self._watch.until_ready(container_id, request.timeout), fresh=True)
         except NameTakenError:
             return self._join_winner(spec.name, request)
 
@@ -238,7 +216,7 @@ class Launcher:
         """Wait for a container that is not ours to remove; `None` when it is gone meanwhile."""
         self._progress(Progress("It runs already; waiting until it answers"))
         try:
-            container = self._until_ready(running.id, request.timeout)
+            container = self._watch.until_ready(running.id, request.timeout)
         except NotFoundError:
             return None
         except ApplicationNotReadyError as error:
@@ -250,77 +228,9 @@ class Launcher:
         session = self._sessions.session(container, frozenset({labels.grant_id(container)}))
         return Started(session, _reached(container), fresh)
 
-    def _until_ready(self, container_id: str, timeout: float) -> Container:
-        """Poll until the application answers: the port first, the container's state when the port is closed."""
-        limit = self._clock.now() + timeout
-        container, looked = self._engine.container(container_id), self._clock.now()
-        pause = FIRST_PAUSE
-        self._progress(Progress("Waiting until the application answers"))
-        while True:
-            self._check_runs(container)
-            ready, closed = self._answers(container, limit)
-            if ready:
-                return container
-            now = self._clock.now()
-            if now >= limit:
-                raise self._not_ready(container, timeout)
-            self._clock.sleep(min(pause, limit - now))
-            pause = min(pause * 1.25, LONGEST_PAUSE)
-            if closed or self._clock.now() - looked > LOOK_AGAIN:
-                container, looked = self._engine.container(container_id), self._clock.now()
-
-    def _check_runs(self, container: Container) -> None:
-        if container.state == "paused":
-            raise ConflictError(f"{container.name} is paused", f"Go on with it: docker unpause {container.name}")
-        if container.state not in (*RUNNING, "created"):
-            raise self._exited(container)
-
-    def _answers(self, container: Container, limit: float) -> tuple[bool, bool]:
-        """Return whether the application is ready, and whether nothing listens at all."""
-        endpoint = labels.endpoint(container)
-        if endpoint is None:
-            return False, True
-        try:
-            patience = min(PROBE, max(limit - self._clock.now(), FIRST_PAUSE))
-            return is_ready(endpoint, self._engine.probe(endpoint, patience)), False
-        except ConnectionRefusedError:
-            return False, True
-
-    def _exited(self, container: Container) -> ApplicationExitedError:
-        log = self._last_lines(container)
-        image = container.labels.get(labels.EXTRA + "image") or container.image
-        return ApplicationExitedError(
-            f"{image} ended before it answered, with exit code {container.exit_code}",
-            "Its last lines are above" if log else "It wrote nothing",
-            log,
-        )
-
-    def _not_ready(self, container: Container, timeout: float) -> ApplicationNotReadyError:
-        log = self._last_lines(container)
-        image = container.labels.get(labels.EXTRA + "image") or container.image
-        return ApplicationNotReadyError(
-            f"{image} did not answer within {timeout:g} seconds",
-            f"Give it more with --timeout; {'its last lines are above' if log else 'it wrote nothing'}",
-            log,
-        )
-
-    def _last_lines(self, container: Container) -> list[str]:
-        try:
-            written = b"".join(self._engine.logs(container.id, tail=LOG_LINES))
-        except SrctlError:
-            return []
-        return written.decode("utf-8", "replace").splitlines()[-LOG_LINES:]
-
 
 def _reached(container: Container) -> Endpoint:
     endpoint = labels.endpoint(container)
     if endpoint is None:
         raise NotFoundError(f"{container.name} has no published port")
     return endpoint
-
-
-def is_ready(endpoint: Endpoint, status: int | None) -> bool:
-    """Tell whether the HTTP status means that the application runs."""
-    if status is None:
-        return False
-    return status < 500 if endpoint.lenient else 200 <= status < 400

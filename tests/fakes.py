@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from srctl.errors import NameTakenError, NotFoundError, SrctlError
-from srctl.launch import Clock
 from srctl.models import (
     Application,
     Binding,
@@ -24,6 +23,7 @@ from srctl.models import (
     Progress,
     User,
 )
+from srctl.waiting import Clock
 
 WEB = "srctl/web:latest"
 START = datetime(2030, 1, 1, tzinfo=UTC)
