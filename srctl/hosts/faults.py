@@ -20,7 +20,7 @@ def translated(host: Host) -> Iterator[None]:
     try:
         yield
     except docker.errors.APIError as error:
-        raise _api_error(error) from error
+        raise _api_error(host, error) from error
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         raise unreachable(host, error) from error
     except (docker.errors.DockerException, docker.errors.StreamParseError) as error:
@@ -34,8 +34,13 @@ def plain(text: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text).strip()
 
 
-def _api_error(error: docker.errors.APIError) -> SrctlError:
+def _api_error(host: Host, error: docker.errors.APIError) -> SrctlError:
     text = plain(str(error.explanation or error))
+    if "HTTP request to an HTTPS server" in text:
+        return UnreachableError(
+            f"Docker on {host.name} ({host.url}) wants TLS",
+            "Name its certificates: srctl host add NAME URL --tls DIR, or DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH=DIR",
+        )
     if "no space left on device" in text:
         return SrctlError(f"The disk of the Docker host is full: {text}", "Make room, e.g. with: docker system prune")
     status = error.response.status_code if error.response is not None else 500
@@ -51,7 +56,7 @@ def unreachable(host: Host, error: Exception) -> UnreachableError:
     code = getattr(cause, "errno", None)
     text = plain(getattr(cause, "strerror", None) or str(cause)) or type(cause).__name__
     if isinstance(cause, ssl.SSLError):
-        hint = "Check the certificates that DOCKER_CERT_PATH, or `tls` of the host in the config file, leads to"
+        text, hint = _tls_trouble(host, cause)
     elif isinstance(cause, PermissionError):
         hint = "Join the docker group (usermod -aG docker NAME, then log in again) or use another host"
     elif code in (errno.ENOENT, errno.ECONNREFUSED) and host.url.startswith("unix"):
@@ -59,6 +64,20 @@ def unreachable(host: Host, error: Exception) -> UnreachableError:
     else:
         hint = f"Check it with: srctl host check {host.name}"
     return UnreachableError(f"Can't reach Docker on {host.name} ({host.url}): {text}", hint)
+
+
+def _tls_trouble(host: Host, error: ssl.SSLError) -> tuple[str, str]:
+    """Return what went wrong with TLS and what to do. The names of its reasons are OpenSSL's."""
+    reason = error.reason or ""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        vouched = f"{host.tls_dir}/ca.pem" if host.tls_dir else "this system's list of authorities"
+        return f"certificate verify failed: {error.verify_message}", f"It must be vouched for by {vouched}"
+    if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNEXPECTED_EOF_WHILE_READING"):
+        return "it does not speak TLS", "Check the port: engines listen on 2376 with TLS and on 2375 without"
+    text = plain(error.strerror or str(error))
+    if "ALERT" in reason:
+        return text, f"It may not accept your certificate: {host.tls_dir}/cert.pem" if host.tls_dir else "Use --tls DIR"
+    return text, f"Check the certificates in {host.tls_dir}"
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -2,11 +2,13 @@
 
 import os
 import ssl
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from srctl.errors import UsageError
+from srctl.errors import UnreachableError, UsageError
 from srctl.hosts.endpoints import scheme
 from srctl.hosts.sdk import docker, requests, urllib3
 from srctl.hosts.unix_adapter import UnixAdapter
@@ -16,16 +18,41 @@ READ_TIMEOUT = 120
 """Seconds without a byte after which a request is given up. Pulls and starts on slow disks take long."""
 
 
-class _ConnectTimeout(requests.adapters.HTTPAdapter):
-    """Gives connecting its own, shorter limit."""
+class _Adapter(requests.adapters.HTTPAdapter):
+    """Gives connecting its own, shorter limit, TLS included.
 
-    def __init__(self, seconds: float) -> None:
+    That something accepts proves nothing, so an engine without TLS is first asked for a sign of life in that time.
+    """
+
+    def __init__(self, host: Host, seconds: float) -> None:
+        self._host = host
         self._seconds = seconds
+        self._alive = False
         super().__init__()
 
     def send(self, request: Any, *args: Any, **options: Any) -> Any:
-        options["timeout"] = (self._seconds, options.get("timeout"))
-        return super().send(request, *args, **options)
+        """Send a request. Raises `UnreachableError` when nothing answers."""
+        if not self._alive and request.url.startswith("http://"):
+            parts = urlsplit(request.url)
+            ping = requests.Request("GET", f"http://{parts.netloc}/_ping").prepare()
+            answer = self._send(ping, (), options | {"timeout": (self._seconds, self._seconds)})
+            answer.content  # noqa: B018 - read, so that its connection serves the request too
+            self._alive = True
+        return self._send(request, args, options | {"timeout": (self._seconds, options.get("timeout"))})
+
+    def _send(self, request: Any, args: Any, options: Any) -> Any:
+        begun = time.monotonic()
+        try:
+            return super().send(request, *args, **options)
+        except requests.exceptions.Timeout as error:
+            connecting = time.monotonic() - begun < READ_TIMEOUT
+            raise UnreachableError(
+                f"Docker on {self._host.name} ({self._host.url}) did not answer within "
+                f"{self._seconds if connecting else READ_TIMEOUT:g} s",
+                "Is it up, and does a firewall let you through? For a slow line, set connect_timeout in the config file"
+                if connecting
+                else f"Look whether it hangs: srctl host check {self._host.name}",
+            ) from error
 
 
 def client(host: Host, link: Any, version: str, timeout: float) -> Any:
@@ -59,7 +86,7 @@ def _client(host: Host, link: Any, version: str, timeout: float) -> Any:
     api.trust_env = False
     api.proxies = requests.utils.get_environ_proxies(url)
     for prefix in ("http://", "https://"):
-        api.mount(prefix, _ConnectTimeout(timeout))
+        api.mount(prefix, _Adapter(host, timeout))
     return api
 
 
@@ -72,12 +99,22 @@ def _tls(host: Host) -> docker.tls.TLSConfig | None:
     for path in (ca, cert, key):
         if not path.is_file() and (path != ca or host.tls_verify):
             raise UsageError(f"The TLS file {path} of {host.name} is missing", "Check DOCKER_CERT_PATH or the host")
-    try:
-        ssl.create_default_context().load_cert_chain(cert, key)
-    except (ssl.SSLError, OSError) as error:
-        raise UsageError(f"The TLS certificate of {host.name} in {folder} can't be used: {error}") from error
+    _check_pem(host, cert, lambda context: context.load_cert_chain(cert, key))
+    if host.tls_verify:
+        _check_pem(host, ca, lambda context: context.load_verify_locations(ca))
     if not host.tls_verify:  # this was asked for; the library would say so at each request
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     return docker.tls.TLSConfig(
         client_cert=(str(cert), str(key)), ca_cert=str(ca) if host.tls_verify else None, verify=host.tls_verify
     )
+
+
+def _check_pem(host: Host, path: Path, load: Callable[[ssl.SSLContext], None]) -> None:
+    try:
+        load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    except (ssl.SSLError, OSError) as error:
+        reason = getattr(error, "reason", None) or error.strerror or str(error)
+        raise UsageError(
+            f"The TLS certificate {path} of {host.name} can't be used: {reason.lower().replace('_', ' ')}",
+            "It must be PEM, as the docker command takes it, and key.pem must belong to cert.pem",
+        ) from error
