@@ -66,14 +66,20 @@ class Launcher:
 
         Raises what `Sessions.grant` and `policy.plan` raise, `NotFoundError` for a missing image or volume source,
         `ConflictError` when somebody else removes the container meanwhile, `ApplicationExitedError` and
-        `ApplicationNotReadyError`; no container is left then.
+        `ApplicationNotReadyError`; no container is left then. What can be known to be wrong beforehand costs no
+        running session that was to be replaced.
         """
         self._engine.require_way_to_endpoints()
         user = self._sessions.entitled_user()
         grant = self._sessions.grant(request.app)
+        spec = self._plan(user, grant, request) if request.replace else None
         for _ in range(ATTEMPTS):
             running = self._clear(grant, replace=request.replace)
-            found = self._join(running, request) if running else self._make(user, grant, request)
+            if running is not None:
+                found = self._join(running, request)
+            else:
+                spec = spec or self._plan(user, grant, request)
+                found = self._make(spec, request)
             if found is not None:
                 return found
         raise ConflictError(
@@ -110,21 +116,23 @@ class Launcher:
         age = (self._clock.date() - container.created).total_seconds()
         return container.state == "created" and age <= STALE
 
-    def _make(self, user: User, grant: Grant, request: StartRequest) -> Started | None:
-        """Make a container and wait until it answers; `None` where another process came first and is gone again."""
+    def _plan(self, user: User, grant: Grant, request: StartRequest) -> ContainerSpec:
         image = self._image(grant, request.pull)
-        session_id = secrets.token_hex(16)
-        spec = policy.plan(policy.Order(user, grant, image, request, self._sessions.realm, session_id, self._home_root))
+        new_id = secrets.token_hex(16)
+        return policy.plan(policy.Order(user, grant, image, request, self._sessions.realm, new_id, self._home_root))
+
+    def _make(self, spec: ContainerSpec, request: StartRequest) -> Started | None:
+        """Make a container and wait until it answers; `None` where another process came first and is gone again."""
         try:
-            with self._until_kept(spec, session_id) as container_id:
-                self._progress(Progress(f"Starting {grant.application.image}"))
+            with self._until_kept(spec) as container_id:
+                self._progress(Progress(f"Starting {spec.image}"))
                 self._engine.start(container_id, spec.network)
                 return self._started(self._watch.until_ready(container_id, request.timeout), fresh=True)
         except NameTakenError:
             return self._join_winner(spec.name, request)
 
     @contextmanager
-    def _until_kept(self, spec: ContainerSpec, session_id: str) -> Iterator[str]:
+    def _until_kept(self, spec: ContainerSpec) -> Iterator[str]:
         """Create the container and give its id; it is removed again unless all goes well."""
         created = None
         try:
@@ -135,14 +143,14 @@ class Launcher:
             raise
         except NotFoundError as error:
             if created is None or self._exists(created):
-                self._undo(spec.name, session_id, error)
+                self._undo(spec, error)
                 raise
             raise ConflictError(
                 f"{spec.name} was removed by somebody else while it started", "Start it again if it is still wanted"
             ) from error
         except BaseException as error:
             in_doubt = created is None and (isinstance(error, UnreachableError) or not isinstance(error, SrctlError))
-            self._undo(spec.name, session_id, error, patience=LATE if in_doubt else 0.0)
+            self._undo(spec, error, patience=LATE if in_doubt else 0.0)
             raise
 
     def _exists(self, container_id: str) -> bool:
@@ -152,22 +160,23 @@ class Launcher:
             return False
         return True
 
-    def _undo(self, name: str, session_id: str, reason: BaseException, patience: float = 0.0) -> None:
+    def _undo(self, spec: ContainerSpec, reason: BaseException, patience: float = 0.0) -> None:
         """Remove what this start made, or tell in the error that it can't be done."""
         try:
-            self._discard(name, session_id, self._clock.now() + patience)
+            self._discard(spec, self._clock.now() + patience)
         except SrctlError as error:
-            left = f"{name} may be left behind: srctl session prune removes it, or srctl stop"
+            left = f"{spec.name} may be left behind: srctl session prune removes it, or srctl stop"
             if not isinstance(reason, SrctlError):
                 raise InterruptedByUserError(f"Interrupted, and {error.message}", left) from reason
             reason.hint = f"{reason.hint}. {left}" if reason.hint else left
 
-    def _discard(self, name: str, session_id: str, limit: float) -> None:
+    def _discard(self, spec: ContainerSpec, limit: float) -> None:
         """Remove the container of this name if it is the one that this start made; it may appear until `limit`."""
+        mark = labels.RUNINFO + "url_id"
         while True:
             try:
-                container = self._engine.container(name)
-                if labels.session_id(container) == session_id:
+                container = self._engine.container(spec.name)
+                if container.labels.get(mark) == spec.labels[mark]:
                     self._engine.remove(container.id)
             except NotFoundError:
                 if self._clock.now() < limit:
