@@ -44,12 +44,17 @@ class Registry:
         return {"auths": {self.address: {"auth": secret}}}
 
     def push(self, client: Any, image: str, name: str) -> str:
-        """Bring an image that the engine has to the registry under a name with tag; return its reference there."""
+        """Bring an image that the engine has to the registry under a name with tag; return its reference there.
+
+        The engine itself does not know that reference afterwards.
+        """
         repository, _, tag = name.partition(":")
-        client.tag(image, f"{self.address}/{repository}", tag)
+        detour = f"localhost:{self.port}/{repository}"
+        client.tag(image, detour, tag)
         account = {"username": self.login.user, "password": self.login.password} if self.login else None
-        told = client.push(f"{self.address}/{repository}", tag, auth_config=account, stream=True, decode=True)
+        told = client.push(detour, tag, auth_config=account, stream=True, decode=True)
         failures = [event["error"] for event in told if "error" in event]
+        client.remove_image(f"{detour}:{tag}")
         if failures:
             raise SetupError(f"The registry did not take {name}: {failures[0]}")
         return f"{self.address}/{repository}:{tag}"

@@ -5,12 +5,22 @@ framing only; its high-level objects inspect every container they list and are n
 """
 
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from srctl.errors import ConflictError, NameTakenError, NotFoundError, SrctlError, UnreachableError, UnsupportedError
+from srctl.errors import (
+    ConflictError,
+    NameTakenError,
+    NotAllowedError,
+    NotFoundError,
+    SrctlError,
+    UnreachableError,
+    UnsupportedError,
+    UsageError,
+)
 from srctl.hosts import create, parse, transport
 from srctl.hosts.endpoints import LOCAL_SCHEMES, scheme
 from srctl.hosts.faults import plain, translated
@@ -31,6 +41,7 @@ NETWORK_TRIES = 4
 """How often the sessions' network is looked after, where several processes make it at once."""
 
 _SUPPORTED = re.compile(r"(?:Maximum|Minimum) supported API version is ([0-9]+\.[0-9]+)")
+_LOGIN_WANTED = re.compile(r"no basic auth credentials|unauthorized|authentication required")
 _REGISTRY_AWAY = re.compile(r"dial tcp|lookup |i/o timeout|connection refused|TLS handshake|request canceled")
 T = TypeVar("T")
 
@@ -130,14 +141,16 @@ class DockerHost:
     def pull(self, reference: str, progress: Callable[[Progress], None]) -> None:
         """Pull an image with the credentials of the Docker config, telling progress layer by layer."""
         try:
-            events = self._call(lambda api: api.pull(reference, stream=True, decode=True))
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "docker-credential-")  # an error follows
+                events = self._call(lambda api: api.pull(reference, stream=True, decode=True))
             failure = None
             for event in self._pieces(events):
                 failure = failure or event.get("error")
                 progress(parse.pull_progress(event))
             if failure:
                 raise SrctlError(plain(str(failure)))
-        except UnreachableError:
+        except (UnreachableError, UsageError):
             raise
         except SrctlError as error:
             raise _pull_error(reference, self.name, error) from error
@@ -245,7 +258,16 @@ def _pull_error(reference: str, host: str, error: SrctlError) -> SrctlError:
         return SrctlError(f"The disk of {host} is full: {reference} can't be pulled", "docker system prune makes room")
     if _REGISTRY_AWAY.search(text):
         return UnreachableError(f"{host} can't reach the registry of {reference}: {text}", "Is the registry up?")
+    said = f"{reference} can't be pulled to {host}: {text}"
+    login = f"docker login {_registry(reference)}".rstrip()
+    if _LOGIN_WANTED.search(text):
+        return NotAllowedError(said, f"Log in from this machine: {login}")
     if isinstance(error, NotFoundError) or re.search("not found|manifest unknown|access denied", text):
-        hint = "Check the name; for a private registry: docker login"
-        return NotFoundError(f"{reference} can't be pulled to {host}: {text}", hint)
-    return SrctlError(f"{reference} can't be pulled to {host}: {text}")
+        return NotFoundError(said, f"Check the name; for a private registry: {login}")
+    return SrctlError(said)
+
+
+def _registry(reference: str) -> str:
+    """Return the registry that an image reference names, empty for Docker's own."""
+    first, slash, _ = reference.partition("/")
+    return first if slash and (re.search("[.:]", first) or first == "localhost") else ""

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError
+from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError, UsageError
 from srctl.hosts.sdk import docker, requests, urllib3
 from srctl.models import Host
 
@@ -24,9 +24,19 @@ def translated(host: Host) -> Iterator[None]:
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         raise unreachable(host, error) from error
     except (docker.errors.DockerException, docker.errors.StreamParseError) as error:
+        if "Credentials store error" in str(error):
+            raise _credentials_error(error) from error
         raise SrctlError(f"Docker on {host.name}: {plain(str(error))}") from error
     except OSError as error:
         raise unreachable(host, error) from error
+
+
+def _credentials_error(error: Exception) -> UsageError:
+    inner = re.search(r"\w+\([\"'](.*)[\"']\)", plain(str(error)))
+    return UsageError(
+        f"The program that Docker's config file names for your logins does not work: {inner[1] if inner else error}",
+        "Install it, or take credsStore and credHelpers out of Docker's config.json",
+    )
 
 
 def plain(text: str) -> str:
