@@ -123,6 +123,15 @@ class Context:
     def _image(self, reference: str) -> Image:
         return self.host.image(reference)
 
+    @property
+    def local(self) -> bool:
+        """Whether the host in force is this machine; its URL tells, and nothing is connected to."""
+        if "host" in self.__dict__:
+            return self.host.direct
+        from srctl.hosts.endpoints import LOCAL_SCHEMES, resolve, scheme
+
+        return scheme(resolve(self.config, self.environ)) in LOCAL_SCHEMES
+
     @cached_property
     def host(self) -> "DockerHost":
         """The Docker host in force, connected at its first call."""

@@ -74,7 +74,7 @@ def sessions(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the ids of this user's sessions that begin so."""
 
     def look(context: Context) -> Iterable[str]:
-        if not context.host.direct:
+        if not context.local:
             return ()
         return (session.id for session in context.sessions.find(stopped=True))
 

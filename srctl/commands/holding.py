@@ -49,7 +49,7 @@ def _announce(context: Context, opened: Opened, *, browser: bool) -> None:
         output.line(opened.url)
     if browser and graphical(context):
         webbrowser.open(opened.url)
-    elif browser and context.interactive and "SSH_CONNECTION" in context.environ:
+    elif browser:
         output.note(f"No browser here. On your own machine: {from_laptop(context, opened)}")
 
 
