@@ -139,3 +139,18 @@ def test_two_opens_at_once_share_one_session(desk: Desk, web_image: str) -> None
         for process in (first, second):
             process.send_signal(signal.SIGINT)
     desk.run("stop", said[0]["session"]["id"])
+
+
+def test_quickstart_needs_nothing_but_an_engine_and_an_image(home: Home, engine: Engine, web_image: str) -> None:
+    home.env.update({"DOCKER_HOST": engine.url, "SRCTL_REALM": "quick"})
+    for made in ("Made the accounting database", "It runs already"):
+        with home.start("quickstart", web_image, "--no-browser") as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert "200 OK" in fetch(process.stdout.readline().strip())
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+            assert made in process.stderr.read()
+    ids = home.run("ps", "-q").stdout.split()
+    assert len(ids) == 1
+    home.run("stop", *ids)
