@@ -21,23 +21,28 @@ def aligned(heads: Sequence[str], rows: Lines) -> str:
 
 
 def draw(console: "Console", heads: Sequence[str], rows: Lines) -> None:
-    """Draw the columns on a terminal, cut where it is too narrow."""
+    """Draw the columns on a terminal: cut where it is too narrow, and without the last ones where it is much so."""
     from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     widths = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
-    for head, width in zip(heads, _fitted(widths, console.width - _GAP * (len(heads) - 1)), strict=True):
+    shown = _fitted(widths, console.width)
+    for head, width in zip(heads, shown, strict=False):
         table.add_column(head, overflow="ellipsis", no_wrap=True, width=width)
     for row in rows:
-        table.add_row(*(Text(text) for text in row))
+        table.add_row(*(Text(text) for text in row[: len(shown)]))
     console.print(table)
 
 
-def _fitted(widths: Sequence[int], room: int) -> list[int]:
+def _fitted(widths: Sequence[int], width: int) -> list[int]:
     """Return the widths cut to fit, the widest first; the first column, whose words one types next, stays whole."""
+    least = [widths[0], *(min(each, _NARROW) for each in widths[1:])]
     fitted = list(widths)
+    while len(fitted) > 1 and sum(least[: len(fitted)]) + _GAP * (len(fitted) - 1) > width:
+        fitted.pop()
+    room = width - _GAP * (len(fitted) - 1)
     while sum(fitted) > room and max(fitted[1:], default=0) > _NARROW:
         fitted[fitted.index(max(fitted[1:]), 1)] -= 1
     return fitted
