@@ -37,6 +37,10 @@ class Bars:
             SpinnerColumn(), words, _Sized(BarColumn()), _Sized(DownloadColumn()), console=console, transient=True
         )
         self._tasks: dict[str, Any] = {}
+        self.start()
+
+    def start(self) -> None:
+        """Draw, also after a stop."""
         self._live.start()
 
     def stop(self) -> None:

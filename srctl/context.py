@@ -8,15 +8,15 @@ import getpass
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from srctl import config as configuration
-from srctl.early import Early
+from srctl.early import Early, Errands
 from srctl.errors import NotFoundError, SrctlError
 from srctl.models import Endpoint, Host, Image, Progress
 from srctl.output import Output, inert
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from srctl.sessions import Sessions
     from srctl.tunnel.connection import SSHConnection
     from srctl.tunnel.forward import Forward
+    from srctl.tunnel.prompter import Prompter
 
 
 class Context:
@@ -102,7 +103,7 @@ class Context:
     @property
     def prompter(self) -> "TerminalPrompter | None":
         """What asks the person on the terminal; `None` without one."""
-        return TerminalPrompter(self.stdin, self.stderr) if self.interactive else None
+        return TerminalPrompter(self.stdin, self.stderr, self.output.hidden) if self.interactive else None
 
     @cached_property
     def store(self) -> "Store":
@@ -145,21 +146,25 @@ class Context:
         The SSH login of an `ssh://` host begins at once and goes on while the Docker SDK is imported.
         """
         way = host.url if host.url.startswith("ssh://") else host.ssh
-        connect: Callable[[], SSHConnection] | None = None if way is None else partial(self._connect, way)
-        if connect is not None and way == host.url:
-            early = Early(connect, lambda connection: connection.close())
+        connect: Callable[[], SSHConnection] | None = None
+        if way == host.url:
+            errands, asked = Errands(), self.prompter
+            prompter = asked and ErrandPrompter(errands, asked)
+            early = Early(partial(self._connect, way, prompter), lambda connection: connection.close(), errands)
             self._open.callback(early.abandon)
             connect = early.result
+        elif way is not None:
+            connect = partial(self._connect, way, self.prompter)
         from srctl.hosts.engine import DockerHost
 
         opened = DockerHost(host, connect, self.config.get("connect_timeout"))
         self._open.callback(opened.close)
         return opened
 
-    def _connect(self, url: str) -> "SSHConnection":
+    def _connect(self, url: str, prompter: "Prompter | None") -> "SSHConnection":
         from srctl.tunnel.connection import SSHConnection
 
-        return SSHConnection.connect(url, timeout=self.config.get("connect_timeout"), prompter=self.prompter)
+        return SSHConnection.connect(url, timeout=self.config.get("connect_timeout"), prompter=prompter)
 
     @cached_property
     def sessions(self) -> "Sessions":
@@ -205,21 +210,52 @@ class Context:
 
 
 class TerminalPrompter:
-    """Asks the person at the terminal, on stderr, with text from outside made inert."""
+    """Asks the person at the terminal, on stderr, with text from outside made inert.
 
-    def __init__(self, stdin: TextIO, stderr: TextIO) -> None:
+    While it asks, `alone` keeps what is drawn there off the screen.
+    """
+
+    def __init__(self, stdin: TextIO, stderr: TextIO, alone: Callable[[], AbstractContextManager[None]]) -> None:
         self._stdin = stdin
         self._stderr = stderr
+        self._alone = alone
 
     def confirm(self, text: str) -> bool:
         """Ask a question whose answer is yes or no; nothing else than `yes` is a yes."""
-        self._stderr.write("\n".join(inert(line) for line in text.splitlines()) + " ")
-        self._stderr.flush()
-        return self._stdin.readline().strip().lower() in ("y", "yes")
+        with self._asking():
+            self._stderr.write("\n".join(inert(line) for line in text.splitlines()) + " ")
+            self._stderr.flush()
+            return self._stdin.readline().strip().lower() in ("y", "yes")
 
     def secret(self, text: str) -> str | None:
         """Ask for a secret without showing it; `None` when the person gives none."""
-        try:
-            return getpass.getpass(inert(text) + " ", stream=self._stderr) or None
-        except EOFError:
-            return None
+        with self._asking():
+            try:
+                return getpass.getpass(inert(text) + " ", stream=self._stderr) or None
+            except EOFError:
+                return None
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        with self._alone():
+            try:
+                yield
+            except KeyboardInterrupt:
+                self._stderr.write("\n")
+                raise
+
+
+class ErrandPrompter:
+    """Has another prompter asked by the thread that waits for early work."""
+
+    def __init__(self, errands: Errands, prompter: "Prompter") -> None:
+        self._errands = errands
+        self._prompter = prompter
+
+    def confirm(self, text: str) -> bool:
+        """Ask a question whose answer is yes or no."""
+        return self._errands.make(lambda: self._prompter.confirm(text))
+
+    def secret(self, text: str) -> str | None:
+        """Ask for a secret."""
+        return self._errands.make(lambda: self._prompter.secret(text))

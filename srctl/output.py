@@ -73,6 +73,7 @@ class Output:
         self.format = form
         self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
+        self._bars: Bars | None = None
 
     @property
     def talkative(self) -> bool:
@@ -174,28 +175,35 @@ class Output:
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Progress], None]]:
-        """Show long work while it goes on; nothing is drawn before there is something to show.
-
-        So a person can be asked about keys and passwords before.
-        """
+        """Show long work while it goes on; nothing is drawn before there is something to show."""
         if not self.talkative:
             yield lambda _: None
             return
-        drawn: list[Bars] = []
 
         def show(progress: Progress) -> None:
-            if not drawn:
+            if self._bars is None:
                 from srctl.bars import Bars
 
-                drawn.append(Bars(self._console(self.stderr)))
+                self._bars = Bars(self._console(self.stderr))
             words = f"{progress.item} {progress.step}" if progress.item else progress.step
-            drawn[0].show(inert(words), progress)
+            self._bars.show(inert(words), progress)
 
         try:
             yield show
         finally:
-            for bars in drawn:
-                bars.stop()
+            if self._bars is not None:
+                self._bars.stop()
+                self._bars = None
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Keep progress off the screen, for a question to a person."""
+        bars = self._bars
+        if bars is not None:
+            bars.stop()
+        yield
+        if bars is not None:
+            bars.start()
 
     def _json(self, value: Any) -> None:
         """Write JSON for programs and people: of a list each row on its own line, which is also ten times faster."""

@@ -15,7 +15,7 @@ from tools.clean_home import PROGRAM, Home
 from tools.processes import wait_until
 
 SCRIPT = """
-trap : INT HUP
+trap : INT
 stty -g >"$0.before"
 if [ -n "$1" ]; then exec 3>"$1"; else exec 3>&1; fi
 shift

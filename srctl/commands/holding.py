@@ -80,7 +80,7 @@ def _check(opened: Opened) -> None:
 
 def _standing(opened: Opened) -> str:
     if opened.tunnel is None:
-        return f"{opened.url} is reached directly; Ctrl-C ends this, the session runs on"
+        return "Reached directly, without a tunnel  Ctrl-C ends this, the session runs on"
     stats = opened.tunnel.stats
     return (
         f"127.0.0.1:{opened.local_port}  {stats.connections} open, {stats.connections_total} in all  "
