@@ -16,13 +16,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from srctl import config as configuration
-from srctl.early import Early, Errands
 from srctl.errors import NotFoundError, SrctlError
 from srctl.models import Endpoint, Host, Image, Progress
 from srctl.output import Output, inert
 
 if TYPE_CHECKING:
     from srctl.accounting import Accounting, Store
+    from srctl.early import Errands
     from srctl.hosts.engine import DockerHost
     from srctl.launch import Launcher
     from srctl.opening import Opener
@@ -148,6 +148,8 @@ class Context:
         way = host.url if host.url.startswith("ssh://") else host.ssh
         connect: Callable[[], SSHConnection] | None = None
         if way == host.url:
+            from srctl.early import Early, Errands
+
             errands, asked = Errands(), self.prompter
             prompter = asked and ErrandPrompter(errands, asked)
             early = Early(partial(self._connect, way, prompter), lambda connection: connection.close(), errands)
@@ -248,7 +250,7 @@ class TerminalPrompter:
 class ErrandPrompter:
     """Has another prompter asked by the thread that waits for early work."""
 
-    def __init__(self, errands: Errands, prompter: "Prompter") -> None:
+    def __init__(self, errands: "Errands", prompter: "Prompter") -> None:
         self._errands = errands
         self._prompter = prompter
 
