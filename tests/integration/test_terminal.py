@@ -7,6 +7,7 @@ import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
@@ -71,6 +72,10 @@ def test_a_terminal_that_is_closed_ends_open(deployment: Deployment, remote: str
     assert port is not None
     wait_until(lambda: refused(port), "the tunnel to end", limit=10)
     assert len(deployment.ok("ps", "-q").lines) == 1
+
+
+def asked_times(screen: Terminal, number: int) -> bool:
+    return "\n".join(screen.screen()).count("Enter passphrase") == number
 
 
 def refused(port: int) -> bool:
@@ -172,9 +177,7 @@ def test_without_the_right_passphrase_it_ends_and_says_so(
 ) -> None:
     screen.run("ps", "--host", locked)
     for number, answer in enumerate(answers, 1):
-        screen.wait_for(*["Enter passphrase"] * number)
-        while "\n".join(screen.screen()).count("Enter passphrase") < number:
-            continue
+        wait_until(partial(asked_times, screen, number), f"question {number}", limit=10)
         screen.type(answer)
     assert screen.end() == 6
     assert reason in "".join(screen.left)
