@@ -6,34 +6,41 @@ import shutil
 import sys
 import time
 import webbrowser
+from itertools import count
 from urllib.parse import urlsplit
 
 from srctl.commands import views
 from srctl.config import login_name
 from srctl.context import Context
-from srctl.errors import UnreachableError
+from srctl.errors import NotFoundError, UnreachableError
 from srctl.opening import Opened
 from srctl.output import plain
 
 BEAT = 1.0
 """Seconds between two looks at the tunnel."""
 
+LOOK = 5
+"""Beats between two looks at the session: one request of the Engine API each."""
+
 
 def hold(context: Context, opened: Opened, *, browser: bool) -> None:
     """Print the URL, start the browser, and hold the tunnel until Ctrl-C or SIGTERM; the session runs on.
 
-    Raises `UnreachableError` when the tunnel ends by itself.
+    Raises `UnreachableError` when the tunnel ends by itself and `NotFoundError` when the session does.
     """
     try:
         _announce(context, opened, browser=browser)
-        while True:
-            _check(opened)
+        for beat in count(1):
+            _check_tunnel(opened)
+            if beat % LOOK == 0:
+                _check_session(context, opened)
             context.output.status(_standing(opened))
             time.sleep(BEAT)
     except KeyboardInterrupt:
         context.output.status(None)
         context.output.note(f"Closed; the session runs on. srctl stop {opened.session.id[:12]} ends it")
     finally:
+        context.output.status(None)
         if opened.tunnel is not None:
             opened.tunnel.close()
 
@@ -70,7 +77,24 @@ def from_laptop(context: Context, opened: Opened) -> str:
     return f"ssh -L {port}:127.0.0.1:{port} {login_name()}@{host}, then open {opened.url}"
 
 
-def _check(opened: Opened) -> None:
+def _check_session(context: Context, opened: Opened) -> None:
+    """Raise `NotFoundError` when the session has ended; an engine that is away for a moment says nothing of it."""
+    try:
+        container = context.host.container(opened.session.container_id)
+    except UnreachableError:
+        return
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"Session {opened.session.id} was stopped and removed", f"Start it again: srctl open {opened.session.image}"
+        ) from error
+    if container.state in ("exited", "dead"):
+        raise NotFoundError(
+            f"Session {opened.session.id} has ended with exit code {container.exit_code}",
+            f"See why: srctl logs {opened.session.id[:12]}",
+        )
+
+
+def _check_tunnel(opened: Opened) -> None:
     if opened.tunnel is not None and opened.tunnel.cause is not None:
         raise UnreachableError(
             f"The tunnel broke: {opened.tunnel.cause}",

@@ -115,6 +115,15 @@ def test_a_broken_connection_ends_open_with_its_cause(desk: Desk, engine: Engine
     desk.run("stop", said["session"]["id"])
 
 
+def test_open_ends_when_its_session_is_stopped_elsewhere(desk: Desk, web_image: str) -> None:
+    desk.grant(web_image)
+    with desk.open(web_image) as opened:
+        desk.run("stop", opened.session["id"])
+        assert opened.process.wait(20) == 3
+        assert opened.process.stderr is not None
+        assert "was stopped and removed" in opened.process.stderr.read()
+
+
 def test_on_this_machine_open_makes_no_tunnel_and_still_holds(home: Home, engine: Engine, web_image: str) -> None:
     desk = prepared(home)
     home.env["DOCKER_HOST"] = engine.url
