@@ -8,8 +8,8 @@ from srctl import policy
 from srctl.commands import views
 from srctl.commands.options import complete_applications, complete_users, noun, tell, verb
 from srctl.context import Context
-from srctl.errors import NotFoundError, UsageError
 from srctl.models import Policy
+from srctl.revoking import revoke
 
 app = noun("The grants: who may run which application, and how.")
 
@@ -71,27 +71,11 @@ def remove(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """Remove grants; sessions that run under them stay.
 
-    IMAGE USER without policy options means the grant with the default policy only.
+    An id may be shortened to four digits. IMAGE USER without policy options means the grant with the default policy
+    only.
     """
     permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume)
-    if len(target) == 2 and (every or permits != Policy() or not _are_ids(context, target)):
-        outcome = context.accounting.remove_grants_of(target[0], target[1], permits, every=every)
-    elif every or permits != Policy():
-        raise UsageError("--all and policy options go with IMAGE USER, not with ids")
-    else:
-        outcome = context.accounting.remove_grants(target)
-    tell(outcome, context.output.removed)
-
-
-def _are_ids(context: Context, words: list[str]) -> bool:
-    """Tell whether the words are ids of grants; an application may have a name that looks like one."""
-    if not all(policy.is_grant_id(word) for word in words):
-        return False
-    try:
-        context.accounting.application(words[0])
-    except (NotFoundError, UsageError):
-        return True
-    return False
+    tell(revoke(context.accounting, target, permits, every=every), context.output.removed)
 
 
 def _policy(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -115,6 +117,14 @@ def test_the_list_is_filtered_by_user_and_application(team: FrontDoor) -> None:
     assert set(team.ok("--user", "ann", "grant", "list", "-q").lines) == {ann, bob, web}
 
 
+def named_alike(srctl: FrontDoor, grant: str) -> str:
+    """Give a grant an id that begins with `ffff`."""
+    alike = "ffff" + grant[4:]
+    with closing(sqlite3.connect(srctl.database)) as connection, connection:
+        connection.execute("UPDATE grants SET id = ? WHERE id = ?", (alike, grant))
+    return alike
+
+
 class TestRemoval:
     def test_a_grant_goes_by_any_unique_beginning_of_its_id(self, team: FrontDoor) -> None:
         grant = team.add("grant", "add", "desktop", "ann")
@@ -122,14 +132,34 @@ class TestRemoval:
         assert team.json("grant", "list") == []
 
     def test_an_ambiguous_beginning_is_a_conflict_that_names_the_candidates(self, team: FrontDoor) -> None:
-        names = [f"user{number}" for number in range(17)]
-        team.ok("user", "add", *names)
-        grants = [team.add("grant", "add", "desktop", name) for name in names]
-        digit = next(digit for digit in "0123456789abcdef" if sum(grant.startswith(digit) for grant in grants) > 1)
-        ran = team("grant", "remove", digit, "-o", "json")
+        grants = [named_alike(team, team.add("grant", "add", "desktop", name)) for name in ("ann", "bob")]
+        ran = team("grant", "remove", "ffff", "-o", "json")
         assert (ran.code, ran.error["code"]) == (5, "conflict")
-        assert all(grant in ran.error["message"] for grant in grants if grant.startswith(digit))
+        assert all(grant in ran.error["message"] for grant in grants)
         assert len(team.json("grant", "list")) == len(grants)
+
+    @pytest.mark.parametrize("words", [["fff"], ["f"], ["ffff", "ada"], ["F" * 3]], ids=" ".join)
+    def test_fewer_than_four_digits_remove_nothing(self, team: FrontDoor, words: list[str]) -> None:
+        named_alike(team, team.add("grant", "add", "desktop", "ann"))
+        ran = team("grant", "remove", *words)
+        assert (ran.code, "at least 4 digits" in ran.err) == (2, True)
+        assert len(team.json("grant", "list")) == 1
+
+    def test_names_that_look_like_ids_never_remove_the_grant_of_another(self, team: FrontDoor) -> None:
+        team.ok("user", "add", "dada")
+        victim = named_alike(team, team.add("grant", "add", "desktop", "ann"))
+        ran = team("grant", "remove", "ffff", "dada")
+        assert (ran.code, ran.out) == (3, "")
+        assert "no application ffff" in ran.err
+        assert team.ok("grant", "list", "-q").lines == [victim]
+
+    def test_of_two_ids_none_is_removed_where_one_is_not_there(self, team: FrontDoor) -> None:
+        grant = named_alike(team, team.add("grant", "add", "desktop", "ann"))
+        ran = team("grant", "remove", "ffff", "0" * 32)
+        assert (ran.code, ran.out) == (3, "")
+        assert team.ok("grant", "list", "-q").lines == [grant]
+        other = team.add("grant", "add", "desktop", "bob")
+        assert team.ok("grant", "remove", "ffff", other).lines == [grant, other]
 
     def test_an_id_that_nothing_has_is_not_found(self, team: FrontDoor) -> None:
         assert team("grant", "remove", "f" * 32).code == 3
