@@ -6,7 +6,7 @@ it is given may be hostile, and what the grant does not permit is refused here a
 
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from srctl import images
@@ -29,6 +29,7 @@ _GIB = 1024**3
 
 _STANDARD_DROPS = ("MKNOD", "NET_RAW", "SETFCAP", "SETPCAP", "AUDIT_WRITE")
 _STRICT_USER = "1000:1000"
+_SCRATCH = ("/tmp", "/run")  # noqa: S108 - paths inside the container
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,20 @@ def unix_name(name: str) -> str:
 
 def container_name(realm: str, user: str, grant_id: str) -> str:
     """Return the name of the one container that may run for this user and grant; the engine refuses a second."""
-    return f"srctl-{realm}-{slug(user)}-{grant_id[:16]}"
+    return f"srctl-{_owner(realm, user)}-{grant_id[:16]}"
+
+
+def home_volume(realm: str, user: User) -> str:
+    """Return the name of the volume that holds the user's home; distinct for distinct realms, names and ids."""
+    return f"srctl-home-{_owner(realm, user.name)}-{user.id}"
+
+
+def _owner(realm: str, user: str) -> str:
+    """Join realm and user so that no other two give the same.
+
+    The realm's dashes are doubled and no user's name begins with one: the first odd row of dashes ends the realm.
+    """
+    return f"{realm.replace('-', '--')}-{slug(user)}"
 
 
 def plan(order: Order) -> ContainerSpec:
@@ -140,6 +154,7 @@ def plan(order: Order) -> ContainerSpec:
     application = order.grant.application
     port = images.container_port(application, order.image)
     profile = application.profile or images.profile(order.image.labels)
+    mounts = _mounts(order)
     return ContainerSpec(
         name=container_name(order.realm, order.user.name, order.grant.id),
         image=application.image,
@@ -147,8 +162,8 @@ def plan(order: Order) -> ContainerSpec:
         env=_environment(order),
         port=port,
         network=NETWORK,
-        mounts=_mounts(order),
-        hardening=_hardening(order, profile),
+        mounts=mounts,
+        hardening=_hardening(order, profile, {mount.target for mount in mounts}),
     )
 
 
@@ -241,15 +256,16 @@ def _mounts(order: Order) -> tuple[Mount, ...]:
         for volume in order.grant.policy.volumes
     ]
     if order.grant.policy.allow_home:
-        name = f"{slug(order.user.name)}-{order.user.id}"
         if order.home_root:
-            mounts.append(Mount("directory", f"{order.home_root.rstrip('/')}/{name}", WORKSPACE))
+            folder = f"{order.home_root.rstrip('/')}/{order.realm}/{slug(order.user.name)}-{order.user.id}"
+            mounts.append(Mount("directory", folder, WORKSPACE))
         else:
-            mounts.append(Mount("volume", f"srctl-home-{order.realm}-{name}", WORKSPACE))
+            mounts.append(Mount("volume", home_volume(order.realm, order.user), WORKSPACE))
     return tuple(mounts)
 
 
-def _hardening(order: Order, profile: str) -> Hardening:
+def _hardening(order: Order, profile: str, taken: Container[str]) -> Hardening:
+    """Return how the container is confined; what is mounted at the `taken` paths must not be hidden."""
     application = order.grant.application
     if profile == "standard":
         return Hardening(cap_drop=_STANDARD_DROPS, shm_size=application.shm_size, gpus=application.gpus)
@@ -257,7 +273,7 @@ def _hardening(order: Order, profile: str) -> Hardening:
         read_only=True,
         user=_STRICT_USER if order.image.user.split(":")[0].lstrip("0") in ("", "root") else None,
         cap_drop=("ALL",),
-        tmpfs=("/tmp", "/run"),  # noqa: S108 - paths inside the container
+        tmpfs=tuple(path for path in _SCRATCH if path not in taken),
         pids=512,
         memory=4 * _GIB,
         shm_size=application.shm_size,

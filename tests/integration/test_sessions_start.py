@@ -240,7 +240,7 @@ def test_a_home_can_be_below_a_directory_of_the_host(deployment: Deployment, tmp
     session = deployment.start(app=deployment.grant("--allow-home"))
     [mount] = deployment.inspect(session)["Mounts"]
     assert (mount["Type"], mount["Destination"]) == ("bind", "/workspace")
-    assert mount["Source"].startswith(f"{tmp_path}/homes/ann-")
+    assert mount["Source"].startswith(f"{tmp_path}/homes/{deployment.realm}/ann-")
 
 
 def test_a_missing_image_that_may_not_be_pulled_is_not_found(deployment: Deployment) -> None:

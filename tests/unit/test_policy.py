@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from srctl import policy
@@ -25,6 +25,8 @@ ANN = User(7, "ann@example.org", NOW)
 
 names = st.from_regex(r"[A-Za-z0-9_@+][A-Za-z0-9._@+-]{0,63}", fullmatch=True)
 tricky_names = st.text("_@+405F2Ba.-", min_size=1, max_size=8).filter(lambda name: name[0] not in ".-")
+realms = st.text("a-._1", min_size=1, max_size=6).filter(lambda realm: realm[0] not in "-._")
+owners = st.tuples(realms, st.one_of(names, tricky_names), st.integers(1, 15))
 paths = st.lists(st.text("ab.-_ é", min_size=1, max_size=4).filter(lambda part: part != ".."), max_size=4).map(
     lambda parts: "/" + "/".join(parts)
 )
@@ -61,6 +63,19 @@ class TestNames:
     def test_containers_of_two_grants_never_share_a_name(self, one: str, other: str) -> None:
         assert policy.container_name("r", one, "1" * 32) != policy.container_name("r", other, "2" * 32)
         assert re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", policy.container_name("r", one, "1" * 32))
+
+    @given(owners, owners)
+    @example(("srctl", "prod-ada", 1), ("srctl-prod", "ada", 1))
+    @example(("a", "b-1", 2), ("a", "b", 12))
+    @example(("a-", "b", 1), ("a", "_-b", 1))
+    def test_realm_user_and_id_never_share_a_home_or_a_container(
+        self, one: tuple[str, str, int], other: tuple[str, str, int]
+    ) -> None:
+        volumes = [policy.home_volume(realm, User(number, name, NOW)) for realm, name, number in (one, other)]
+        assert re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", volumes[0])
+        assert (volumes[0] == volumes[1]) == (one == other)
+        containers = [policy.container_name(realm, name, f"{number:x}" * 32) for realm, name, number in (one, other)]
+        assert (containers[0] == containers[1]) == (one == other)
 
 
 class TestVolumes:
@@ -204,7 +219,7 @@ class TestPlan:
             Mount("volume", "srctl-home-lab-ann_40example.org-7", "/workspace"),
         )
         rooted = policy.plan(replace(order(permits=permits), home_root="/homes/"))
-        assert rooted.mounts[1] == Mount("directory", "/homes/ann_40example.org-7", "/workspace")
+        assert rooted.mounts[1] == Mount("directory", "/homes/lab/ann_40example.org-7", "/workspace")
 
     def test_an_image_without_the_protocol_is_opened_at_its_own_path_verbatim(self) -> None:
         spec = plan(labels={}, application=Application("jupyter:1", 1, path="/lab?token=x"))
@@ -218,3 +233,8 @@ class TestPlan:
         assert strict.memory
         assert standard.cap_drop
         assert not standard.cap_add
+
+    def test_a_granted_volume_is_not_hidden_by_a_scratch_directory(self) -> None:
+        permits = policy.make_policy(volumes=[Volume("/srv/data", "/tmp/", "ro"), Volume("/srv/x", "/run/x", "ro")])
+        spec = plan(application=Application("w:1", profile="strict"), permits=permits)
+        assert spec.hardening.tmpfs == ("/run",)
