@@ -1,94 +1,180 @@
-"""Read the Engine API's answers into our models. Fields that may be null in the wild are treated so."""
+"""Read the Engine API's answers into our models. Fields that may be null in the wild are treated so.
+
+Nothing is taken on trust: ports and addresses end up in URLs, and what answers may be no engine at all.
+"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from ipaddress import ip_address
+from typing import Any, TypeVar
 
+from srctl.errors import UnreachableError
 from srctl.models import Binding, Container, Image, Progress
 
+T = TypeVar("T")
 
+
+class NotAnEngineError(UnreachableError):
+    """What answers is not a Docker engine; `faults.translated` adds which host it is."""
+
+    def __init__(self, message: str = "What answers there is not a Docker engine", hint: str = "Check its URL") -> None:
+        super().__init__(message, hint)
+
+
+@contextmanager
+def engine_only() -> Iterator[None]:
+    """Raise `NotAnEngineError` for whatever goes wrong while an answer is read."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
+        raise NotAnEngineError from error
+
+
+@engine_only()
+def listed(answer: Any, read: Callable[[Mapping[str, Any]], T]) -> list[T]:
+    """Read an answer that is a list, element by element. Raises `NotAnEngineError`."""
+    if not isinstance(answer, list):
+        raise NotAnEngineError
+    return [read(item) for item in answer]
+
+
+@engine_only()
+def field(answer: Any, name: str) -> str:
+    """Return a text that must be in an answer. Raises `NotAnEngineError`."""
+    return _text(answer[name])
+
+
+@engine_only()
 def listed_container(item: Mapping[str, Any]) -> Container:
-    """Read an element of `GET /containers/json`."""
-    ports = item.get("Ports") or []
+    """Read an element of `GET /containers/json`. Raises `NotAnEngineError`, as do the others here."""
+    ports = [port for port in _of(list, item.get("Ports"), []) if port.get("Type", "tcp") == "tcp"]
     return Container(
-        id=item["Id"],
-        name=_name(item.get("Names") or []),
-        image=item.get("Image") or "",
-        image_id=item.get("ImageID") or "",
-        state=item.get("State") or "",
-        labels=item.get("Labels") or {},
+        id=_text(item["Id"]),
+        name=_name(_texts(item.get("Names"))),
+        image=_text(item.get("Image")),
+        image_id=_text(item.get("ImageID")),
+        state=_text(item.get("State")),
+        labels=_labels(item.get("Labels")),
         created=datetime.fromtimestamp(item.get("Created") or 0, UTC),
-        bindings=tuple(
-            Binding(port["PrivatePort"], port.get("IP") or "", port["PublicPort"])
-            for port in ports
-            if port.get("PublicPort") and port.get("Type", "tcp") == "tcp"
-        ),
+        bindings=_bindings((port.get("PrivatePort"), port.get("IP"), port.get("PublicPort")) for port in ports),
     )
 
 
+@engine_only()
 def inspected_container(item: Mapping[str, Any]) -> Container:
     """Read the answer of `GET /containers/ID/json`."""
     config, state = item.get("Config") or {}, item.get("State") or {}
     ports = (item.get("NetworkSettings") or {}).get("Ports") or {}
     return Container(
-        id=item["Id"],
-        name=(item.get("Name") or "").lstrip("/"),
-        image=config.get("Image") or "",
-        image_id=item.get("Image") or "",
-        state=state.get("Status") or "",
-        labels=config.get("Labels") or {},
-        created=_time(item.get("Created") or ""),
-        bindings=tuple(
-            Binding(int(port.partition("/")[0]), bound.get("HostIp") or "", int(bound["HostPort"]))
+        id=_text(item["Id"]),
+        name=_text(item.get("Name")).lstrip("/"),
+        image=_text(config.get("Image")),
+        image_id=_text(item.get("Image")),
+        state=_text(state.get("Status")),
+        labels=_labels(config.get("Labels")),
+        created=_time(_text(item.get("Created"))),
+        bindings=_bindings(
+            (_number(port.removesuffix("/tcp")), bound.get("HostIp"), _number(bound.get("HostPort")))
             for port, bounds in ports.items()
             if port.endswith("/tcp")
             for bound in bounds or []
-            if bound.get("HostPort")
         ),
-        exit_code=state.get("ExitCode"),
+        exit_code=_of(int, state.get("ExitCode"), None),
     )
 
 
+@engine_only()
 def listed_image(item: Mapping[str, Any]) -> Image:
     """Read an element of `GET /images/json`."""
     return Image(
-        id=item["Id"],
+        id=_text(item["Id"]),
         tags=_tags(item),
-        labels=item.get("Labels") or {},
-        size=item.get("Size") or 0,
+        labels=_labels(item.get("Labels")),
+        size=_of(int, item.get("Size"), 0),
     )
 
 
+@engine_only()
 def inspected_image(item: Mapping[str, Any]) -> Image:
     """Read the answer of `GET /images/NAME/json`."""
     config = item.get("Config") or {}
-    exposed = config.get("ExposedPorts") or {}
+    exposed = [_number(port.removesuffix("/tcp")) for port in config.get("ExposedPorts") or {} if port.endswith("/tcp")]
     return Image(
-        id=item["Id"],
+        id=_text(item["Id"]),
         tags=_tags(item),
-        labels=config.get("Labels") or {},
-        ports=tuple(sorted(int(port.partition("/")[0]) for port in exposed if port.endswith("/tcp"))),
-        env=tuple(config.get("Env") or ()),
-        user=config.get("User") or "",
-        size=item.get("Size") or 0,
+        labels=_labels(config.get("Labels")),
+        ports=tuple(sorted(port for port in exposed if port is not None and _is_port(port))),
+        env=_texts(config.get("Env")),
+        user=_text(config.get("User")),
+        size=_of(int, item.get("Size"), 0),
     )
 
 
+@engine_only()
 def pull_progress(event: Mapping[str, Any]) -> Progress:
     """Read an event of `POST /images/create`."""
     detail = event.get("progressDetail") or {}
-    return Progress(str(event.get("status", "")), event.get("id"), detail.get("current"), detail.get("total"))
+    current, total = _of(int, detail.get("current"), None), _of(int, detail.get("total"), None)
+    return Progress(str(event.get("status", "")), _of(str, event.get("id"), None), current, total)
 
 
-def _name(names: list[str]) -> str:
+def _of(kind: type[Any], value: Any, missing: Any) -> Any:
+    """Return the value if it is of its kind, `missing` for null. Raises `TypeError`."""
+    if value is not None and not isinstance(value, kind):
+        raise TypeError
+    return missing if value is None else value
+
+
+def _text(value: Any) -> str:
+    return str(_of(str, value, ""))
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(_text(item) for item in _of(list, value, []))
+
+
+def _labels(value: Any) -> dict[str, str]:
+    return {name: _text(text) for name, text in _of(dict, value, {}).items()}
+
+
+def _bindings(found: Iterable[tuple[Any, Any, Any]]) -> tuple[Binding, ...]:
+    """Return the bindings (container port, address, port) that can be: they will stand in a URL."""
+    return tuple(
+        Binding(inside, address or "", port)
+        for inside, address, port in found
+        if _is_port(inside) and _is_port(port) and _is_address(address or "")
+    )
+
+
+def _is_port(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535
+
+
+def _is_address(value: Any) -> bool:
+    """Tell whether it is an IP address or empty; one with a zone (`%`), which may hold anything, is not."""
+    if value == "":
+        return True
+    try:
+        return isinstance(value, str) and "%" not in value and bool(ip_address(value))
+    except ValueError:
+        return False
+
+
+def _number(value: Any) -> int | None:
+    """Return the number that a text of a few ASCII digits means, `None` for all else."""
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,5}", value) else None
+
+
+def _name(names: Iterable[str]) -> str:
     """Return the container's own name; links of other containers stand beside it as `/other/alias`."""
     own = [name.removeprefix("/") for name in names if "/" not in name.removeprefix("/")]
     return own[0] if own else ""
 
 
 def _tags(item: Mapping[str, Any]) -> tuple[str, ...]:
-    names = [*(item.get("RepoTags") or []), *(item.get("RepoDigests") or [])]
+    names = [*_texts(item.get("RepoTags")), *_texts(item.get("RepoDigests"))]
     return tuple(name for name in names if not name.startswith("<none>"))
 
 
