@@ -6,16 +6,15 @@ host field that is not known is an error, so that a typing mistake never goes un
 
 import difflib
 import getpass
-import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srctl.errors import SrctlError, UsageError
+from srctl import config_file
+from srctl.errors import UsageError
 from srctl.models import Host
 
 FORMATS = ("table", "json", "csv", "ids")
@@ -191,6 +190,8 @@ def _named_path(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Path | 
     named = flags.get("config", environ.get("SRCTL_CONFIG") or None)
     if named is None:
         return None
+    if "\x00" in named:
+        raise UsageError(f"Not a path: {named!r}", "Check --config and SRCTL_CONFIG")
     try:
         return Path(named).expanduser()
     except RuntimeError as error:
@@ -204,24 +205,13 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     """
     named = _named_path(flags, environ)
     path = named or default_path()
-    if named is not None and not path.exists():
+    found = config_file.read(path)
+    if found is None and named is not None:
         raise UsageError(f"There is no config file {path}", "Check --config and SRCTL_CONFIG")
-    file = read_file(path)
+    file = found or {}
     hosts = _hosts(file.pop("hosts", {}), path)
     _refuse_unknown(file, [key.name for key in KEYS] + ["hosts"], path)
     return Config(path, {key.name: _resolve(key, flags, environ, file, path) for key in KEYS}, hosts)
-
-
-def read_file(path: Path) -> dict[str, Any]:
-    """Return what stands in the config file, empty when there is none. Raises `UsageError` naming the line."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}", "Mend it with: srctl config edit") from error
-    except OSError as error:
-        raise UsageError(f"Can't read the config file {path}: {error.strerror}") from error
 
 
 def _resolve(
@@ -262,29 +252,3 @@ def _refuse_unknown(table: Mapping[str, Any], known: list[str] | tuple[str, ...]
             close = difflib.get_close_matches(name, known, 1)
             hint = f"Did you mean {where}{close[0]}?" if close else f"Known are: {', '.join(known)}"
             raise UsageError(f"{path} has an unknown key {where}{name}", hint)
-
-
-def edit(path: Path, change: Callable[[Any], None]) -> None:
-    """Change the config file in place, keeping comments and order; `change` is given the TOML document.
-
-    The new file replaces the old one in one step, so a crash leaves one or the other.
-    """
-    import tempfile
-
-    import tomlkit
-
-    target = path.resolve()
-    try:
-        document = tomlkit.parse(target.read_text(encoding="utf-8")) if target.exists() else tomlkit.document()
-        change(document)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".config-")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(tomlkit.dumps(document))
-            stream.flush()
-            os.fsync(stream.fileno())
-        if target.exists():
-            os.chmod(name, target.stat().st_mode & 0o777)
-        os.replace(name, target)
-    except OSError as error:
-        raise SrctlError(f"Can't write the config file {path}: {error.strerror}") from error

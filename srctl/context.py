@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from srctl import config as configuration
-from srctl.errors import NotFoundError, SrctlError
+from srctl.errors import NotFoundError
 from srctl.models import Endpoint, Host, Image, Progress
 from srctl.output import Output, inert
 
@@ -76,7 +76,7 @@ class Context:
         """What prints. Works also where the configuration is broken, so that this can be said."""
         try:
             form = str(self.config.get("output"))
-        except SrctlError:
+        except Exception:  # whatever it is, the command meets it too, and it must be told
             asked = self.flags.get("output") or self.environ.get("SRCTL_OUTPUT")
             form = asked if asked in configuration.FORMATS else "table"
         return Output(form, self.stdout, self.stderr)
@@ -86,7 +86,7 @@ class Context:
         """Whether tracebacks are wanted. Works also where the configuration is broken."""
         try:
             return bool(self.config.get("debug"))
-        except SrctlError:
+        except Exception:
             return bool(self.flags.get("debug"))
 
     def show_log(self) -> None:

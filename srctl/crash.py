@@ -6,6 +6,7 @@ import traceback
 from datetime import UTC, datetime
 
 from srctl.errors import SrctlError
+from srctl.folders import make_private
 
 
 def report(error: Exception) -> SrctlError:
@@ -33,7 +34,7 @@ def _write(code: str, error: Exception) -> str:
     from platformdirs import user_log_path
 
     path = user_log_path("srctl", appauthor=False) / "srctl.log"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     with open(path, "a", encoding="utf-8", opener=_privately) as stream:
         stream.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {code}\n")
         stream.write("".join(traceback.format_exception(error)))

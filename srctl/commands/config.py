@@ -11,7 +11,8 @@ import typer
 from srctl import config as configuration
 from srctl.commands.options import noun, verb
 from srctl.context import Context
-from srctl.errors import NotFoundError, SrctlError
+from srctl.errors import NotFoundError, SrctlError, UsageError
+from srctl.folders import make_private
 
 app = noun("The configuration.")
 
@@ -37,10 +38,12 @@ def path(context: Context) -> None:
 @verb(app, "edit")
 def edit(context: Context) -> None:
     """Open the config file in your editor, and check it afterwards."""
+    if not context.interactive:
+        raise UsageError("An editor needs a terminal", "Change the file that `srctl config path` names")
     target = context.config_path
     editor = context.environ.get("VISUAL") or context.environ.get("EDITOR") or ("notepad" if os.name == "nt" else "vi")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_private(target.parent)
     except OSError as error:
         raise SrctlError(f"Can't make the folder {target.parent}: {error.strerror}") from error
     try:
@@ -49,5 +52,5 @@ def edit(context: Context) -> None:
         raise SrctlError(f"Can't run the editor {editor!r}", "Name another one in EDITOR") from error
     if result.returncode:
         raise SrctlError(f"The editor {editor!r} ended with {result.returncode}")
-    if target.exists():
+    if os.path.exists(target):
         configuration.load({"config": str(target)}, {})

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from srctl import config as configuration
+from srctl import config_file
 from srctl.commands import views
 from srctl.commands.options import YesOption, complete_hosts, confirm, noun, verb
 from srctl.context import Context
@@ -32,17 +32,17 @@ def add(
     endpoints.check_url(url)
     if ssh is not None:
         endpoints.check_ssh_url(ssh)
-    if any(host.name == name for host in context.config.hosts):
-        raise ConflictError(f"There is a host {name!r} already", f"srctl host remove {name}")
 
     def change(document: Any) -> None:
         import tomlkit
 
         table = document.setdefault("hosts", tomlkit.table(is_super_table=True))
+        if name in table:
+            raise ConflictError(f"There is a host {name!r} already", f"srctl host remove {name}")
         fields = {"url": url, "ssh": ssh, "tls": tls}
         table[name] = {field: value for field, value in fields.items() if value is not None}
 
-    configuration.edit(context.config.path, change)
+    config_file.edit(context.config.path, change)
     context.output.made(name, _row(Host(name, url, "config", ssh=ssh, tls_dir=tls)))
 
 
@@ -84,11 +84,11 @@ def remove(context: Context, name: Name, yes: YesOption = False) -> None:
     confirm(context, yes, f"Remove host {name}?")
 
     def change(document: Any) -> None:
-        del document["hosts"][name]
+        document.get("hosts", {}).pop(name, None)
         if document.get("host") == name:
             del document["host"]
 
-    configuration.edit(context.config.path, change)
+    config_file.edit(context.config.path, change)
     context.output.removed([name])
 
 
@@ -96,7 +96,7 @@ def remove(context: Context, name: Name, yes: YesOption = False) -> None:
 def use(context: Context, name: Name) -> None:
     """Make a host the default."""
     found = endpoints.find(name, endpoints.named_hosts(context.config, context.environ))
-    configuration.edit(context.config.path, lambda document: document.__setitem__("host", name))
+    config_file.edit(context.config.path, lambda document: document.__setitem__("host", name))
     source = context.config.source("host")
     if source not in ("flag", "file", "default"):
         context.output.note(f"warning: {source}={context.environ[source]} in your environment overrides it")

@@ -20,6 +20,7 @@ from srctl.db.schema import HEAD
 from srctl.db.standing import Standing, look, look_within, refusal
 from srctl.db.store import SqlStore
 from srctl.errors import NotFoundError, SrctlError
+from srctl.folders import make_private
 from srctl.models import StoreStatus
 
 _ADVISORY_LOCK = 0x73726374  # "srct": one number for all of our migrations on a server
@@ -113,9 +114,7 @@ def _create_file(path: Path) -> None:
     with suppress(NotFoundError):
         return check_file(path)
     try:
-        for folder in reversed(path.parents):
-            if not folder.exists():
-                folder.mkdir(mode=0o700, exist_ok=True)
+        make_private(path.parent)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
         check_file(path)

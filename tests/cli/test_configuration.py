@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 from pathlib import Path
@@ -130,7 +131,54 @@ def test_path_needs_neither_a_file_nor_a_sound_one(bare: FrontDoor) -> None:
     assert bare.ok("config", "path").out == f"{bare.config}\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("realm = " + "[" * 100_000, "nested too deeply"),
+        ("a = " + "1" * 5000, "not valid TOML"),
+        ("#" * 1024**2 + "\n", "larger than 1 MiB"),
+    ],
+    ids=["deep", "long number", "large"],
+)
+def test_a_file_that_can_not_be_taken_is_told_in_words(bare: FrontDoor, text: str, words: str) -> None:
+    bare.write_config(text)
+    assert words in bare("host", "list").err
+    assert bare("host", "list", "-o", "json").error["code"] == "usage"
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/", "/nowhere/config.toml", "x" * 5000, "nul\0.toml", "~nosuch/x"])
+@pytest.mark.parametrize("debug", [[], ["--debug"]], ids=["plain", "debug"])
+def test_what_can_be_no_config_file_is_wrong_usage(bare: FrontDoor, name: str, debug: list[str]) -> None:
+    ran = bare(*debug, "--config", name, "-o", "json", "host", "list")
+    assert (ran.code, ran.out, ran.error["code"]) == (2, "", "usage")
+
+
+def test_a_pipe_is_no_config_file_and_is_not_waited_for(bare: FrontDoor) -> None:
+    os.mkfifo(bare.home / "pipe")
+    ran = bare("--config", str(bare.home / "pipe"), "host", "list")
+    assert (ran.code, "not a regular file" in ran.err) == (2, True)
+
+
+def test_the_null_device_is_an_empty_config_file(bare: FrontDoor) -> None:
+    bare.write_config("[[[")
+    bare.ok("--config", os.devnull, "host", "list")
+
+
+def test_no_other_user_may_look_into_the_folder_of_the_config_file(bare: FrontDoor) -> None:
+    before = os.umask(0)
+    try:
+        bare.ok("host", "add", "lab", "ssh://lab")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(bare.config.parent.stat().st_mode) == 0o700
+
+
 class TestEdit:
+    def test_without_a_terminal_it_is_wrong_usage(self, bare: FrontDoor) -> None:
+        ran = bare("config", "edit", env={"EDITOR": "true"})
+        assert (ran.code, "terminal" in ran.err) == (2, True)
+        assert bare.files() == set()
+
     @pytest.fixture
     def editor(self, bare: FrontDoor) -> Path:
         """A program that writes what the environment says into the file that it is given."""
@@ -148,29 +196,30 @@ class TestEdit:
         self, bare: FrontDoor, editor: Path, variable: str
     ) -> None:
         (bare.home / "text").write_text('realm = "edited"')
-        bare.ok("config", "edit", env={variable: f"'{editor}' --wait"})
+        assert bare("config", "edit", terminal=True, env={variable: f"'{editor}' --wait"}).code == 0
         assert setting(bare, "realm") == ("edited", "config file")
 
     def test_a_broken_file_can_be_edited_and_is_checked_afterwards(self, bare: FrontDoor, editor: Path) -> None:
         bare.write_config("[[[")
         (bare.home / "text").write_text("[[[[")
-        assert bare("config", "edit", env={"EDITOR": f"'{editor}'"}).code == 2
+        assert bare("config", "edit", terminal=True, env={"EDITOR": f"'{editor}'"}).code == 2
         (bare.home / "text").write_text("")
-        assert bare("config", "edit", env={"EDITOR": f"'{editor}'"}).code == 0
+        assert bare("config", "edit", terminal=True, env={"EDITOR": f"'{editor}'"}).code == 0
 
     def test_the_file_of_the_environment_is_the_one_that_is_edited(self, bare: FrontDoor, editor: Path) -> None:
         (bare.home / "text").write_text('realm = "edited"')
         other = bare.home / "other.toml"
-        bare.ok("config", "edit", env={"EDITOR": f"'{editor}'", "SRCTL_CONFIG": str(other)})
+        env = {"EDITOR": f"'{editor}'", "SRCTL_CONFIG": str(other)}
+        assert bare("config", "edit", terminal=True, env=env).code == 0
         assert other.read_text() == 'realm = "edited"'
         assert not bare.config.exists()
 
     @pytest.mark.parametrize("command", ["/nowhere/editor", "'unbalanced"])
     def test_an_editor_that_can_not_be_run_is_named(self, bare: FrontDoor, command: str) -> None:
-        ran = bare("config", "edit", env={"EDITOR": command})
+        ran = bare("config", "edit", terminal=True, env={"EDITOR": command})
         assert ran.code == 1
         assert "EDITOR" in ran.err
 
     def test_an_editor_that_fails_is_a_failure(self, bare: FrontDoor, editor: Path) -> None:
         (bare.home / "text").write_text("fail")
-        assert bare("config", "edit", env={"EDITOR": f"'{editor}'"}).code == 1
+        assert bare("config", "edit", terminal=True, env={"EDITOR": f"'{editor}'"}).code == 1

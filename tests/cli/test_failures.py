@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 
@@ -113,6 +114,15 @@ class TestUnforeseen:
         broken("ps")
         [log] = broken.home.rglob("srctl.log")
         assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+    def test_its_folder_is_private_whatever_the_umask(self, broken: FrontDoor) -> None:
+        before = os.umask(0)
+        try:
+            broken("ps")
+        finally:
+            os.umask(before)
+        [log] = broken.home.rglob("srctl.log")
+        assert not any(stat.S_IMODE(folder.stat().st_mode) & 0o077 for folder in (log.parent, log.parents[1]))
 
     def test_in_json_it_is_one_object(self, broken: FrontDoor) -> None:
         assert broken("ps", "-o", "json").error["code"] == "failure"
