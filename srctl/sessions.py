@@ -6,7 +6,6 @@ database (`rights` is `None`) whatever runs can still be listed, opened and stop
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from functools import cached_property
 from typing import Protocol
 
@@ -69,8 +68,8 @@ class Engine(Protocol):
     def stop(self, container_id: str) -> None:
         """End a container gracefully. Raises `NotFoundError`."""
 
-    def remove(self, container_id: str) -> None:
-        """Remove a container. Raises `NotFoundError`."""
+    def remove(self, container_id: str, *, force: bool = True) -> None:
+        """Remove a container. Raises `NotFoundError`, and without `force` `ConflictError` for one that runs."""
 
     def logs(self, container_id: str, *, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
         """Yield a container's output. Raises `NotFoundError`."""
@@ -151,15 +150,9 @@ class Sessions:
         return True
 
     def leftovers(self, *, all_users: bool = False) -> list[Session]:
-        """Return the sessions that do not run any more, or never did."""
+        """Return the sessions that do not run: over, never started, or about to be started."""
         everything = self.containers(stopped=True, all_users=all_users)
         return self._sessions([c for c in everything if c.state not in RUNNING])
-
-    def remove(self, session: Session) -> str:
-        """Remove what is left of a session that does not run, and return its id."""
-        with suppress(NotFoundError):
-            self.engine.remove(session.container_id)
-        return session.id
 
     def entitled_user(self) -> User:
         """Return the user. Raises `NotAllowedError` for one who is unknown or disabled."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from srctl.errors import NameTakenError, NotFoundError, SrctlError
+from srctl.errors import ConflictError, NameTakenError, NotFoundError, SrctlError
 from srctl.models import (
     Application,
     Binding,
@@ -149,9 +149,12 @@ class FakeEngine:
         self._called("stop")
         self.exit(self._find(container_id).id, 0)
 
-    def remove(self, container_id: str) -> None:
+    def remove(self, container_id: str, *, force: bool = True) -> None:
         self._called("remove")
-        del self.stored[self._find(container_id).id]
+        container = self._find(container_id)
+        if container.state == "running" and not force:
+            raise ConflictError(f"{container.name} runs")
+        del self.stored[container.id]
 
     def logs(
         self,

@@ -2,6 +2,7 @@
 
 import codecs
 from collections.abc import Iterator
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -21,7 +22,7 @@ from srctl.commands.options import (
 )
 from srctl.context import Context
 from srctl.errors import UsageError
-from srctl.models import StartRequest
+from srctl.models import Session, StartRequest
 from srctl.outcome import try_each
 
 app = noun("The sessions: containers that run for users.")
@@ -150,12 +151,22 @@ def open_session(  # noqa: PLR0913, PLR0917 - one parameter an option
 @verb(app, "prune")
 def prune(context: Context, all_users: AllUsers = False, yes: YesOption = False) -> None:
     """Remove what is left of sessions that do not run any more."""
-    found = context.sessions.leftovers(all_users=all_users)
+    from srctl.pruning import Leftovers
+
+    leftovers = Leftovers(context.sessions)
+    found = leftovers.find(all_users=all_users)
     if found:
         confirm(context, yes, f"Remove {len(found)} stopped sessions?")
     elif not yes and context.prompter is None:
         confirm(context, yes, "Remove stopped sessions?")
-    tell(try_each(found, context.sessions.remove), context.output.removed)
+
+    def remove(session: Session) -> list[str]:
+        if leftovers.remove(session):
+            return [session.id]
+        context.output.note(f"Session {session.id} runs again and was left alone")
+        return []
+
+    tell(try_each(found, remove), lambda removed: context.output.removed(chain.from_iterable(removed)))
 
 
 def _on_screen(context: Context) -> bool:

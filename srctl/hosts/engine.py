@@ -219,10 +219,13 @@ class DockerHost:
         """Ask the application to end, and kill it after `STOP_GRACE` seconds. Raises `NotFoundError`."""
         self._call(lambda api: api.stop(container_id, timeout=STOP_GRACE))
 
-    def remove(self, container_id: str) -> None:
-        """Remove the container, killing it where it runs, with its anonymous volumes. Raises `NotFoundError`."""
+    def remove(self, container_id: str, *, force: bool = True) -> None:
+        """Remove the container with its anonymous volumes. Raises `NotFoundError`.
+
+        With `force` one that runs is killed; without it is left alone, and `ConflictError` raised.
+        """
         try:
-            self._call(lambda api: api.remove_container(container_id, v=True, force=True))
+            self._call(lambda api: api.remove_container(container_id, v=True, force=force))
         except ConflictError as error:
             if "already in progress" not in error.message:
                 raise

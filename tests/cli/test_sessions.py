@@ -185,6 +185,17 @@ def test_prune_removes_what_has_ended_and_nothing_else(lab: FrontDoor, engine: F
     assert lab.ok("ps", "--all", "-q").lines == [running]
 
 
+def test_prune_leaves_alone_what_runs_again_and_says_so(lab: FrontDoor, engine: FakeEngine) -> None:
+    session = lab.add("start", WEB)
+    [container_id] = engine.stored
+    engine.exit(container_id, 1)
+    engine.before["remove"] = lambda: engine.start(container_id, "srctl")
+    ran = lab.ok("session", "prune", "--yes")
+    assert ran.out == ""
+    assert f"{session} runs again" in ran.err
+    assert lab.ok("ps", "-q").lines == [session]
+
+
 def test_logs_print_what_the_application_wrote(lab: FrontDoor) -> None:
     session = lab.add("start", WEB)
     assert lab.ok("logs", session).out == "starting\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from srctl.errors import NameTakenError, NotFoundError
+from srctl.errors import ConflictError, NameTakenError, NotFoundError
 from srctl.hosts.engine import DockerHost
 from srctl.labels import RUNINFO, endpoint
 from srctl.models import Container, ContainerSpec, Endpoint, Hardening, Host, Mount
@@ -132,6 +132,16 @@ def test_a_name_is_free_again_when_its_container_is_removed(host: Engine, make_s
     spec = make_spec()
     host.remove(host.create(spec))
     assert host.create(spec)
+
+
+def test_what_runs_is_removed_by_force_only(host: Engine, make_spec: MakeSpec) -> None:
+    container = launch(host, make_spec())
+    with pytest.raises(ConflictError):
+        host.remove(container.id, force=False)
+    assert host.container(container.id).state == "running"
+    host.remove(container.id)
+    with pytest.raises(NotFoundError):
+        host.container(container.id)
 
 
 def test_a_missing_image_is_not_found_and_nothing_is_created(host: Engine, make_spec: MakeSpec) -> None:

@@ -9,6 +9,7 @@ import pytest
 from srctl.errors import ConflictError, NotFoundError, UnreachableError
 from srctl.launch import Launcher
 from srctl.models import Session, StartRequest
+from srctl.pruning import Leftovers
 from srctl.sessions import Sessions
 from tests.fakes import WEB, FakeEngine, FakeRights, rights
 
@@ -53,12 +54,59 @@ def test_an_exited_session_is_removed_without_being_stopped(engine: FakeEngine) 
     assert "stop" not in engine.calls
 
 
+def leftovers(engine: FakeEngine) -> Leftovers:
+    return Leftovers(of(engine), engine.time.clock())
+
+
+def just_created(engine: FakeEngine) -> Session:
+    """Do what a start does before it starts the container."""
+    session = started(engine)
+    created = replace(engine.stored[session.container_id], state="created", bindings=())
+    engine.stored[session.container_id] = created
+    return session
+
+
 def test_leftovers_that_another_prune_removes_first_are_no_error(engine: FakeEngine) -> None:
     session = started(engine)
     engine.exit(session.container_id, 0)
-    [left] = of(engine).leftovers()
+    [left] = leftovers(engine).find()
     engine.stored.clear()
-    assert of(engine).remove(left) == session.id
+    assert leftovers(engine).remove(left)
+
+
+def test_a_container_that_is_being_started_is_no_leftover(engine: FakeEngine) -> None:
+    session = just_created(engine)
+    engine.time.at(1, lambda: engine.start(session.container_id, "srctl"))
+    assert leftovers(engine).find() == []
+
+
+def test_a_start_that_fails_meanwhile_is_left_to_who_made_it(engine: FakeEngine) -> None:
+    just_created(engine)
+    engine.time.at(1, engine.stored.clear)
+    assert leftovers(engine).find() == []
+
+
+def test_what_a_killed_start_left_just_now_is_a_leftover(engine: FakeEngine) -> None:
+    session = just_created(engine)
+    [left] = leftovers(engine).find()
+    assert left.id == session.id
+    assert leftovers(engine).remove(left)
+    assert engine.stored == {}
+
+
+def test_what_has_ended_is_not_looked_at_twice(engine: FakeEngine) -> None:
+    engine.exit(started(engine).container_id, 0)
+    leftovers(engine).find()
+    assert engine.time.now == 0
+
+
+def test_a_leftover_that_runs_again_is_left_alone(engine: FakeEngine) -> None:
+    session = started(engine)
+    engine.exit(session.container_id, 0)
+    [left] = leftovers(engine).find()
+    engine.start(session.container_id, "srctl")
+    assert not leftovers(engine).remove(left)
+    assert [container.state for container in engine.stored.values()] == ["running"]
 
 
 def test_an_engine_that_is_away_is_no_empty_list(engine: FakeEngine) -> None:

@@ -1,0 +1,47 @@
+"""Clear away what is left of sessions that do not run, and nothing that somebody is about to use.
+
+Between looking and removing a container may be started. So nothing is removed by force, and a container that was never
+started is looked at twice: another srctl may have made it a moment ago.
+"""
+
+from srctl.errors import ConflictError, NotFoundError
+from srctl.models import Session
+from srctl.sessions import Sessions
+from srctl.waiting import REAL, Clock
+
+SECOND_LOOK = 1.5
+"""Seconds between the two looks: a start that is alive takes less from creating a container to starting it.
+
+The container's age would not do: the host's clock may differ from ours.
+"""
+
+
+class Leftovers:
+    """What is left of sessions."""
+
+    def __init__(self, sessions: Sessions, clock: Clock = REAL) -> None:
+        self._sessions = sessions
+        self._clock = clock
+
+    def find(self, *, all_users: bool = False) -> list[Session]:
+        """Return the sessions that do not run any more, or were never started by who made them."""
+        found = self._sessions.leftovers(all_users=all_users)
+        if any(session.status == "starting" for session in found):
+            self._clock.sleep(SECOND_LOOK)
+        return [session for session in found if session.status != "starting" or self._still_lies(session)]
+
+    def _still_lies(self, session: Session) -> bool:
+        try:
+            return self._sessions.engine.container(session.container_id).state == "created"
+        except NotFoundError:
+            return False
+
+    def remove(self, session: Session) -> bool:
+        """Remove what is left of a session; return false where it runs again and is left alone."""
+        try:
+            self._sessions.engine.remove(session.container_id, force=False)
+        except NotFoundError:
+            pass
+        except ConflictError:
+            return False
+        return True
