@@ -23,9 +23,11 @@ PROFILES = ("strict", "standard")
 _USER_NAME = re.compile(r"[A-Za-z0-9_@+][A-Za-z0-9._@+-]{0,63}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED_ENV = re.compile(r"(?:STARTUPDATA|APP_LICENSE|USER|URL_ID|PATH|(?:X11|JPY|LD)_.*)", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What no path and no licence has: control characters, and bytes that are not UTF-8."""
 _ESCAPE_LOOKALIKE = re.compile(r"_(?=40|2B|5F)")
 _GIB = 1024**3
+_MAX_LICENSE = 64 * 1024
 
 _STANDARD_DROPS = ("MKNOD", "NET_RAW", "SETFCAP", "SETPCAP", "AUDIT_WRITE")
 _STRICT_USER = "1000:1000"
@@ -103,7 +105,9 @@ def make_policy(
     if allow_home and WORKSPACE in targets:
         raise UsageError(f"A volume at {WORKSPACE} and --allow-home exclude each other: the home is mounted there")
     if license is not None and _CONTROL.search(license.replace("\n", "").replace("\t", "")):
-        raise UsageError("The licence text has control characters in it")
+        raise UsageError("The licence text has control characters in it, or bytes that are not UTF-8")
+    if license is not None and len(license.encode()) > _MAX_LICENSE:
+        raise UsageError(f"The licence text is longer than {_MAX_LICENSE // 1024} KiB")
     return Policy(allow_home, allow_view, allow_startup_data, license or None, checked)
 
 
@@ -219,8 +223,8 @@ def _check_env(name: str, value: str) -> None:
         raise UsageError(f"Not the name of an environment variable: {name!r}")
     if _RESERVED_ENV.fullmatch(name):
         raise UsageError(f"--env can't set {name}: the session protocol or the grant sets it")
-    if "\x00" in value:
-        raise UsageError(f"The value of {name} has a NUL character in it")
+    if re.search(r"[\x00\ud800-\udfff]", value):
+        raise UsageError(f"The value of {name} has a NUL character or a byte in it that is not UTF-8")
 
 
 def _settings(order: Order) -> dict[str, str]:

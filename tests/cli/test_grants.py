@@ -94,6 +94,27 @@ def test_volumes_that_get_in_each_other_s_way_are_wrong_usage(team: FrontDoor, p
     assert team("grant", "add", "desktop", "ann", *policy).code == 2
 
 
+@pytest.mark.parametrize(
+    "policy",
+    [
+        ["--license", "\udcff"], ["--license", "L" * (64 * 1024 + 1)],
+        ["--volume", "/\udcff:/data:ro"], ["--volume", "/srv:/\udcff:ro"],
+    ],
+    ids=["license bytes", "license length", "source", "target"],
+)  # fmt: skip
+def test_bytes_that_are_no_text_and_endless_licences_are_wrong_usage(team: FrontDoor, policy: list[str]) -> None:
+    ran = team("grant", "add", "desktop", "ann", *policy, "-o", "json")
+    assert (ran.code, ran.error["code"]) == (2, "usage")
+    assert "database" not in ran.error["message"]
+    assert team.json("grant", "list") == []
+
+
+def test_an_environment_of_bytes_that_are_no_text_is_wrong_usage(lab: FrontDoor) -> None:
+    ran = lab("start", "srctl/web", "--env", "A=\udcff", "-o", "json")
+    assert (ran.code, ran.error["code"]) == (2, "usage")
+    assert lab.json("ps") == []
+
+
 def test_a_volume_may_be_the_workspace_where_there_is_no_home(team: FrontDoor) -> None:
     team.add("grant", "add", "desktop", "ann", "--volume", "/a:/workspace:rw")
 
