@@ -8,8 +8,10 @@ import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import BadStatusLine, LineTooLong, UnknownProtocol
 
 from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError, UsageError
+from srctl.hosts.parse import NotAnEngineError
 from srctl.hosts.sdk import docker, requests, urllib3
 from srctl.models import Host
 
@@ -19,6 +21,8 @@ def translated(host: Host) -> Iterator[None]:
     """Raise our errors for whatever the SDK raises while it talks to `host`."""
     try:
         yield
+    except (NotAnEngineError, requests.exceptions.JSONDecodeError, RecursionError) as error:
+        raise _not_an_engine(host) from error
     except docker.errors.APIError as error:
         raise _api_error(host, error) from error
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -29,6 +33,13 @@ def translated(host: Host) -> Iterator[None]:
         raise SrctlError(f"Docker on {host.name}: {plain(str(error))}") from error
     except OSError as error:
         raise unreachable(host, error) from error
+
+
+def _not_an_engine(host: Host) -> NotAnEngineError:
+    return NotAnEngineError(
+        f"{host.name} ({host.url}) answers, but not as a Docker engine",
+        "Check its URL: something else listens there, or stands between",
+    )
 
 
 def _credentials_error(error: Exception) -> UsageError:
@@ -63,6 +74,8 @@ def unreachable(host: Host, error: Exception) -> UnreachableError:
     cause = _cause(error)
     if isinstance(cause, UnreachableError):
         return cause
+    if isinstance(cause, BadStatusLine | LineTooLong | UnknownProtocol) and not isinstance(cause, OSError):
+        return _not_an_engine(host)
     code = getattr(cause, "errno", None)
     text = plain(getattr(cause, "strerror", None) or str(cause)) or type(cause).__name__
     if isinstance(cause, ssl.SSLError):

@@ -43,7 +43,9 @@ def listed(answer: Any, read: Callable[[Mapping[str, Any]], T]) -> list[T]:
 @engine_only()
 def field(answer: Any, name: str) -> str:
     """Return a text that must be in an answer. Raises `NotAnEngineError`."""
-    return _text(answer[name])
+    if not isinstance(answer[name], str):
+        raise TypeError
+    return str(answer[name])
 
 
 @engine_only()

@@ -17,7 +17,8 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
 from srctl.errors import UnreachableError
-from srctl.hosts.sdk import docker, requests
+from srctl.hosts.answers import Client, read
+from srctl.hosts.sdk import requests
 from srctl.tunnel.connection import DEFAULT_SOCKET, ChannelRefusedError, ConnectionLostError, SSHConnection
 
 __all__ = ["SSHAdapter", "SSHConnection", "api_client", "open_endpoint"]
@@ -47,7 +48,7 @@ def api_client(
     """
     path = socket_path or connection.target.socket_path or DEFAULT_SOCKET
     # given a plain URL and a version, the SDK makes no transport and no request of its own
-    client: Any = docker.APIClient(base_url="http://localhost:2375", version=version or "1.41", timeout=timeout)
+    client: Any = Client(base_url="http://localhost:2375", version=version or "1.41", timeout=timeout)
     client.trust_env = False
     client.adapters.clear()
     client.mount("http+docker://", SSHAdapter(connection, path))
@@ -102,7 +103,7 @@ class SSHAdapter(requests.adapters.HTTPAdapter):
     def _exchange(self, request: Any, args: Any, options: Any) -> Any:
         response = super().send(request, *args, **options)
         if not options.get("stream"):
-            response.content  # noqa: B018 - read here, so that a drop in its middle is noticed here
+            read(response)  # so that a drop in its middle is noticed here
         return response
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from srctl.errors import UnreachableError, UsageError
+from srctl.hosts.answers import Client, read
 from srctl.hosts.endpoints import scheme
 from srctl.hosts.sdk import docker, requests, urllib3
 from srctl.hosts.unix_adapter import UnixAdapter
@@ -36,7 +37,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
             parts = urlsplit(request.url)
             ping = requests.Request("GET", f"http://{parts.netloc}/_ping").prepare()
             answer = self._send(ping, (), options | {"timeout": (self._seconds, self._seconds)})
-            answer.content  # noqa: B018 - read, so that its connection serves the request too
+            read(answer)  # so that its connection serves the request too
             self._alive = True
         return self._send(request, args, options | {"timeout": (self._seconds, options.get("timeout"))})
 
@@ -74,14 +75,14 @@ def _client(host: Host, link: Any, version: str, timeout: float) -> Any:
 
         return ssh_adapter.api_client(link, version, timeout=READ_TIMEOUT)
     if kind in ("unix", "npipe"):
-        api = docker.APIClient(base_url=host.url, version=version, timeout=READ_TIMEOUT)
+        api = Client(base_url=host.url, version=version, timeout=READ_TIMEOUT)
         api.trust_env = False
         if kind == "unix":
             api.mount("http+docker://", UnixAdapter(urlsplit(host.url).path, timeout))
         return api
     tls = _tls(host)
     url = host.url.replace("tcp://", "https://" if tls else "http://", 1)
-    api = docker.APIClient(base_url=url, version=version, timeout=READ_TIMEOUT, tls=tls or False)
+    api = Client(base_url=url, version=version, timeout=READ_TIMEOUT, tls=tls or False)
     # else REQUESTS_CA_BUNDLE would replace our authority, and a .netrc our (missing) login
     api.trust_env = False
     api.proxies = requests.utils.get_environ_proxies(url)

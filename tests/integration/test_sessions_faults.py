@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from srctl.errors import SrctlError
+from srctl.errors import SrctlError, UnreachableError
 from srctl.hosts.engine import DockerHost
 from srctl.models import Host, Progress
 from tests.fakes import WEB
@@ -113,18 +113,54 @@ def test_null_where_a_list_should_be_is_empty(tmp_path: Path) -> None:
         host.close()
 
 
-@pytest.mark.parametrize(
-    "content", [b"<html>no engine</html>", b"\xff\xfe", b"", b"null", b'{"message": "\\u001b[31mred"}']
-)
-@pytest.mark.parametrize("status", [200, 500])
-def test_what_is_no_answer_of_an_engine_is_told(
-    deployment: Deployment, tmp_path: Path, status: int, content: bytes
-) -> None:
-    with stub_engine(tmp_path / "s", lambda *_: (status, content)) as url:
+NO_ENGINE = (
+    b"<html>no engine</html>", b"\xff\xfe", b"\x80", b"", b'[{"Id": "1"', b"null", b"5", b'"x"', b"[null]", b"[{}]",
+    b'[{"Id": "1", "Labels": [1]}]', b'[{"Id": "1", "Labels": 5}]', b'[{"Id": "1", "Created": 1e30}]', b"[" * 100_000,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("content", NO_ENGINE, ids=lambda content: str(content[:40]))
+def test_what_is_no_answer_of_an_engine_is_told(deployment: Deployment, tmp_path: Path, content: bytes) -> None:
+    with stub_engine(tmp_path / "s", lambda *_: (200, content)) as url:
         result = deployment("ps", "--host", url)
-    assert result.code in (1, 6)
+    assert result.code == 6
+    assert re.search("not (as )?a Docker engine", result.err)
+    assert one_line(result.err)
+
+
+@pytest.mark.parametrize("content", [b"<html>broken</html>", b"[1]", b"null", b'{"message": [1]}', b"[" * 100_000])
+def test_an_error_that_is_no_engine_s_is_told(deployment: Deployment, tmp_path: Path, content: bytes) -> None:
+    with stub_engine(tmp_path / "s", lambda *_: (500, content)) as url:
+        result = deployment("ps", "--host", url)
+    assert result.code == 6
+    assert "not as a Docker engine" in result.err
+    assert one_line(result.err)
+
+
+@pytest.mark.parametrize("content", [b"", b"it hurts", b'{"message": "\\u001b[31mred"}'])
+def test_an_error_of_an_engine_is_told_without_control_characters(
+    deployment: Deployment, tmp_path: Path, content: bytes
+) -> None:
+    with stub_engine(tmp_path / "s", lambda *_: (500, content)) as url:
+        result = deployment("ps", "--host", url)
+    assert result.code == 1
     assert one_line(result.err)
     assert "\x1b" not in result.err
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"null", b"{}", b'{"Version": 5}', b"[1]"])
+def test_checking_what_is_no_engine_shows_it_as_unreachable(
+    deployment: Deployment, tmp_path: Path, content: bytes
+) -> None:
+    with stub_engine(tmp_path / "s", lambda *_: (200, content)) as url:
+        result = deployment("host", "check", "--host", url, "-o", "json")
+    assert (result.code, result.json["reachable"], result.json["version"]) == (6, False, None)
+
+
+@pytest.mark.parametrize("event", [b"[]", b"5", b'{"progressDetail": 5}', b'{"id": 5}'])
+def test_a_pull_from_what_is_no_engine_is_told(tmp_path: Path, event: bytes) -> None:
+    with pytest.raises(UnreachableError, match=r"not (as )?a Docker engine"):
+        pulled(tmp_path, 200, event + b"\r\n")
 
 
 PULL = b"""{"status":"Pulling from library/x","id":"latest"}\r

@@ -1,0 +1,87 @@
+"""The Docker SDK's client, made wary of what answers: it need not be an engine, nor mean well.
+
+Redirects are never followed: an engine sends none, and requests hold what is secret (environments with licences).
+An answer that is read as a whole may be long, but not endless.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from srctl.hosts.parse import NotAnEngineError, field
+from srctl.hosts.sdk import docker
+
+LONGEST = 256 << 20
+"""Bytes of an answer that is no stream; thousands of containers are listed in far fewer."""
+
+_PIECE = 65536
+
+
+def read(response: Any, longest: int = LONGEST) -> None:
+    """Read the body of an answer into memory. Raises `NotAnEngineError` where it has no end."""
+    if response._content_consumed:
+        return
+    pieces, size = [], 0
+    for piece in response.iter_content(_PIECE):
+        pieces.append(piece)
+        size += len(piece)
+        if size > longest:
+            response.close()
+            raise NotAnEngineError
+    response._content = b"".join(pieces)
+
+
+class Client(docker.APIClient):
+    """The SDK's client that raises `NotAnEngineError` for what no engine answers."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.hooks["response"].append(_check)
+
+    def version(self, api_version: bool = True) -> Any:
+        """Return what the engine says of itself, its version among it."""
+        answer = super().version(api_version)
+        field(answer, "Version")
+        return answer
+
+    def create_container_from_config(self, *args: Any, **options: Any) -> Any:
+        """Create a container and return the answer, its id among it."""
+        answer = super().create_container_from_config(*args, **options)  # type: ignore[no-untyped-call]
+        field(answer, "Id")
+        return answer
+
+    def _result(self, response: Any, json: bool = False, binary: bool = False) -> Any:
+        answer = super()._result(response, json, binary)  # type: ignore[misc]  # the stubs leave it out
+        if json and not isinstance(answer, dict | list):
+            raise NotAnEngineError
+        return answer
+
+    def _stream_helper(self, response: Any, decode: bool = False) -> Iterator[Any]:
+        for piece in super()._stream_helper(response, decode):  # type: ignore[misc]  # the stubs leave it out
+            if decode and not isinstance(piece, dict):
+                raise NotAnEngineError
+            yield piece
+
+
+def _check(response: Any, *_: Any, stream: bool = False, **__: Any) -> None:
+    """Look at an answer before the SDK does."""
+    if response.is_redirect:
+        response.close()
+        raise NotAnEngineError
+    failed = response.status_code >= 400
+    if failed or not stream:
+        read(response)
+    if failed and not _explains(response):
+        raise NotAnEngineError
+
+
+def _explains(response: Any) -> bool:
+    """Tell whether the SDK can read the answer as an engine's error: an object with a message, or a line of text."""
+    if "html" in response.headers.get("Content-Type", ""):
+        return False
+    try:
+        error = response.json()
+    except ValueError:
+        return b"<html" not in response.content.lower()
+    except RecursionError:
+        return False
+    return isinstance(error, dict) and isinstance(error.get("message"), str)
