@@ -50,9 +50,14 @@ def parse(text: str) -> Location:
 
 def _file(text: str) -> Location:
     try:
+        text.encode()
         path = Path(text).expanduser().absolute()
+    except UnicodeError as error:
+        raise UsageError(f"Not a path of UTF-8: {text!r}", "Give the database another name") from error
     except RuntimeError as error:
         raise UsageError(f"There is no home directory for {text!r}", "Give an absolute path") from error
+    except OSError as error:
+        raise UsageError(f"There is no current folder for {text!r}", "Give an absolute path") from error
     return Location(str(path), path=path)
 
 

@@ -1,15 +1,16 @@
 """Making a database ready: create it, upgrade it, tell its state. The only module that needs Alembic.
 
 A database that is not ours is never written to. All migrations run in one transaction that starts with a lock, so a
-death in the middle leaves an empty database or the old one, and of two at once the second finds all done.
+death in the middle leaves no database or the old one, and of two at once the second finds all done.
 """
 
 import os
 import sqlite3
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection
 
@@ -19,7 +20,7 @@ from srctl.db.location import Location, parse
 from srctl.db.schema import HEAD
 from srctl.db.standing import Standing, look, look_within, refusal
 from srctl.db.store import SqlStore
-from srctl.errors import NotFoundError, SrctlError
+from srctl.errors import ConflictError, NotFoundError, SrctlError
 from srctl.folders import make_private
 from srctl.models import StoreStatus
 
@@ -40,9 +41,8 @@ def initialise(location: str) -> Prepared:
     Raises ConflictError for a database that is newer or not ours, UsageError, UnreachableError, SrctlError.
     """
     place = parse(location)
-    if place.path is not None:
-        _create_file(place.path)
-    return _migrate(place, (Standing.EMPTY, Standing.OLDER))
+    made = _create(place, place.path) if place.path is not None and _is_missing(place.path) else None
+    return made or _migrate(place, (Standing.EMPTY, Standing.OLDER))
 
 
 def upgrade(location: str) -> Prepared:
@@ -109,19 +109,47 @@ def _run_alembic(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _create_file(path: Path) -> None:
-    """Create an empty file with mode 0600 and its folders with 0700 where they are missing."""
-    with suppress(NotFoundError):
-        return check_file(path)
+def _is_missing(path: Path) -> bool:
+    try:
+        check_file(path)
+    except NotFoundError:
+        if path.is_symlink():
+            raise ConflictError(f"{path} is a link to a file that is not there", "Remove the link") from None
+        return True
+    return False
+
+
+def _create(place: Location, path: Path) -> Prepared | None:
+    """Make a database in a folder beside its place and put it there once it is ready, so that nobody meets half of one.
+
+    `None` where another process was faster. Missing folders are made with mode 0700, the file with 0600.
+    """
     try:
         make_private(path.parent)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with TemporaryDirectory(prefix=f".{path.name[:32]}-", dir=path.parent) as folder:
+            draft = Path(folder) / "draft.db"
+            draft.touch(0o600)
+            prepared = _migrate(Location(place.label, path=draft), (Standing.EMPTY,))
+            _put(draft, path)
+            return prepared
     except FileExistsError:
-        check_file(path)
+        return None
     except OSError as error:
         raise SrctlError(
             f"The database {path} cannot be created: {error.strerror}", "Name another place, or check its permissions"
         ) from error
+
+
+def _put(draft: Path, path: Path) -> None:
+    """Give a file its name unless there is one of that name. Raises `FileExistsError` then."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise FileExistsError(path) from None
+        draft.rename(path)
 
 
 def _prepare_file(path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.cli.front_door import FrontDoor
+from tools.clean_home import PROGRAM
 
 NEEDS_DATABASE = [
     ["user", "list"],
@@ -63,6 +65,29 @@ def test_init_leaves_a_file_that_is_not_ours_untouched(bare: FrontDoor, tmp_path
             ran = bare("--db", place, "db", "init", "-o", "json")
             assert (ran.code, ran.error["code"]) == (5, "conflict")
             assert path.read_bytes() == before
+
+
+def test_init_takes_no_name_that_is_no_text_and_makes_nothing(bare: FrontDoor, tmp_path: Path) -> None:
+    ran = bare("--db", f"{tmp_path}/other/\udcff.db", "db", "init", "-o", "json")
+    assert (ran.code, ran.error["code"]) == (2, "usage")
+    assert not (tmp_path / "other").exists()
+
+
+def test_init_on_a_link_to_nowhere_says_so(bare: FrontDoor, tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / "nowhere.db")
+    ran = bare("--db", str(tmp_path / "link.db"), "db", "init")
+    assert ran.code == 5
+    assert "link" in ran.err
+    assert "db init" not in ran.err
+
+
+@pytest.mark.parametrize("blocks", [0, 16])
+def test_init_on_a_full_disk_leaves_nothing(bare: FrontDoor, blocks: int) -> None:
+    command = ["sh", "-c", f'ulimit -f {blocks}; exec "$0" db init', str(PROGRAM)]
+    ran = subprocess.run(command, env=bare.environ, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert bare.files() == set()
+    bare.ok("db", "init")
 
 
 def test_status_tells_revision_and_counts(team: FrontDoor) -> None:
