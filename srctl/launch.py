@@ -26,7 +26,6 @@ from srctl.models import (
     Grant,
     Image,
     Progress,
-    Session,
     Started,
     StartRequest,
     User,
@@ -76,7 +75,8 @@ class Launcher:
         for _ in range(ATTEMPTS):
             running = self._clear(grant, replace=request.replace)
             if running is not None:
-                found = self._join(running, request)
+                policy.requested(request, grant.application.image, running.labels, grant.policy)
+                found = self._wait(running, request)
             else:
                 spec = spec or self._plan(user, grant, request)
                 found = self._make(spec, request)
@@ -87,13 +87,20 @@ class Launcher:
             "Another program starts and stops it; try again when that has ended",
         )
 
-    def wait(self, session: Session, timeout: float) -> Endpoint:
-        """Wait until the session answers and return its endpoint; the session is left alone whatever happens."""
+    def join(self, container: Container, request: StartRequest) -> Started:
+        """Wait until a session that is there answers; it is left alone, and keeps its settings, whatever happens.
+
+        Raises what `Sessions.permits` and `policy.requested` raise, and `ConflictError` for one that is over.
+        """
         self._engine.require_way_to_endpoints()
+        permits = self._sessions.permits(container)
+        session = self._sessions.describe(container)
         if session.status not in ("running", "starting"):
             hint = f"srctl logs {session.id[:12]} tells why; start it again with: srctl start {session.image}"
             raise ConflictError(f"Session {session.id} does not run any more ({session.status})", hint)
-        return _reached(self._watch.until_ready(session.container_id, timeout))
+        policy.requested(request, session.image, container.labels, permits)
+        reached = self._watch.until_ready(session.container_id, request.timeout)
+        return Started(session, _reached(reached), fresh=False)
 
     def _clear(self, grant: Grant, *, replace: bool) -> Container | None:
         """Return the grant's running container; remove those that are over, and with `replace` that one too."""
@@ -210,7 +217,7 @@ class Launcher:
         except NotFoundError:
             return None
         self._check_ours(container)
-        return self._join(container, request)
+        return self._wait(container, request)
 
     def _check_ours(self, container: Container) -> None:
         wanted = labels.selector(self._sessions.realm, self._sessions.user)
@@ -221,7 +228,7 @@ class Launcher:
                 f"Look at it on {self._engine.name}: docker inspect {container.name}",
             )
 
-    def _join(self, running: Container, request: StartRequest) -> Started | None:
+    def _wait(self, running: Container, request: StartRequest) -> Started | None:
         """Wait for a container that is not ours to remove; `None` when it is gone meanwhile."""
         self._progress(Progress("It runs already; waiting until it answers"))
         try:

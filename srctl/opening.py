@@ -13,15 +13,16 @@ from socket import socket
 from typing import Protocol
 
 from srctl import labels
-from srctl.errors import ConflictError, NotFoundError, UnsupportedError
+from srctl.errors import NotFoundError, UnsupportedError
 from srctl.launch import Launcher
-from srctl.models import Endpoint, Session, Started, StartRequest
-from srctl.sessions import Sessions, exact_grants
+from srctl.models import Container, Endpoint, Session, Started, StartRequest
+from srctl.sessions import Sessions
 
 FIRST_PORT, PORTS = 20000, 12000
 """Sticky ports lie below the ranges from which systems pick ports at random."""
 
-_SESSION_PREFIX = re.compile(r"[0-9a-f]{4,32}")
+_SESSION = re.compile(r"[0-9a-fA-F]{4,32}|srctl-[A-Za-z0-9_.-]+")
+"""What may be a session's id, or the name of its container."""
 
 
 class Traffic(Protocol):
@@ -109,23 +110,21 @@ class Opener:
         return Opened(replace(session, url=url), url, port, self._forward(listener, endpoint), started.fresh)
 
     def _started(self, request: StartRequest) -> Started:
-        session = self._named(request.app)
-        if session is None:
+        container = self._named(request.app)
+        if container is None:
             return self._launcher.start(request)
-        return Started(session, self._launcher.wait(session, request.timeout), fresh=False)
+        return self._launcher.join(container, request)
 
-    def _named(self, text: str) -> Session | None:
-        """Return the session whose id begins so; an application of exactly this name goes first."""
+    def _named(self, text: str) -> Container | None:
+        """Return the container of the session whose id begins so; an application of exactly this name goes first."""
         try:
-            known = exact_grants(self._sessions.rights.grants(user=self._sessions.user), text)
+            known = self._sessions.named_grants(text)
         except NotFoundError:
-            return self._sessions.get(text)
-        if known or not _SESSION_PREFIX.fullmatch(text):
+            return self._sessions.container(text)
+        if known or not _SESSION.fullmatch(text):
             return None
         try:
-            return self._sessions.get(text)
-        except ConflictError:
-            raise
+            return self._sessions.container(text)
         except NotFoundError:
             return None
 

@@ -6,7 +6,7 @@ it is given may be hostile, and what the grant does not permit is refused here a
 
 import posixpath
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from srctl import images
@@ -111,6 +111,18 @@ def make_policy(
     return Policy(allow_home, allow_view, allow_startup_data, license or None, checked)
 
 
+def in_words(permits: Policy) -> str:
+    """Return what a policy permits in a few words; of a licence only that there is one."""
+    given = {
+        "home": permits.allow_home,
+        "view": permits.allow_view,
+        "start-up data": permits.allow_startup_data,
+        "licence": permits.license is not None,
+    }
+    volumes = [f"{volume.source}:{volume.target}:{volume.mode}" for volume in permits.volumes]
+    return ", ".join([word for word, permitted in given.items() if permitted] + volumes) or "default"
+
+
 def slug(name: str) -> str:
     """Return the user name in `[A-Za-z0-9._-]+`, for URLs and container names; distinct for distinct names.
 
@@ -204,10 +216,8 @@ def _labels(order: Order, port: int, profile: str) -> dict[str, str]:
 
 
 def _environment(order: Order) -> dict[str, str]:
-    env = dict(order.request.env)
-    for name, value in env.items():
-        _check_env(name, value)
-    env |= _settings(order)
+    application = order.grant.application
+    env = requested(order.request, application.image, order.image.labels, order.grant.policy)
     if order.grant.policy.license:
         env["APP_LICENSE"] = order.grant.policy.license
     return env | {
@@ -227,17 +237,22 @@ def _check_env(name: str, value: str) -> None:
         raise UsageError(f"The value of {name} has a NUL character or a byte in it that is not UTF-8")
 
 
-def _settings(order: Order) -> dict[str, str]:
-    """Return the variables for what the person set, each checked against image and grant."""
-    settings = dict(order.request.settings)
-    if order.request.startup_data is not None:
-        settings["startup-data"] = order.request.startup_data
-    offered = images.configurables(order.image.labels, order.grant.policy)
-    env: dict[str, str] = {}
+def requested(request: StartRequest, image: str, marks: Mapping[str, str], permits: Policy) -> dict[str, str]:
+    """Return the variables for what the person set, each checked against the image's labels (`marks`) and the grant.
+
+    Raises `NotAllowedError` for what they do not offer and `UsageError` for bad values.
+    """
+    env = dict(request.env)
+    for name, value in env.items():
+        _check_env(name, value)
+    settings = dict(request.settings)
+    if request.startup_data is not None:
+        settings["startup-data"] = request.startup_data
+    offered = images.configurables(marks, permits)
     for name, value in settings.items():
         if name not in offered:
             raise NotAllowedError(
-                f"{name!r} can't be set for {order.grant.application.image}",
+                f"{name!r} can't be set for {image}",
                 f"Offered: {', '.join(offered)}" if offered else "The image and the grant offer no settings",
             )
         if name == "resolution":

@@ -4,13 +4,12 @@ Docker is asked for what runs and the accounting database for what is permitted;
 database (`rights` is `None`) whatever runs can still be listed, opened and stopped.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Protocol
 
-from srctl import images, labels
-from srctl.errors import ConflictError, NotAllowedError, NotFoundError, UsageError
+from srctl import choosing, images, labels, policy
+from srctl.errors import NotAllowedError, NotFoundError
 from srctl.models import (
     Application,
     Available,
@@ -19,6 +18,7 @@ from srctl.models import (
     Endpoint,
     Grant,
     Image,
+    Policy,
     Progress,
     Session,
     User,
@@ -28,6 +28,9 @@ ProgressCallback = Callable[[Progress], None]
 
 RUNNING = ("running", "restarting", "paused")
 """Docker's states of containers that hold their ports and processes."""
+
+_ANY = Policy(allow_startup_data=True)
+"""What may be set where nobody knows the grant."""
 
 
 class Engine(Protocol):
@@ -127,16 +130,30 @@ class Sessions:
 
     def get(self, prefix: str, *, all_users: bool = False) -> Session:
         """Return the session whose id begins so. Raises `NotFoundError`, and `ConflictError` for several."""
-        return self._sessions([self._find(prefix, self.containers(stopped=True, all_users=all_users))])[0]
+        return self.describe(self.container(prefix, all_users=all_users))
+
+    def container(self, prefix: str, *, all_users: bool = False) -> Container:
+        """Return the container of the session whose id begins so, or by its own name. Raises as `get`."""
+        found = choosing.container(self.containers(stopped=True, all_users=all_users), prefix)
+        if found is None:
+            raise NotFoundError(
+                f"{self.user!r} has no session {prefix!r} in realm {self.realm!r} on {self.engine.name}",
+                "srctl ps --all lists sessions; --user, --realm and --host say where to look",
+            )
+        return found
+
+    def describe(self, container: Container) -> Session:
+        """Read a container as a session."""
+        return self._sessions([container])[0]
 
     def logs(self, prefix: str, *, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
         """Yield what the application wrote, in pieces."""
-        container = self._find(prefix, self.containers(stopped=True))
+        container = self.container(prefix)
         return self.engine.logs(container.id, tail=tail, follow=follow)
 
     def stop(self, prefix: str) -> tuple[str, bool]:
         """Stop and remove a session; return its id, and whether it was still there."""
-        container = self._find(prefix, self.containers(stopped=True))
+        container = self.container(prefix)
         return labels.session_id(container) or "", self.end(container)
 
     def end(self, container: Container) -> bool:
@@ -172,21 +189,29 @@ class Sessions:
         Raises `NotFoundError` for an application that nobody knows, `NotAllowedError` for one that this user has
         no grant for and `ConflictError` for one that he has several for.
         """
-        grants = self.rights.grants(user=self.user)
-        found = exact_grants(grants, app) or [g for g in grants if _is_id(app) and g.id.startswith(app)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(grant.id for grant in found)
-            raise ConflictError(f"{app!r} means several grants of {self.user}", f"Name one by its id: {names}")
-        self._check_known(app)
-        raise NotAllowedError(
-            f"{self.user!r} has no grant for {app!r}", f"An administrator can: srctl grant add {app} {self.user}"
-        )
+        return choosing.grant(self.rights.grants(user=self.user), app, self.user, self.rights.applications)
 
-    def _check_known(self, app: str) -> None:
-        if not any(a.image == _reference(app) or a.title == app for a in self.rights.applications()):
-            raise NotFoundError(f"There is no application {app!r}", "See what there is: srctl session available")
+    def named_grants(self, app: str) -> list[Grant]:
+        """Return the user's grants that `app` names in full: by id, image or title."""
+        return choosing.named_grants(self.rights.grants(user=self.user), app, self.rights.applications)
+
+    def permits(self, container: Container) -> Policy:
+        """Return what the grant of a session permits; without a database, whatever the session's image offers.
+
+        Raises `NotAllowedError` for a user who is unknown or disabled and for a grant that is gone. Sessions of
+        SimPhoNy-Remote 2 have grants that no database of ours knows.
+        """
+        if self._rights is None:
+            return _ANY
+        self.entitled_user()
+        for grant in self._rights.grants(user=self.user):
+            if grant.id == labels.grant_id(container):
+                return grant.policy
+        if labels.user_id(container) is None:
+            return _ANY
+        session = str(labels.session_id(container))
+        hint = f"srctl ps still lists it, and srctl stop {session[:12]} ends it"
+        raise NotAllowedError(f"The grant of session {session} has been removed", hint)
 
     def containers(self, *, stopped: bool = False, all_users: bool = False) -> list[Container]:
         """Return the containers of the sessions that this user may see."""
@@ -207,23 +232,11 @@ class Sessions:
     def _belongs(self, container: Container) -> bool:
         return self._identity is None or labels.user_id(container) in (None, self._identity)
 
-    def _find(self, prefix: str, containers: list[Container]) -> Container:
-        wanted = prefix.lower()
-        found = [c for c in containers if _is_id(wanted) and (labels.session_id(c) or "").startswith(wanted)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(str(labels.session_id(container)) for container in found)
-            raise ConflictError(f"{prefix!r} means several sessions", f"Use more of the id: {names}")
-        raise NotFoundError(
-            f"{self.user!r} has no session {prefix!r} in realm {self.realm!r} on {self.engine.name}",
-            "srctl ps --all lists sessions; --user, --realm and --host say where to look",
-        )
-
     def _sessions(self, containers: list[Container]) -> list[Session]:
         known: frozenset[str] | None = None
         if self._rights is not None:
-            known = self._rights.existing_grants({labels.grant_id(container) for container in containers})
+            claimed = {labels.grant_id(container) for container in containers}
+            known = self._rights.existing_grants(filter(policy.is_grant_id, claimed))
         found = [self.session(container, known) for container in containers]
         return sorted(found, key=lambda session: (session.created, session.id))
 
@@ -234,27 +247,6 @@ class Sessions:
         if found is None:
             raise NotFoundError(f"{container.name} is not a session of srctl")
         return found
-
-
-def exact_grants(grants: list[Grant], app: str) -> list[Grant]:
-    """Return the grants that `app` names in full: by id, image or title."""
-    by_id = [grant for grant in grants if grant.id == app]
-    if by_id:
-        return by_id
-    by_image = [grant for grant in grants if grant.application.image == _reference(app)]
-    return by_image or [grant for grant in grants if grant.application.title == app]
-
-
-def _reference(app: str) -> str | None:
-    """Return the image that `app` may mean, as applications name it; `None` where it is no image's name."""
-    try:
-        return images.canonical(app)
-    except UsageError:
-        return None
-
-
-def _is_id(text: str) -> bool:
-    return re.fullmatch(r"[0-9a-f]{1,32}", text) is not None
 
 
 def _available(grant: Grant, image: Image | None, session_id: str | None) -> Available:

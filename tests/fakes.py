@@ -215,6 +215,8 @@ class FakeRights:
 
     users: list[User] = field(default_factory=list)
     given: list[Grant] = field(default_factory=list)
+    registered: list[Application] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
 
     def user(self, name: str) -> User:
         for user in self.users:
@@ -223,13 +225,15 @@ class FakeRights:
         raise NotFoundError(f"There is no user {name}")
 
     def applications(self) -> list[Application]:
-        return list({grant.application.image: grant.application for grant in self.given}.values())
+        granted = {grant.application.image: grant.application for grant in self.given}
+        return [*granted.values(), *self.registered]
 
     def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
         return [g for g in self.given if user in (None, g.user) and image in (None, g.application.image)]
 
     def existing_grants(self, ids: Iterable[str]) -> frozenset[str]:
-        return frozenset(ids) & {grant.id for grant in self.given}
+        self.asked = set(ids)
+        return frozenset(self.asked) & {grant.id for grant in self.given}
 
 
 def web_image() -> Image:

@@ -285,10 +285,3 @@ def test_an_image_that_may_not_be_pulled_is_not_found(engine: FakeEngine) -> Non
     with pytest.raises(NotFoundError):
         start(engine, pull="never")
     assert "pull" not in engine.calls
-
-
-@pytest.mark.parametrize("status", ["exited", "dead"])
-def test_an_open_of_a_session_that_is_over_says_so(engine: FakeEngine, status: str) -> None:
-    over = replace(start(engine).session, status=status)
-    with pytest.raises(ConflictError, match="does not run any more"):
-        launcher(engine).wait(over, 1)

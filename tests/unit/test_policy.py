@@ -126,6 +126,11 @@ class TestPolicies:
         with pytest.raises(UsageError):
             policy.make_policy(license="a\x1bb")
 
+    def test_a_policy_is_told_in_words_without_the_licence_s_text(self) -> None:
+        assert policy.in_words(Policy()) == "default"
+        everything = Policy(True, True, True, "SECRET", (Volume("/srv", "/data", "ro"),))
+        assert policy.in_words(everything) == "home, view, start-up data, licence, /srv:/data:ro"
+
 
 def order(
     *,

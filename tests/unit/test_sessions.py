@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from srctl.errors import ConflictError, NotFoundError, UnreachableError
+from srctl.errors import ConflictError, NotAllowedError, NotFoundError, UnreachableError
+from srctl.labels import RUNINFO
 from srctl.launch import Launcher
-from srctl.models import Session, StartRequest
+from srctl.models import Application, Grant, Policy, Session, StartRequest
 from srctl.pruning import Leftovers
 from srctl.sessions import Sessions
 from tests.fakes import WEB, FakeEngine, FakeRights, rights
@@ -144,3 +145,80 @@ def test_two_applications_of_one_title_are_a_choice(engine: FakeEngine) -> None:
         of(engine, known=known).grant("Editor")
     assert first.id in failure.value.hint
     assert other.id in failure.value.hint
+
+
+def titled(known: FakeRights, title: str, image: str) -> Grant:
+    """Give ann another application with this title."""
+    given = replace(known.given[0], id="b" * 32, application=Application(image, 2, title=title))
+    known.given.append(given)
+    return given
+
+
+@pytest.mark.parametrize("title", ["srctl/other", "srctl/other:latest", "docker.io/srctl/other"])
+def test_a_title_is_never_taken_for_another_application_s_image(engine: FakeEngine, title: str) -> None:
+    known = rights()
+    titled(known, title, "evil:1")
+    known.registered.append(Application("srctl/other:latest", 3))
+    with pytest.raises(NotAllowedError) as failure:
+        of(engine, known=known).grant(title)
+    assert failure.value.hint.endswith("srctl grant add srctl/other:latest ann")
+    assert of(engine, known=known).named_grants(title) == []
+
+
+def test_an_image_is_never_taken_for_the_beginning_of_an_id(engine: FakeEngine) -> None:
+    known = rights()
+    assert of(engine, known=known).grant("aaaa") == known.given[0]
+    known.registered.append(Application("aaaa:latest", 3))
+    with pytest.raises(NotAllowedError):
+        of(engine, known=known).grant("aaaa")
+
+
+def test_a_title_that_is_no_image_of_others_serves(engine: FakeEngine) -> None:
+    known = rights()
+    given = titled(known, "editor", "editor:2")
+    assert of(engine, known=known).grant("editor") == given
+
+
+def test_the_hint_for_a_title_names_the_image(engine: FakeEngine) -> None:
+    known = rights()
+    known.registered.append(Application("draw:1", 3, title="Draw; rm -rf ~"))
+    with pytest.raises(NotAllowedError) as failure:
+        of(engine, known=known).grant("Draw; rm -rf ~")
+    assert failure.value.hint.endswith("srctl grant add draw:1 ann")
+
+
+def test_several_grants_are_told_apart_by_their_policies(engine: FakeEngine) -> None:
+    known = rights()
+    known.given.append(replace(known.given[0], id="b" * 32, policy=Policy(allow_home=True, license="SECRET")))
+    with pytest.raises(ConflictError) as failure:
+        of(engine, known=known).grant(WEB)
+    assert f"{'a' * 32} (default); {'b' * 32} (home, licence)" in failure.value.hint
+
+
+@pytest.mark.parametrize("word", ["A" * 32, "AAAA", "aaaa"])
+def test_grant_ids_are_read_in_either_case(engine: FakeEngine, word: str) -> None:
+    known = rights()
+    assert of(engine, known=known).grant(word) == known.given[0]
+
+
+def test_two_containers_of_one_session_id_are_told_apart_by_name(engine: FakeEngine) -> None:
+    session = started(engine)
+    twin = replace(engine.stored[session.container_id], id="f" * 64, name="twin")
+    engine.stored[twin.id] = twin
+    with pytest.raises(ConflictError) as failure:
+        of(engine).stop(session.id)
+    assert session.container_name in failure.value.hint
+    assert "twin" in failure.value.hint
+    assert of(engine).stop("twin") == (session.id, True)
+    assert list(engine.stored) == [session.container_id]
+
+
+@pytest.mark.parametrize("grant", ["", "\0", "\ud800", "x" * 99])
+def test_what_can_be_no_grant_is_not_asked_for(engine: FakeEngine, grant: str) -> None:
+    session = started(engine)
+    container = engine.stored[session.container_id]
+    engine.stored[container.id] = replace(container, labels={**container.labels, RUNINFO + "mapping_id": grant})
+    known = rights()
+    [found] = of(engine, known=known).find()
+    assert found.granted is False
+    assert known.asked == set()
