@@ -93,13 +93,15 @@ class Output:
             self._table([plain(row) for row in rows], columns)
 
     def one(self, row: Row, *, ids: str) -> None:
-        """Print a single thing; as a table it has one line a key."""
+        """Print a single thing; as a table it has one line a key, and one for each item of a list."""
         if self.format == "json":
             self._json(plain(row))
         elif self.format == "table":
             width = max(map(len, row))
             for name, value in plain(row).items():
-                self.line(f"{name.replace('_', ' '):<{width}}  {cell(value)}".rstrip())
+                for index, item in enumerate(value if isinstance(value, list) and value else [value]):
+                    label = "" if index else name.replace("_", " ")
+                    self.line(f"{label:<{width}}  {cell(item)}".rstrip())
         else:
             self.rows([row], ids=ids, columns=())
 

@@ -6,8 +6,9 @@ import typer
 
 from srctl import policy
 from srctl.commands import views
-from srctl.commands.options import complete_applications, complete_users, noun, tell, verb
+from srctl.commands.options import complete_applications, complete_users, noun, read_text, tell, verb
 from srctl.context import Context
+from srctl.errors import UsageError
 from srctl.models import Policy
 from srctl.revoking import revoke
 
@@ -18,7 +19,14 @@ UserArgument = Annotated[str, typer.Argument(metavar="USER", autocompletion=comp
 Home = Annotated[bool, typer.Option("--allow-home", help="Mount a workspace of the user's own at /workspace.")]
 View = Annotated[bool, typer.Option("--allow-view", help="Allow to share the session with others.")]
 StartupData = Annotated[bool, typer.Option("--allow-startup-data", help="Allow to start with a file of the user's.")]
-License = Annotated[str | None, typer.Option("--license", metavar="TEXT", help="Licence given to the application.")]
+License = Annotated[
+    str | None,
+    typer.Option("--license", metavar="TEXT", help="Licence given to the application; other processes can read it."),
+]
+LicenseFile = Annotated[
+    str | None,
+    typer.Option("--license-file", metavar="FILE|-", help="File with the licence, for a secret one; - reads stdin."),
+]
 Volumes = Annotated[
     list[str] | None,
     typer.Option("--volume", metavar="SOURCE:TARGET:ro|rw", help="Mount a directory of the Docker host (repeatable)."),
@@ -34,9 +42,11 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     allow_view: View = False,
     allow_startup_data: StartupData = False,
     licence: License = None,
+    licence_file: LicenseFile = None,
     volume: Volumes = None,
 ) -> None:
     """Grant an application to a user, and print the grant's id; the same grant again prints the same id."""
+    licence = _licence(context, licence, licence_file)
     permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume)
     granted = context.accounting.add_grant(image, grantee, permits)
     context.output.made(granted.id, views.grant(granted))
@@ -54,8 +64,14 @@ def list_grants(
     ] = None,
 ) -> None:
     """List grants."""
-    rows = [views.grant(found, secrets=True) for found in context.accounting.grants(user=user, image=image)]
-    context.output.rows(rows, ids="id", columns=views.GRANT, keys=views.GRANT)
+    found = context.accounting.grants(user=user, image=image)
+    if context.output.format == "table":
+        columns = views.grant_columns(found)
+        context.output.rows([views.grant_in_words(grant) for grant in found], ids="id", columns=columns)
+    else:
+        context.output.rows(
+            [views.grant(grant, secrets=True) for grant in found], ids="id", columns=(), keys=views.GRANT
+        )
 
 
 @verb(app, "remove")
@@ -67,6 +83,7 @@ def remove(  # noqa: PLR0913, PLR0917 - one parameter an option
     allow_view: View = False,
     allow_startup_data: StartupData = False,
     licence: License = None,
+    licence_file: LicenseFile = None,
     volume: Volumes = None,
 ) -> None:
     """Remove grants; sessions that run under them stay.
@@ -74,8 +91,17 @@ def remove(  # noqa: PLR0913, PLR0917 - one parameter an option
     An id may be shortened to four digits. IMAGE USER without policy options means the grant with the default policy
     only.
     """
+    licence = _licence(context, licence, licence_file)
     permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume)
     tell(revoke(context.accounting, target, permits, every=every), context.output.removed)
+
+
+def _licence(context: Context, text: str | None, file: str | None) -> str | None:
+    if file is None:
+        return text
+    if text is not None:
+        raise UsageError("--license and --license-file exclude each other")
+    return read_text(context, file).rstrip("\n")
 
 
 def _policy(

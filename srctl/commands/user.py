@@ -1,16 +1,14 @@
 """`srctl user`: the people in the accounting database, and their SSH keys."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from srctl.accounting import UserDetails
 from srctl.commands import views
-from srctl.commands.options import YesOption, complete_users, confirm, noun, tell, verb
+from srctl.commands.options import YesOption, complete_users, confirm, noun, read_text, tell, verb
 from srctl.context import Context
-from srctl.errors import SrctlError
 from srctl.models import PublicKey, User
 
 app = noun("The people who may use srctl.")
@@ -42,16 +40,14 @@ def list_users(
 ) -> None:
     """List all users."""
     columns = ["name", "admin", "disabled", "created"] + (["grants"] if grants else [])
-    rows = [views.user(details) for details in context.accounting.users(with_grants=grants)]
-    if context.output.format == "table":
-        rows = [row | {"grants": [grant["image"] for grant in row["grants"] or []]} for row in rows]
+    rows = [_row(context, details) for details in context.accounting.users(with_grants=grants)]
     context.output.rows(rows, ids="name", columns=columns, keys=views.USER)
 
 
 @verb(app, "show")
 def show(context: Context, name: Name) -> None:
     """Show one user with grants."""
-    context.output.one(views.user(context.accounting.user(name)), ids="name")
+    context.output.one(_row(context, context.accounting.user(name)), ids="name")
 
 
 @verb(app, "remove")
@@ -84,7 +80,7 @@ def add_key(
     def show(added: Iterable[PublicKey]) -> None:
         context.output.made_all([(key.fingerprint, views.key(key)) for key in added])
 
-    tell(context.accounting.add_keys(name, _read(context, file)), show)
+    tell(context.accounting.add_keys(name, read_text(context, file, errors="replace")), show)
 
 
 @verb(keys, "list")
@@ -103,10 +99,5 @@ def remove_key(
     context.output.removed([fingerprint])
 
 
-def _read(context: Context, file: str) -> str:
-    if file == "-":
-        return context.stdin.read()
-    try:
-        return Path(file).expanduser().read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise SrctlError(f"Can't read {file}: {error.strerror}") from error
+def _row(context: Context, details: UserDetails) -> views.Row:
+    return views.user_in_words(details) if context.output.format == "table" else views.user(details)

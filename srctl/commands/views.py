@@ -1,10 +1,12 @@
 """How models look as rows: the keys are those of the public contract and never change silently."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from srctl.accounting import UserDetails
 from srctl.models import Application, Available, Grant, Policy, PublicKey, Session
+from srctl.policy import in_words
 
 Row = dict[str, Any]
 
@@ -16,6 +18,7 @@ AVAILABLE = (
     "grant_id", "image", "title", "description", "type", "policy", "configurables", "image_present", "session_id",
 )  # fmt: skip
 SESSION = tuple(Session.__dataclass_fields__)
+_LICENSE_WIDTH = 20
 HOST = ("name", "url", "source", "default", "reachable", "version", "latency_ms")
 
 
@@ -25,6 +28,27 @@ def policy(value: Policy, *, secrets: bool = False) -> Row:
     if not secrets:
         row["license"] = value.license is not None
     return row
+
+
+def grant_columns(grants: Sequence[Grant]) -> tuple[str, ...]:
+    """Return the columns of a table of grants; licences have one where there are any."""
+    licensed = any(grant.policy.license is not None for grant in grants)
+    return (*GRANT[:-1], "license", GRANT[-1]) if licensed else GRANT
+
+
+def grant_in_words(value: Grant) -> Row:
+    """Return a grant for a table, where policies are words and a licence is only begun."""
+    text = value.policy.license
+    if text is not None and len(text) > _LICENSE_WIDTH:
+        text = text[: _LICENSE_WIDTH - 1] + "…"
+    return grant(value) | {"policy": in_words(value.policy), "license": text}
+
+
+def user_in_words(details: UserDetails) -> Row:
+    """Return a user for a table, where a grant is the image and what it permits."""
+    grants = details.grants
+    words = None if grants is None else [f"{each.application.image} ({in_words(each.policy)})" for each in grants]
+    return user(details) | {"grants": words}
 
 
 def user(details: UserDetails) -> Row:

@@ -59,6 +59,42 @@ def test_the_text_of_a_licence_stands_in_the_list_alone(team: FrontDoor) -> None
     assert team.json("grant", "list")[0]["policy"]["license"] == "SECRET"
 
 
+def test_a_table_tells_policies_in_words_and_only_begins_a_licence(team: FrontDoor) -> None:
+    team.ok("grant", "add", "desktop", "bob")
+    assert " default " in team.ok("grant", "list").out
+    assert "LICENSE" not in team.ok("grant", "list").out
+    team.ok("grant", "add", "desktop", "ann", "--allow-home", "--license", "L" * 1000)
+    table = team.ok("grant", "list").out
+    assert " home, licence  " + "L" * 19 + "…  " in table
+    assert "L" * 1000 in team.ok("grant", "list", "-o", "csv").out
+
+
+def test_a_licence_comes_from_a_file_or_from_stdin(team: FrontDoor) -> None:
+    (team.home / "licence").write_bytes(b"LINE 1\r\nLINE 2\n")
+    words = ("grant", "add", "desktop", "ann", "--license-file")
+    grant = team.add(*words, "~/licence")
+    assert team.json("grant", "list")[0]["policy"]["license"] == "LINE 1\nLINE 2"
+    assert team(*words, "-", stdin="LINE 1\nLINE 2\n").out == f"{grant}\n"
+    removal = ("grant", "remove", "desktop", "ann", "--license-file", str(team.home / "licence"))
+    assert team.ok(*removal).out == f"{grant}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--license", "x", "--license-file", "-"], 2), (["--license-file", "/nowhere/licence"], 1),
+        (["--license-file", "/dev/zero"], 2), (["--license-file", "~/latin"], 2), (["--license-file", "~/large"], 2),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_licence_that_can_not_be_read_grants_nothing(team: FrontDoor, options: list[str], code: int) -> None:
+    (team.home / "latin").write_bytes(b"\xe4")
+    (team.home / "large").write_text("L" * (64 * 1024 + 1))
+    ran = team("grant", "add", "desktop", "ann", *options)
+    assert (ran.code, "reference" in ran.err) == (code, False)
+    assert team.json("grant", "list") == []
+
+
 def test_an_empty_licence_is_no_licence(team: FrontDoor) -> None:
     plain = team.add("grant", "add", "desktop", "ann")
     assert team.add("grant", "add", "desktop", "ann", "--license", "") == plain

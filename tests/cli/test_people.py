@@ -37,6 +37,16 @@ def test_show_is_one_object_with_grants_and_without_licence_texts(team: FrontDoo
     assert all("SECRET" not in ran.out for ran in everything)
 
 
+def test_a_table_tells_grants_in_words(team: FrontDoor) -> None:
+    team.ok("grant", "add", "desktop", "ann")
+    team.ok("grant", "add", "desktop", "ann", "--allow-home", "--volume", "/data:/data:ro")
+    assert team.ok("user", "show", "ann").lines[-2:] == [
+        "grants    desktop:latest (default)",
+        "          desktop:latest (home, /data:/data:ro)",
+    ]
+    assert "desktop:latest (default), desktop:latest (home, " in team.ok("user", "list", "--grants").out
+
+
 @pytest.mark.parametrize("name", ["", ".hidden", "a b", "a/b", "a" * 65, "ä", "a\nb", "a:b", "a\x1b[31m"])
 def test_a_bad_name_is_wrong_usage(srctl: FrontDoor, name: str) -> None:
     ran = srctl("user", "add", "--", name)
@@ -121,6 +131,13 @@ class TestKeys:
         fingerprint = team("user", "key", "add", "ann", "-", stdin=KEY).out.strip()
         assert team.ok("user", "key", "remove", "ann", fingerprint).out == f"{fingerprint}\n"
         assert team("user", "key", "remove", "ann", fingerprint).code == 3
+
+    @pytest.mark.parametrize(
+        ("file", "code"), [("~nosuch/x", 2), ("nul\0", 2), ("/dev/zero", 2), ("/nowhere/key.pub", 1), ("/", 1)]
+    )
+    def test_what_is_no_file_of_keys_is_no_crash(self, team: FrontDoor, file: str, code: int) -> None:
+        ran = team("user", "key", "add", "ann", file)
+        assert (ran.code, "reference" in ran.err) == (code, False)
 
     def test_a_file_that_can_not_be_read_is_named(self, team: FrontDoor) -> None:
         ran = team("user", "key", "add", "ann", "/nowhere/key.pub")
