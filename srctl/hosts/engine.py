@@ -37,10 +37,11 @@ API_VERSION = "1.41"
 STOP_GRACE = 5
 """Seconds that an application has to end by itself before it is killed."""
 
-NETWORK_TRIES = 4
-"""How often the sessions' network is looked after, where several processes make it at once."""
+START_TRIES = 4
+"""How often a container is started: several processes may make its network at once, or take the port given to it."""
 
 _SUPPORTED = re.compile(r"(?:Maximum|Minimum) supported API version is ([0-9]+\.[0-9]+)")
+_PORT_TAKEN = re.compile(r"address already in use|port is already allocated")
 _LOGIN_WANTED = re.compile(r"no basic auth credentials|unauthorized|authentication required")
 _REGISTRY_AWAY = re.compile(r"dial tcp|lookup |i/o timeout|connection refused|TLS handshake|request canceled")
 T = TypeVar("T")
@@ -175,17 +176,25 @@ class DockerHost:
         return str(made["Id"])
 
     def start(self, container_id: str, network: str) -> None:
-        """Start a created container; two requests more where its network is not there yet."""
-        for left in reversed(range(NETWORK_TRIES)):
+        """Start a created container; two requests more where its network is not there yet.
+
+        Raises `ConflictError` where each port that the engine gave it was taken: it is given another each time.
+        """
+        for left in reversed(range(START_TRIES)):
             try:
                 self._call(lambda api: api.start(container_id))
                 return
             except SrctlError as error:
-                if left == 0 or not self._mended(network, error.message):
-                    raise
+                if left and self._mended(network, error.message):
+                    continue
+                if _PORT_TAKEN.search(error.message):
+                    raise _no_port(self.name, error) from error
+                raise
 
     def _mended(self, network: str, problem: str) -> bool:
-        """Do something about the sessions' network if that is the problem."""
+        """Tell whether another try may go well; do something about the sessions' network if that is the problem."""
+        if _PORT_TAKEN.search(problem):
+            return True
         if f"network {network} " not in problem:
             return False
         if "ambiguous" in problem:
@@ -253,6 +262,11 @@ class DockerHost:
         from srctl.hosts.ssh_adapter import open_endpoint
 
         return open_endpoint(self.link, address, port)
+
+
+def _no_port(host: str, error: SrctlError) -> ConflictError:
+    hint = f"Start it again; if that does not help, look at what listens on {host}: ss -ltn"
+    return ConflictError(f"{host} has no free port for the session. {error.message}", hint)
 
 
 def _pull_error(reference: str, host: str, error: SrctlError) -> SrctlError:
