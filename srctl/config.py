@@ -20,7 +20,7 @@ from srctl.models import Host
 FORMATS = ("table", "json", "csv", "ids")
 
 _WEEK = 7 * 86400
-_PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@]*@|(?<=[?&])((?:ssl)?password)=[^&]*")
+_PASSWORD = re.compile(r"(?<=://)([^:/?#]*):(?:[^/?#]*@|[^@]*@)|(?<=[?&])((?:ssl)?password)=[^&]*")
 _REALM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 

@@ -9,10 +9,12 @@ import typer
 from srctl import config_file
 from srctl.commands import views
 from srctl.commands.options import YesOption, complete_hosts, confirm, noun, verb
+from srctl.config import without_password
 from srctl.context import Context
 from srctl.errors import ConflictError, NotFoundError, SrctlError
 from srctl.hosts import endpoints
 from srctl.models import Host
+from srctl.tunnel.target import parse_target
 
 app = noun("The Docker hosts.")
 
@@ -32,6 +34,9 @@ def add(
     endpoints.check_url(url)
     if ssh is not None:
         endpoints.check_ssh_url(ssh)
+    for address in (url, ssh):
+        if address is not None and address.startswith("ssh://"):
+            parse_target(address)
 
     def change(document: Any) -> None:
         import tomlkit
@@ -62,7 +67,7 @@ def check(
     chosen = endpoints.resolve(context.config, context.environ)
     wanted = chosen if name is None else endpoints.find(name, endpoints.named_hosts(context.config, context.environ))
     host = context.host_of(wanted)
-    row = _row(wanted) | {"default": wanted.name == chosen.name}
+    row = _row(wanted) | {"default": endpoints.same(wanted, chosen)}
     try:
         host.version()
         start = time.monotonic()
@@ -105,4 +110,5 @@ def use(context: Context, name: Name) -> None:
 
 def _row(host: Host) -> dict[str, Any]:
     row = asdict(host) | {"reachable": None, "version": None, "latency_ms": None}
+    row["url"] = without_password(row["url"])  # a context of Docker's may hold one
     return {key: row[key] for key in views.HOST}

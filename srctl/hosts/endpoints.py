@@ -9,10 +9,11 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from srctl.config import Config
 from srctl.errors import NotFoundError, SrctlError, UsageError
@@ -22,6 +23,9 @@ SCHEMES = ("unix", "npipe", "tcp", "http", "https", "ssh")
 LOCAL_SCHEMES = ("unix", "npipe")
 LOCAL = "local"
 """The name of this machine's own engine."""
+
+RESERVED = (LOCAL, "default")
+"""Names that mean this machine: ours and Docker's."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
@@ -37,37 +41,67 @@ def scheme(host: Host) -> str:
 
 
 def check_name(name: str) -> None:
-    """Raise `UsageError` unless `name` can name a host."""
+    """Raise `UsageError` unless `name` can name a host of the config file."""
     if not NAME.fullmatch(name):
         raise UsageError(f"Not a host name: {name!r}", "Use letters, digits and . _ -")
+    if name in RESERVED:
+        raise UsageError(f"{name!r} always means this machine's own engine", "Choose another name")
 
 
 def check_url(url: str) -> str:
     """Return the URL of a Docker host as it is, or raise `UsageError` saying what is wrong with it."""
     if re.search(r"[\x00-\x20\x7f]", url):
-        raise UsageError(f"Not a URL of a Docker host: {url!r}")
+        raise _no_url(url)
     try:
         parts = urlsplit(url)
-        port = parts.port if parts.scheme in ("tcp", "http", "https", "ssh") else None
     except ValueError as error:
-        raise UsageError(f"Not a URL of a Docker host: {url!r} ({error})") from error
+        raise _no_url(url) from error
     if parts.password is not None:
         raise UsageError("A URL of a Docker host can't hold a password", "Use an SSH key or TLS certificates")
-    if parts.scheme not in SCHEMES:
-        raise UsageError(f"Not a URL of a Docker host: {url!r}", "Begin it with unix://, ssh:// or tcp://")
-    if parts.scheme in LOCAL_SCHEMES and not parts.path:
-        raise UsageError(f"{url!r} names no socket", "Write it as unix:///var/run/docker.sock")
-    if parts.scheme not in LOCAL_SCHEMES and not parts.hostname:
-        raise UsageError(f"{url!r} names no host")
-    if parts.scheme in ("tcp", "http", "https") and port is None:
-        raise UsageError(f"{url!r} names no port", "Engines listen on 2376 with TLS and on 2375 without")
+    if parts.scheme not in SCHEMES or not url.startswith(f"{parts.scheme}://"):
+        raise _no_url(url, "Begin it with unix://, ssh:// or tcp://")
+    if parts.scheme in LOCAL_SCHEMES:
+        _check_socket(url, parts)
+    else:
+        _check_address(url, parts)
     return url
+
+
+def _no_url(url: str, hint: str = "") -> UsageError:
+    return UsageError(f"Not a URL of a Docker host: {shown(url)!r}", hint)
+
+
+def shown(url: str) -> str:
+    """Return a URL that may be malformed as it can be shown: what stands before its last `@` may hold a password."""
+    return re.sub(r"^([a-z]+://)?.*@", r"\1***@", url, flags=re.DOTALL)
+
+
+def _check_socket(url: str, parts: SplitResult) -> None:
+    if parts.netloc or parts.path in ("", "/") or parts.query or parts.fragment:
+        raise UsageError(f"{shown(url)!r} names no socket", f"Write it as {default_url()}, with three slashes")
+
+
+def _check_address(url: str, parts: SplitResult) -> None:
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise _no_url(url, "A port is a number from 1 to 65535") from error
+    if not parts.hostname:
+        raise UsageError(f"{shown(url)!r} names no host")
+    if port == 0:
+        raise _no_url(url, "A port is a number from 1 to 65535")
+    if parts.scheme == "ssh":
+        return
+    if port is None:
+        raise UsageError(f"{shown(url)!r} names no port", "Engines listen on 2376 with TLS and on 2375 without")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise _no_url(url, "Write it as tcp://HOST:PORT, and nothing after it")
 
 
 def check_ssh_url(url: str) -> str:
     """Return an SSH URL as it is, or raise `UsageError`."""
     if not check_url(url).startswith("ssh://"):
-        raise UsageError(f"{url!r} is not an ssh:// URL")
+        raise UsageError(f"{shown(url)!r} is not an ssh:// URL")
     return url
 
 
@@ -77,12 +111,17 @@ def known(config: Config, environ: Mapping[str, str]) -> list[Host]:
     Where the one in force has an error none is marked: a list is what one looks at to find out.
     """
     named = {host.name: host for host in reversed(named_hosts(config, environ))}
-    try:
+    hosts = list(named.values())
+    with suppress(SrctlError):
         chosen = resolve(config, environ)
-        named[chosen.name] = replace(named.get(chosen.name, chosen), default=True)
-    except SrctlError:
-        pass
-    return sorted(named.values(), key=lambda host: (host.source != "config", host.name))
+        listed = next((host for host in hosts if same(host, chosen)), chosen)
+        hosts = [host for host in hosts if host is not listed] + [replace(listed, default=True)]
+    return sorted(hosts, key=lambda host: (host.source != "config", host.name))
+
+
+def same(one: Host, other: Host) -> bool:
+    """Tell whether both are one host: a name alone can be taken by another one."""
+    return (one.name, one.url) == (other.name, other.url)
 
 
 def named_hosts(config: Config, environ: Mapping[str, str]) -> list[Host]:
@@ -114,11 +153,15 @@ def find(name: str, hosts: list[Host]) -> Host:
     for host in hosts:
         if host.name == name:
             check_url(host.url)
+            if host.ssh is not None:
+                check_ssh_url(host.ssh)
             return host
     if name == "default":
         return Host(LOCAL, default_url(), "default")
     names = ", ".join(host.name for host in hosts)
-    raise NotFoundError(f"There is no host {name!r}", f"Known are: {names}" if names else "srctl host add NAME URL")
+    raise NotFoundError(
+        f"There is no host {shown(name)!r}", f"Known are: {names}" if names else "srctl host add NAME URL"
+    )
 
 
 def _current(environ: Mapping[str, str]) -> Host:
@@ -157,20 +200,28 @@ def _json(path: Path) -> dict[str, Any]:
     """Return the object in a file of Docker's, empty where there is none or it is damaged: it is not ours to judge."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _found(folder: Path, pattern: str) -> list[Path]:
+    """Return the files in a folder of Docker's, none where it can't be read."""
+    try:
+        return sorted(folder.glob(pattern))
+    except OSError:
+        return []
 
 
 def contexts(environ: Mapping[str, str]) -> list[Host]:
     """Return Docker's contexts, from the metadata files of its config folder (`contexts/meta/<sha256>/meta.json`)."""
     folder = _docker_folder(environ) / "contexts"
     hosts = []
-    for path in sorted(folder.glob("meta/*/meta.json")):
+    for path in _found(folder, "meta/*/meta.json"):
         meta = _json(path)
         endpoint = meta.get("Endpoints", {}).get("docker", {}) if isinstance(meta.get("Endpoints"), dict) else {}
         name, url = meta.get("Name"), endpoint.get("Host") if isinstance(endpoint, dict) else None
-        if not isinstance(name, str) or not isinstance(url, str):
+        if not isinstance(name, str) or not isinstance(url, str) or name in RESERVED:
             continue
         tls = folder / "tls" / hashlib.sha256(name.encode()).hexdigest() / "docker"
         hosts.append(
@@ -178,7 +229,7 @@ def contexts(environ: Mapping[str, str]) -> list[Host]:
                 name,
                 url,
                 "context",
-                tls_dir=str(tls) if tls.is_dir() else None,
+                tls_dir=str(tls) if os.path.isdir(tls) else None,
                 tls_verify=not endpoint.get("SkipTLSVerify", False),
             )
         )

@@ -70,7 +70,13 @@ def test_values_that_act_are_shown_where_nothing_was_set(bare: FrontDoor) -> Non
 
 
 def test_passwords_are_not_shown(bare: FrontDoor) -> None:
-    for url in ("postgresql://ann:SECRET@server/db", "postgresql://server/db?user=a&password=SECRET"):
+    for url in (
+        "postgresql://ann:SECRET@server/db",
+        "postgresql://ann:PA@SECRET@server/db",
+        "postgresql://ann@realm:SECRET@server/db",
+        "postgresql://ann:PA/SECRET@server/db",
+        "postgresql://server/db?user=a&password=SECRET",
+    ):
         ran = bare.ok("--db", url, "config", "show", "db")
         assert "SECRET" not in ran.out
         assert "server/db" in ran.out

@@ -80,7 +80,15 @@ def test_a_taken_name_is_a_conflict(hosts: FrontDoor) -> None:
     [
         ["lab", "lab.example"], ["lab", "ftp://lab"], ["lab", "ssh://"], ["lab", "tcp://lab"], ["lab", "unix://"],
         ["lab", "ssh://u:secret@lab"], ["lab", "tcp://lab:99999"], ["a/b", "ssh://lab"], ["", "ssh://lab"],
-        ["lab", "tcp://lab:2376", "--ssh", "tcp://lab:22"], ["lab", "ssh://a b"],
+        ["lab", "tcp://lab:2376", "--ssh", "tcp://lab:22"], ["lab", "ssh://a b"], ["lab", "ssh://lab:0"],
+        ["lab", "ssh://-oProxyCommand=x"], ["lab", "ssh://a;b"], ["lab", "ssh://lab?x"],
+        ["lab", "ssh://lab/" + "x" * 108],
+        ["lab", "tcp://lab:2376", "--ssh", "ssh://a;b"], ["lab", "unix://x/y"], ["lab", "unix:/x"], ["lab", "unix:///"],
+        ["lab", "unix:///x?y"], ["lab", "tcp://lab:0"], ["lab", "tcp://lab:2375/x"], ["lab", "tcp://lab:2375?x"],
+        ["lab", "tcp://lab:2375#x"], ["local", "ssh://lab"], ["default", "ssh://lab"],
+        ["lab", "ssh://u:secret@h:99999"], ["lab", "http://u:secret@[x"], ["lab", "ssh://u:secret/x@h"],
+        ["lab", "u:secret@h"], ["lab", "ftp://u:secret@h"], ["lab", "tcp://lab:1", "--ssh", "ssh://u:secret@[x"],
+        ["lab", "ssh://u:secret@x@h"], ["lab", "ssh://u:secret@h y"], ["lab", "tcp://u:secret@h"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -178,3 +186,54 @@ def test_missing_certificates_are_named(hosts: FrontDoor) -> None:
     ran = hosts("host", "check", env=env)
     assert ran.code == 2
     assert "/nowhere/ca.pem" in ran.err
+
+
+@pytest.mark.parametrize("url", ["u:secret@h", "ssh://u:secret@h:99999", "http://u:secret@[x", "ssh://u:secret@"])
+@pytest.mark.parametrize("variable", ["SRCTL_HOST", "DOCKER_HOST", "DOCKER_CONTEXT"])
+def test_no_message_repeats_a_password(hosts: FrontDoor, url: str, variable: str) -> None:
+    ran = hosts("host", "check", env={variable: url})
+    assert ran.code in (2, 3)
+    assert "secret" not in ran.out + ran.err
+
+
+def test_a_password_in_a_file_is_neither_listed_nor_used(hosts: FrontDoor, add_context: Callable[..., None]) -> None:
+    add_context("cluster", "ssh://u:secret@h")
+    hosts.write_config('[hosts.farm]\nurl = "tcp://farm:2376"\nssh = "ssh://u:secret@[x"\n')
+    for ran in (hosts("host", "list"), hosts("host", "check", "cluster"), hosts("host", "check", "farm")):
+        assert "secret" not in ran.out + ran.err
+    assert ran.code == 2
+
+
+def test_this_machine_is_marked_where_another_host_took_its_name(hosts: FrontDoor) -> None:
+    hosts.write_config('[hosts.local]\nurl = "ssh://far"\n')
+    assert in_force(hosts) == ("local", "unix:///var/run/docker.sock")
+    assert in_force(hosts, "--host", "local") == ("local", "ssh://far")
+    assert ("local", "ssh://far", False) in [
+        (row["name"], row["url"], row["default"]) for row in hosts.json("host", "list")
+    ]
+
+
+@pytest.mark.parametrize("name", ["local", "default"])
+def test_a_context_can_not_take_the_name_of_this_machine(
+    hosts: FrontDoor, add_context: Callable[..., None], name: str
+) -> None:
+    add_context(name, "ssh://far")
+    assert in_force(hosts) == ("local", "unix:///var/run/docker.sock")
+    assert in_force(hosts, "--host", name) == ("local", "unix:///var/run/docker.sock")
+    assert hosts.ok("host", "list", "-q").lines == ["local"]
+
+
+def test_a_folder_of_docker_s_that_can_not_be_read_is_no_crash(hosts: FrontDoor) -> None:
+    folder = str(hosts.home / ("x" * 300))
+    assert hosts.ok("host", "list", "-q", env={"DOCKER_CONFIG": folder}).lines == ["local"]
+
+
+def test_a_context_that_is_nested_too_deeply_hides_no_other_one(
+    hosts: FrontDoor, add_context: Callable[..., None]
+) -> None:
+    add_context("cluster", "ssh://cluster.example")
+    add_context("deep", "ssh://deep")
+    for file in hosts.home.glob(".docker/contexts/meta/*/meta.json"):
+        if "deep" in file.read_text():
+            file.write_text("[" * 100_000)
+    assert hosts.ok("host", "list", "-q").lines == ["cluster", "local"]
