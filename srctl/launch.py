@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from srctl import labels, policy
 from srctl.errors import (
+    ApplicationExitedError,
     ApplicationNotReadyError,
     ConflictError,
     InterruptedByUserError,
@@ -39,7 +40,13 @@ STALE = 10.0
 LATE = 2.0
 """Seconds in which an engine may still carry out a create request whose answer we did not wait for."""
 
+REMOVAL = 1.0
+"""Seconds that another process may take from stopping a container to removing it."""
+
 ATTEMPTS = 5
+
+_STOPPED = (0, 137, 143)
+"""Exit codes of what was told to end: by itself, or by the signals KILL and TERM."""
 
 
 class Launcher:
@@ -152,9 +159,12 @@ class Launcher:
             if created is None or self._exists(created):
                 self._undo(spec, error)
                 raise
-            raise ConflictError(
-                f"{spec.name} was removed by somebody else while it started", "Start it again if it is still wanted"
-            ) from error
+            raise _removed(spec) from error
+        except ApplicationExitedError as error:
+            if created is not None and self._is_taken_away(created):
+                raise _removed(spec) from error
+            self._undo(spec, error)
+            raise
         except BaseException as error:
             in_doubt = created is None and (isinstance(error, UnreachableError) or not isinstance(error, SrctlError))
             self._undo(spec, error, patience=LATE if in_doubt else 0.0)
@@ -166,6 +176,16 @@ class Launcher:
         except NotFoundError:
             return False
         return True
+
+    def _is_taken_away(self, container_id: str) -> bool:
+        """Tell whether a container that has ended is being removed by somebody else, who stopped it for that."""
+        limit = self._clock.now() + REMOVAL
+        try:
+            while self._engine.container(container_id).exit_code in _STOPPED and self._clock.now() < limit:
+                self._clock.sleep(0.1)
+        except NotFoundError:
+            return True
+        return False
 
     def _undo(self, spec: ContainerSpec, reason: BaseException, patience: float = 0.0) -> None:
         """Remove what this start made, or tell in the error that it can't be done."""
@@ -235,14 +255,26 @@ class Launcher:
             container = self._watch.until_ready(running.id, request.timeout)
         except NotFoundError:
             return None
+        except ApplicationExitedError:
+            if self._is_taken_away(running.id):
+                return None
+            raise
         except ApplicationNotReadyError as error:
             error.hint = "It was running already and runs on; --replace starts it afresh"
+            if request.replace:
+                error.hint = "Another srctl has started it meanwhile and it runs on; try again"
             raise
         return self._started(replace(container, image=running.image), fresh=False)
 
     def _started(self, container: Container, *, fresh: bool) -> Started:
         session = self._sessions.session(container, frozenset({labels.grant_id(container)}))
         return Started(session, _reached(container), fresh)
+
+
+def _removed(spec: ContainerSpec) -> ConflictError:
+    return ConflictError(
+        f"{spec.name} was removed by somebody else while it started", "Start it again if it is still wanted"
+    )
 
 
 def _reached(container: Container) -> Endpoint:

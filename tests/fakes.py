@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from srctl import policy as rules
 from srctl.errors import ConflictError, NameTakenError, NotFoundError, SrctlError
 from srctl.models import (
     Application,
@@ -21,6 +22,7 @@ from srctl.models import (
     Image,
     Policy,
     Progress,
+    StartRequest,
     User,
 )
 from srctl.waiting import Clock
@@ -252,3 +254,22 @@ def unreachable_from_now_on(engine: FakeEngine, error: SrctlError) -> None:
     """Let every further call of the engine fail."""
     methods = ("containers", "container", "image", "create", "start", "stop", "remove", "logs", "probe")
     engine.faults.update({method: [error] * 100 for method in methods})
+
+
+def other_process(engine: FakeEngine, *, started: bool) -> str:
+    """Do what another srctl does that starts the same grant; return its session's id."""
+    grant = rights().given[0]
+    user = rights().users[0]
+    session_id = "b" * 32
+    order = rules.Order(user, grant, engine.present[WEB], StartRequest(WEB), "test", session_id)
+    container_id = engine.create(rules.plan(order))
+    if started:
+        engine.start(container_id, "srctl")
+    engine.calls.clear()
+    return session_id
+
+
+def only(engine: FakeEngine) -> Container:
+    """Return the one container there is."""
+    [container] = engine.stored.values()
+    return container

@@ -8,9 +8,9 @@ import pytest
 
 from srctl.errors import ConflictError, NotAllowedError, SrctlError, UsageError
 from srctl.launch import Launcher
-from srctl.models import Container, Started, StartRequest
+from srctl.models import Started, StartRequest
 from srctl.sessions import Sessions
-from tests.fakes import WEB, FakeEngine, FakeRights, rights
+from tests.fakes import WEB, FakeEngine, FakeRights, only, rights
 
 
 @pytest.fixture
@@ -34,11 +34,6 @@ def launcher(engine: FakeEngine, known: FakeRights | None) -> Launcher:
 def join(engine: FakeEngine, known: FakeRights | None, **request: object) -> Started:
     """Open the one session there is by its id."""
     return launcher(engine, known).join(only(engine), StartRequest("", **request))  # type: ignore[arg-type]
-
-
-def only(engine: FakeEngine) -> Container:
-    [container] = engine.stored.values()
-    return container
 
 
 def change(engine: FakeEngine, **values: object) -> None:

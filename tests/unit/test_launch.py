@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from srctl import policy
 from srctl.errors import (
     ApplicationExitedError,
     ApplicationNotReadyError,
@@ -16,10 +15,10 @@ from srctl.errors import (
     SrctlError,
     UnreachableError,
 )
-from srctl.launch import STALE, Launcher
-from srctl.models import Container, Started, StartRequest
+from srctl.launch import Launcher
+from srctl.models import Started, StartRequest
 from srctl.sessions import Sessions
-from tests.fakes import WEB, FakeEngine, rights, unreachable_from_now_on
+from tests.fakes import WEB, FakeEngine, only, other_process, rights, unreachable_from_now_on
 
 GONE = UnreachableError("Can't reach Docker on fake")
 
@@ -38,24 +37,6 @@ def start(engine: FakeEngine, mode: str = "ok", **request: object) -> Started:
 def launcher(engine: FakeEngine) -> Launcher:
     sessions = Sessions(engine, rights(), user="ann", realm="test")
     return Launcher(sessions, lambda _: None, clock=engine.time.clock())
-
-
-def other_process(engine: FakeEngine, *, started: bool) -> str:
-    """Do what another srctl does that starts the same grant; return its session's id."""
-    grant = rights().given[0]
-    user = rights().users[0]
-    session_id = "b" * 32
-    order = policy.Order(user, grant, engine.present[WEB], StartRequest(WEB), "test", session_id)
-    container_id = engine.create(policy.plan(order))
-    if started:
-        engine.start(container_id, "srctl")
-    engine.calls.clear()
-    return session_id
-
-
-def only(engine: FakeEngine) -> Container:
-    [container] = engine.stored.values()
-    return container
 
 
 def test_a_start_takes_five_requests_before_it_asks_the_application(engine: FakeEngine) -> None:
@@ -146,70 +127,6 @@ def test_an_exited_session_makes_room(engine: FakeEngine) -> None:
     assert len(engine.stored) == 1
 
 
-def test_a_container_that_another_process_is_making_is_waited_for(engine: FakeEngine) -> None:
-    session_id = other_process(engine, started=False)
-    engine.time.at(2, lambda: engine.start(only(engine).id, "srctl"))
-    found = start(engine)
-    assert (found.fresh, found.session.id) == (False, session_id)
-    assert 2 <= engine.time.now < 2.2
-
-
-def test_a_container_whose_maker_died_just_now_is_replaced_after_a_while(engine: FakeEngine) -> None:
-    session_id = other_process(engine, started=False)
-    assert start(engine).session.id != session_id
-    assert STALE <= engine.time.now < STALE + 1
-
-
-def test_a_container_whose_maker_died_long_ago_is_replaced_at_once(engine: FakeEngine) -> None:
-    session_id = other_process(engine, started=False)
-    engine.time.now = STALE + 1
-    assert start(engine).session.id != session_id
-    assert engine.time.now == STALE + 1
-
-
-def test_a_winner_that_disappears_is_followed_by_a_start_of_our_own(engine: FakeEngine) -> None:
-    session_id = other_process(engine, started=False)
-    engine.time.at(1, engine.stored.clear)
-    found = start(engine)
-    assert found.fresh
-    assert found.session.id != session_id
-
-
-def test_a_winner_that_crashes_is_left_to_its_maker(engine: FakeEngine) -> None:
-    other_process(engine, started=False)
-    crashed = only(engine).id
-    engine.time.at(0.5, lambda: engine.exit(crashed, 3))
-    engine.time.at(0.7, lambda: engine.stored.pop(crashed))
-    assert start(engine).fresh
-
-
-def test_a_container_of_somebody_else_under_our_name_is_not_touched(engine: FakeEngine) -> None:
-    other_process(engine, started=False)
-    foreign = replace(only(engine), labels={}, state="running")
-    engine.stored[foreign.id] = foreign
-    with pytest.raises(ConflictError, match="in the way"):
-        start(engine)
-    assert only(engine) == foreign
-
-
-def test_two_processes_that_chase_each_other_end(engine: FakeEngine) -> None:
-    def come_and_go() -> None:
-        engine.stored.clear()
-        engine.before["containers"] = lambda: other_process(engine, started=True)
-        engine.before["container"] = come_and_go
-
-    engine.before["containers"] = lambda: other_process(engine, started=True)
-    engine.before["container"] = come_and_go
-    with pytest.raises(ConflictError, match="gone a moment later"):
-        start(engine)
-
-
-def test_a_session_that_is_stopped_while_it_starts_is_a_conflict(engine: FakeEngine) -> None:
-    engine.time.at(3, engine.stored.clear)
-    with pytest.raises(ConflictError, match="removed by somebody else"):
-        start(engine, "refuse")
-
-
 @pytest.mark.parametrize("method", ["create", "start", "container", "probe"])
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt(), GONE, SrctlError("Docker says: no")])
 def test_an_interrupted_start_leaves_nothing(engine: FakeEngine, method: str, interruption: BaseException) -> None:
@@ -257,20 +174,6 @@ def test_an_interruption_that_leaves_something_says_so(engine: FakeEngine) -> No
     with pytest.raises(InterruptedByUserError) as failure:
         start(engine)
     assert "srctl-test-ann-" in failure.value.hint
-
-
-def test_only_our_own_container_is_removed(engine: FakeEngine) -> None:
-    """Another process took the name between our failure and our clearing up."""
-
-    def taken() -> None:
-        engine.stored.clear()
-        other_process(engine, started=False)
-
-    engine.faults["start"] = [SrctlError("Docker says: no")]
-    engine.before["start"] = taken
-    with pytest.raises(SrctlError):
-        start(engine)
-    assert len(engine.stored) == 1
 
 
 @pytest.mark.parametrize(("pull", "calls"), [("missing", ["image", "pull", "image"]), ("always", ["pull", "image"])])

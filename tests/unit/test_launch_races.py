@@ -1,0 +1,138 @@
+"""Several processes that start, replace and stop the same session at once: on an engine in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, ConflictError, SrctlError
+from srctl.launch import STALE, Launcher
+from srctl.models import Started, StartRequest
+from srctl.sessions import Sessions
+from tests.fakes import WEB, FakeEngine, only, other_process, rights
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+def start(engine: FakeEngine, mode: str = "ok", **request: object) -> Started:
+    wanted = StartRequest(WEB, env={} if mode == "ok" else {"MODE": mode}, **request)  # type: ignore[arg-type]
+    sessions = Sessions(engine, rights(), user="ann", realm="test")
+    return Launcher(sessions, lambda _: None, clock=engine.time.clock()).start(wanted)
+
+
+def test_a_container_that_another_process_is_making_is_waited_for(engine: FakeEngine) -> None:
+    session_id = other_process(engine, started=False)
+    engine.time.at(2, lambda: engine.start(only(engine).id, "srctl"))
+    found = start(engine)
+    assert (found.fresh, found.session.id) == (False, session_id)
+    assert 2 <= engine.time.now < 2.2
+
+
+def test_a_container_whose_maker_died_just_now_is_replaced_after_a_while(engine: FakeEngine) -> None:
+    session_id = other_process(engine, started=False)
+    assert start(engine).session.id != session_id
+    assert STALE <= engine.time.now < STALE + 1
+
+
+def test_a_container_whose_maker_died_long_ago_is_replaced_at_once(engine: FakeEngine) -> None:
+    session_id = other_process(engine, started=False)
+    engine.time.now = STALE + 1
+    assert start(engine).session.id != session_id
+    assert engine.time.now == STALE + 1
+
+
+def test_a_winner_that_disappears_is_followed_by_a_start_of_our_own(engine: FakeEngine) -> None:
+    session_id = other_process(engine, started=False)
+    engine.time.at(1, engine.stored.clear)
+    found = start(engine)
+    assert found.fresh
+    assert found.session.id != session_id
+
+
+def test_a_winner_that_crashes_is_left_to_its_maker(engine: FakeEngine) -> None:
+    other_process(engine, started=False)
+    crashed = only(engine).id
+    engine.time.at(0.5, lambda: engine.exit(crashed, 3))
+    engine.time.at(0.7, lambda: engine.stored.pop(crashed))
+    assert start(engine).fresh
+
+
+def test_a_container_of_somebody_else_under_our_name_is_not_touched(engine: FakeEngine) -> None:
+    other_process(engine, started=False)
+    foreign = replace(only(engine), labels={}, state="running")
+    engine.stored[foreign.id] = foreign
+    with pytest.raises(ConflictError, match="in the way"):
+        start(engine)
+    assert only(engine) == foreign
+
+
+def test_two_processes_that_chase_each_other_end(engine: FakeEngine) -> None:
+    def come_and_go() -> None:
+        engine.stored.clear()
+        engine.before["containers"] = lambda: other_process(engine, started=True)
+        engine.before["container"] = come_and_go
+
+    engine.before["containers"] = lambda: other_process(engine, started=True)
+    engine.before["container"] = come_and_go
+    with pytest.raises(ConflictError, match="gone a moment later"):
+        start(engine)
+
+
+def test_a_session_that_is_stopped_while_it_starts_is_a_conflict(engine: FakeEngine) -> None:
+    engine.time.at(3, engine.stored.clear)
+    with pytest.raises(ConflictError, match="removed by somebody else"):
+        start(engine, "refuse")
+
+
+@pytest.mark.parametrize("code", [0, 137, 143])
+def test_a_session_that_another_replaces_while_it_starts_is_a_conflict(engine: FakeEngine, code: int) -> None:
+    engine.time.at(3, lambda: engine.exit(only(engine).id, code))
+    engine.time.at(3.8, engine.stored.clear)
+    with pytest.raises(ConflictError, match="removed by somebody else"):
+        start(engine, "refuse", replace=True)
+
+
+def test_an_application_that_is_killed_and_not_removed_has_ended(engine: FakeEngine) -> None:
+    engine.time.at(3, lambda: engine.exit(only(engine).id, 137))
+    with pytest.raises(ApplicationExitedError, match="exit code 137"):
+        start(engine, "refuse")
+    assert engine.stored == {}
+
+
+def test_a_winner_that_is_replaced_in_its_turn_is_followed_by_a_start_of_our_own(engine: FakeEngine) -> None:
+    session_id = other_process(engine, started=True)
+    engine.specs[only(engine).id].env.update(MODE="refuse")  # type: ignore[attr-defined]
+    engine.time.at(3, lambda: engine.exit(only(engine).id, 137))
+    engine.time.at(3.5, engine.stored.clear)
+    found = start(engine)
+    assert found.fresh
+    assert found.session.id != session_id
+
+
+def test_who_replaces_is_not_told_to_replace(engine: FakeEngine) -> None:
+    def win() -> None:
+        other_process(engine, started=True)
+        engine.specs[only(engine).id].env.update(MODE="refuse")  # type: ignore[attr-defined]
+
+    engine.before["create"] = win
+    with pytest.raises(ApplicationNotReadyError) as failure:
+        start(engine, replace=True, timeout=1)
+    assert "--replace" not in failure.value.hint
+
+
+def test_only_our_own_container_is_removed(engine: FakeEngine) -> None:
+    """Another process took the name between our failure and our clearing up."""
+
+    def taken() -> None:
+        engine.stored.clear()
+        other_process(engine, started=False)
+
+    engine.faults["start"] = [SrctlError("Docker says: no")]
+    engine.before["start"] = taken
+    with pytest.raises(SrctlError):
+        start(engine)
+    assert len(engine.stored) == 1
