@@ -4,6 +4,8 @@ Nothing is ever accepted in silence but what ssh_config allows (`accept-new`). T
 OpenSSH's, since people know them.
 """
 
+import shlex
+
 from srctl.errors import UnreachableError
 from srctl.tunnel.errors import plain
 from srctl.tunnel.keys import rsa_size
@@ -87,7 +89,8 @@ class HostKeyCheck:
         port = f"-p {settings.port} " if settings.port != 22 else ""
         return UnreachableError(
             f"The host key of {self.name} is not known: {_kind(blob)} {fingerprint(blob)}.{also}",
-            f"Compare the fingerprint with what the host's administrator says, then run `ssh {settings.alias}` once, "
+            f"Compare the fingerprint with what the host's administrator says, then run "
+            f"`ssh {port}{shlex.quote(f'{settings.user}@{settings.alias}')}` once, "
             f"or: ssh-keyscan {port}-t {_kind(blob).lower()} {settings.hostname} >> {path}",
         )
 
