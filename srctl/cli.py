@@ -37,6 +37,7 @@ def tree() -> typer.Typer:
         help=ROOT_HELP,
         add_completion=False,
         no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
@@ -44,11 +45,11 @@ def tree() -> typer.Typer:
     return root
 
 
-def _version(asked: bool) -> None:
+def _version(ctx: typer.Context, asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        sys.stdout.write(f"srctl {version('srctl')}\n")
+        ctx.obj.output.verbatim(f"srctl {version('srctl')}\n")
         raise typer.Exit
 
 
@@ -100,7 +101,7 @@ def _run(argv: list[str], context: Context) -> int:
 
         completion_init()
     try:
-        code = int(tree()(args=argv, obj=context, prog_name="srctl", standalone_mode=False) or 0)
+        code = int(tree()(args=_with_flags(argv), obj=context, prog_name="srctl", standalone_mode=False) or 0)
     except NoArgsIsHelpError as error:
         context.output.verbatim(error.format_message() + "\n")
         return 0
@@ -113,6 +114,16 @@ def _run(argv: list[str], context: Context) -> int:
     if code == InterruptedByUserError.exit_code:
         raise KeyboardInterrupt
     return code
+
+
+def _with_flags(argv: list[str]) -> list[str]:
+    """Read `srctl help COMMAND` and `srctl version`, which many programs have, as the flags that we have."""
+    match argv:
+        case ["help", *words]:
+            return [*words, "--help"]
+        case ["version"]:
+            return ["--version"]
+    return argv
 
 
 def _asked_format(argv: Sequence[str]) -> dict[str, str]:

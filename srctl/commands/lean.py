@@ -58,11 +58,22 @@ class _LeanParameters:
         super().__init__(*arguments, **options)
         _spare(self.params)
 
+    def get_help_option_names(self, ctx: Any) -> list[str]:
+        """Return the names of the option `--help`, always in the same order."""
+        return sorted(super().get_help_option_names(ctx), key=len)  # type: ignore[misc]
+
     def get_help_option(self, ctx: Any) -> Any:
-        """Return the option `--help`."""
+        """Return the option `--help`, which prints as everything else does."""
         option = super().get_help_option(ctx)  # type: ignore[misc]
+        option.callback = _show_help
         _spare([option])
         return option
+
+
+def _show_help(ctx: Any, _option: Any, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        ctx.obj.output.verbatim(ctx.get_help() + "\n")
+        ctx.exit()
 
 
 class Verb(_LeanParameters, TyperCommand):

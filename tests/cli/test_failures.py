@@ -168,6 +168,22 @@ def test_help_is_for_everybody_and_creates_nothing(bare: FrontDoor) -> None:
     assert bare.files() == set()
 
 
+def test_help_and_version_have_their_usual_other_names(bare: FrontDoor) -> None:
+    assert bare.ok("-h").out == bare.ok("help").out == bare.ok("--help").out
+    assert (
+        bare.ok("user", "add", "-h").out == bare.ok("help", "user", "add").out == bare.ok("user", "add", "--help").out
+    )
+    assert "-h, --help" in bare.ok("user", "add", "-h").out
+    assert bare.ok("version").out == bare.ok("--version").out
+    assert bare("help", "nosuch").code == 2
+
+
+def test_help_needs_no_sound_configuration(bare: FrontDoor) -> None:
+    bare.write_config("[[[")
+    for word in ("--help", "--version"):
+        assert bare.ok(word).err == ""
+
+
 def test_help_shows_arguments_as_people_write_them(bare: FrontDoor) -> None:
     from srctl.commands.tree import leaves
 

@@ -64,9 +64,10 @@ def test_a_reader_who_has_enough_is_no_failure(srctl: FrontDoor, argv: list[str]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
-def test_output_that_can_not_be_written_is_a_failure_in_one_line(srctl: FrontDoor) -> None:
+@pytest.mark.parametrize("argv", [["db", "status"], ["--help"], ["--version"], ["user", "add", "-h"]], ids=" ".join)
+def test_output_that_can_not_be_written_is_a_failure_in_one_line(srctl: FrontDoor, argv: list[str]) -> None:
     with open("/dev/full", "wb") as full:
-        ran = run(srctl, PROGRAM, "db", "status", stdout=full.fileno())
+        ran = run(srctl, PROGRAM, *argv, stdout=full.fileno())
     assert ran.returncode == 1
     assert ran.stderr == "srctl: The output can't be written: No space left on device\n"
 
