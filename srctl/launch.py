@@ -19,6 +19,7 @@ from srctl.errors import (
     NotFoundError,
     SrctlError,
     UnreachableError,
+    UsageError,
 )
 from srctl.models import (
     Container,
@@ -97,11 +98,14 @@ class Launcher:
     def join(self, container: Container, request: StartRequest) -> Started:
         """Wait until a session that is there answers; it is left alone, and keeps its settings, whatever happens.
 
-        Raises what `Sessions.permits` and `policy.requested` raise, and `ConflictError` for one that is over.
+        Raises what `Sessions.permits` and `policy.requested` raise, `UsageError` where it is to be replaced and
+        `ConflictError` for one that is over.
         """
         self._engine.require_way_to_endpoints()
         permits = self._sessions.permits(container)
         session = self._sessions.describe(container)
+        if request.replace:
+            raise UsageError("--replace goes with an application, not with a session", "Name its image or its grant")
         if session.status not in ("running", "starting"):
             hint = f"srctl logs {session.id[:12]} tells why; start it again with: srctl start {session.image}"
             raise ConflictError(f"Session {session.id} does not run any more ({session.status})", hint)

@@ -24,6 +24,7 @@ from srctl.context import Context
 from srctl.errors import UsageError
 from srctl.models import Session, StartRequest
 from srctl.outcome import try_each
+from srctl.policy import in_words
 
 app = noun("The sessions: containers that run for users.")
 
@@ -43,10 +44,11 @@ Replace = Annotated[bool, typer.Option("--replace", help="Remove a running sessi
 @verb(app, "available")
 def available(context: Context) -> None:
     """List what you may start."""
-    rows = [views.available(found) for found in context.sessions.available()]
-    columns = ("image", "title", "description", "configurables", "image_present", "session_id")
-    if _on_screen(context):
-        rows = [row | {"session_id": (row["session_id"] or "")[:12] or None} for row in rows]
+    found = context.sessions.available()
+    rows = [views.available(each) for each in found]
+    columns = ("grant", "image", "title", "policy", "configurables", "image_present", "session_id", "description")
+    if context.output.format == "table":
+        rows = [_available(context, row, in_words(each.policy)) for row, each in zip(rows, found, strict=True)]
     context.output.rows(rows, ids="grant_id", columns=columns, keys=views.AVAILABLE)
 
 
@@ -68,7 +70,7 @@ def start(  # noqa: PLR0913, PLR0917 - one parameter an option
     with context.output.progress() as progress:
         started = context.launcher(progress).start(request)
     if not started.fresh:
-        context.output.note(f"It runs already as {started.session.id}; --replace starts it afresh")
+        context.output.note(_joined(request, started.session))
     context.output.made(started.session.id, views.session(started.session))
 
 
@@ -145,6 +147,8 @@ def open_session(  # noqa: PLR0913, PLR0917 - one parameter an option
     listener = None if local_port is None else context.bind(local_port)
     with context.output.progress() as progress:
         opened = context.opener(progress).open(request, listener)
+    if not opened.fresh and _sets_anything(request):
+        context.output.note("The session keeps the settings that it was started with; --replace starts it afresh")
     holding.hold(context, opened, browser=browser and context.config.get("browser"))
 
 
@@ -167,6 +171,28 @@ def prune(context: Context, all_users: AllUsers = False, yes: YesOption = False)
         return []
 
     tell(try_each(found, remove), lambda removed: context.output.removed(chain.from_iterable(removed)))
+
+
+def _available(context: Context, row: views.Row, policy: str) -> views.Row:
+    """Return the row as people read it."""
+    digits = 12 if _on_screen(context) else 32
+    return row | {
+        "grant": row["grant_id"][:digits],
+        "policy": policy,
+        "session_id": row["session_id"] and row["session_id"][:digits],
+    }
+
+
+def _sets_anything(request: StartRequest) -> bool:
+    return bool(request.settings or request.env or request.startup_data is not None)
+
+
+def _joined(request: StartRequest, session: Session) -> str:
+    """Say that the session was there already."""
+    if request.replace:
+        return f"Another srctl has started it meanwhile, as {session.id}"
+    kept = " and keeps its settings" if _sets_anything(request) else ""
+    return f"It runs already as {session.id}{kept}; --replace starts it afresh"
 
 
 def _on_screen(context: Context) -> bool:

@@ -67,6 +67,45 @@ def test_a_second_start_returns_the_running_session_and_says_so(lab: FrontDoor, 
     assert lab("start", name, "-o", "json").err == ""
 
 
+def test_settings_of_a_session_that_runs_are_checked_and_told_to_be_kept(
+    lab: FrontDoor, declare: Callable[..., None]
+) -> None:
+    declare("x11-width", "x11-height", "x11-depth")
+    session = lab.add("start", WEB)
+    again = lab.ok("start", WEB, "--set", "resolution=800x600")
+    assert again.out == f"{session}\n"
+    assert "keeps its settings" in again.err
+    assert "keeps its settings" not in lab.ok("start", WEB).err
+    for verb in ("start", "open"):
+        assert lab(verb, WEB, "--set", "resolution=0x0").code == 2
+        assert lab(verb, WEB, "--set", "colour=red").code == 4
+        assert lab(verb, WEB, "--env", "PATH=/x").code == 2
+
+
+def test_available_tells_grants_apart_in_its_table(lab: FrontDoor) -> None:
+    grant = lab.add("grant", "add", WEB, "ann", "--allow-home", "--license", "SECRET")
+    head, *rows = lab.ok("session", "available").lines
+    assert head.split()[:4] == ["GRANT", "IMAGE", "TITLE", "POLICY"]
+    assert len(rows) == 2
+    [row] = [row for row in rows if row.startswith(grant)]
+    assert "home, licence" in row
+    assert "SECRET" not in row
+    assert "default" in "".join(rows)
+
+
+def test_a_session_is_opened_only_while_user_and_grant_are_there(lab: FrontDoor) -> None:
+    session = lab.add("start", WEB)
+    lab.ok("user", "disable", "ann")
+    assert lab("open", session[:8]).code == 4
+    lab.ok("user", "enable", "ann")
+    lab.ok("grant", "remove", WEB, "ann")
+    ran = lab("open", session[:8])
+    assert ran.code == 4
+    assert "srctl stop" in ran.err
+    assert lab.ok("ps", "-q").lines == [session]
+    assert lab.ok("stop", session).lines == [session]
+
+
 def test_a_start_by_grant_id_replaces_where_told(lab: FrontDoor) -> None:
     [grant] = lab.ok("grant", "list", "-q").lines
     first = lab.add("start", grant[:8])

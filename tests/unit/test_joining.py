@@ -106,3 +106,8 @@ def test_a_session_of_the_old_system_is_opened_though_its_grant_is_unknown(engin
 
 def test_without_a_database_any_session_is_opened(engine: FakeEngine) -> None:
     assert join(engine, None).session.granted is None
+
+
+def test_a_session_that_is_named_by_its_id_is_not_replaced(engine: FakeEngine) -> None:
+    with pytest.raises(UsageError, match="--replace"):
+        join(engine, rights(), replace=True)
