@@ -4,6 +4,7 @@ Redirects are never followed: an engine sends none, and requests hold what is se
 An answer that is read as a whole may be long, but not endless.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ LONGEST = 256 << 20
 """Bytes of an answer that is no stream; thousands of containers are listed in far fewer."""
 
 _PIECE = 65536
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:([!-~\x80-\xff][\t -~\x80-\xff]*)?")
 
 
 def read(response: Any, longest: int = LONGEST) -> None:
@@ -31,10 +33,15 @@ def read(response: Any, longest: int = LONGEST) -> None:
 
 
 class Client(docker.APIClient):
-    """The SDK's client that raises `NotAnEngineError` for what no engine answers."""
+    """The SDK's client that raises `NotAnEngineError` for what no engine answers.
+
+    Making one raises `ValueError` for headers in Docker's config file that can't be sent.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        configured = self._general_configs  # type: ignore[attr-defined]  # the stubs leave it out
+        _check_headers(configured.get("HttpHeaders", {}))
         self.hooks["response"].append(_check)
 
     def version(self, api_version: bool = True) -> Any:
@@ -60,6 +67,14 @@ class Client(docker.APIClient):
             if decode and not isinstance(piece, dict):
                 raise NotAnEngineError
             yield piece
+
+
+def _check_headers(headers: Any) -> None:
+    if not isinstance(headers, dict):
+        raise ValueError("HttpHeaders must be an object")
+    for name, value in headers.items():
+        if not isinstance(value, str) or not _HEADER.fullmatch(f"{name}:{value}"):
+            raise ValueError(f"HttpHeaders holds what is no header: {name!r}")
 
 
 def _check(response: Any, *_: Any, stream: bool = False, **__: Any) -> None:

@@ -63,7 +63,7 @@ def client(host: Host, link: Any, version: str, timeout: float) -> Any:
     """
     try:
         return _client(host, link, version, timeout)
-    except (docker.errors.InvalidConfigFile, AttributeError, TypeError, ValueError) as error:
+    except (docker.errors.InvalidConfigFile, AttributeError, TypeError, ValueError, RecursionError) as error:
         path = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
         raise UsageError(f"Docker's config file {path} can't be used: {error}", "Mend it or move it away") from error
 

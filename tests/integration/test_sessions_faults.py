@@ -216,6 +216,29 @@ def test_a_damaged_docker_config_is_no_traceback(deployment: Deployment, content
     assert result.code == 0 or (one_line(result.err) and "config.json" in result.err)
 
 
+@pytest.mark.parametrize(
+    "content",
+    ['{"HttpHeaders": {"X-A": "1\\r\\nHost: evil"}}', '{"HttpHeaders": {"X-A": "\\u2603"}}',
+     '{"HttpHeaders": {"X A": "1"}}', '{"HttpHeaders": {"X-A": 1}}', '{"HttpHeaders": "X"}', "[" * 100_000],
+    ids=lambda content: content[:60],
+)  # fmt: skip
+def test_a_docker_config_that_can_not_be_used_is_named(deployment: Deployment, content: str) -> None:
+    folder = deployment.home.path / ".docker"
+    folder.mkdir()
+    (folder / "config.json").write_text(content)
+    result = deployment("ps")
+    assert result.code == 2
+    assert one_line(result.err)
+    assert str(folder / "config.json") in result.err
+
+
+def test_headers_of_docker_s_config_that_are_ones_do_no_harm(deployment: Deployment) -> None:
+    folder = deployment.home.path / ".docker"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"HttpHeaders": {"X-Meta": "a b", "X-Empty": ""}}')
+    assert deployment("ps").code == 0
+
+
 def confined(deployment: Deployment, mount: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run srctl where the home is mounted as told, in a mount namespace that ends with it."""
     script = f'{mount} && exec "$0" "$@"'
