@@ -62,10 +62,11 @@ class SqlStore:
 
     def user(self, name: str) -> User:
         """Give the user of exactly this name. Raises NotFoundError."""
-        row = self._first(rows.USERS.where(users.c.name == name))
-        if row is None:
-            raise _no_user(name)
-        return rows.to_user(row)
+        with self._database.reading() as connection:
+            row = connection.execute(rows.USERS.where(users.c.name == name)).first()
+            if row is None:
+                raise _no_user(connection, name)
+            return rows.to_user(row)
 
     def users(self) -> list[User]:
         """Give all users by name."""
@@ -85,13 +86,13 @@ class SqlStore:
         """Remove a user with grants and keys. Raises NotFoundError."""
         with self._database.writing() as connection:
             if not connection.execute(delete(users).where(users.c.name == name)).rowcount:
-                raise _no_user(name)
+                raise _no_user(connection, name)
 
     def set_disabled(self, name: str, disabled: bool) -> None:
         """Refuse a person or let them in again. Raises NotFoundError."""
         with self._database.writing() as connection:
             if not connection.execute(update(users).where(users.c.name == name).values(disabled=disabled)).rowcount:
-                raise _no_user(name)
+                raise _no_user(connection, name)
 
     def add_key(self, user: str, key: PublicKey) -> PublicKey:
         """Add a public key; the same key of the same user again is no error.
@@ -239,7 +240,7 @@ def _add_grant(connection: Connection, image: str, user: str, policy: Policy) ->
     application_id = connection.scalar(select(applications.c.id).where(applications.c.image == image))
     if application_id is None:
         raise _no_application(image)
-    user_id = _user_id(connection, user)
+    user_id = _user_id(connection, user, f"Add the user with `srctl user add {user}`")
     text = policy_json.dump(policy)
     key = {"user_id": user_id, "application_id": application_id, "policy_digest": policy_json.digest(text)}
     values = key | {"id": secrets.token_hex(16), "policy": text, "created": _now()}
@@ -253,15 +254,17 @@ def _broke_constraint(error: ConflictError) -> bool:
     return isinstance(error.__cause__, IntegrityError)
 
 
-def _user_id(connection: Connection, name: str) -> int:
+def _user_id(connection: Connection, name: str, hint: str = "") -> int:
     user_id = connection.scalar(select(users.c.id).where(users.c.name == name))
     if user_id is None:
-        raise _no_user(name)
+        raise _no_user(connection, name, hint)
     return int(user_id)
 
 
-def _no_user(name: str) -> NotFoundError:
-    return NotFoundError(f"There is no user {name}", f"Add the user with `srctl user add {name}`")
+def _no_user(connection: Connection, name: str, hint: str = "") -> NotFoundError:
+    meant = connection.scalar(select(users.c.name).where(users.c.name_folded == name.casefold()))
+    hint = f"Did you mean {meant}?" if meant else hint or "See `srctl user list`"
+    return NotFoundError(f"There is no user {name}", hint)
 
 
 def _no_application(image: str) -> NotFoundError:

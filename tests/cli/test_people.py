@@ -109,6 +109,17 @@ def test_an_unknown_user_is_not_found(srctl: FrontDoor, verb: list[str]) -> None
     assert (ran.code, ran.out, ran.error["code"]) == (3, "", "not-found")
 
 
+@pytest.mark.parametrize("verb", [["show"], ["disable"], ["enable"], ["remove", "-y"], ["key", "list"]])
+def test_an_unknown_user_is_looked_for_in_the_list_and_not_added(team: FrontDoor, verb: list[str]) -> None:
+    assert team("user", *verb, "nobody", "-o", "json").error["hint"] == "See `srctl user list`"
+    assert team("user", *verb, "Ann", "-o", "json").error["hint"] == "Did you mean ann?"
+
+
+def test_a_grant_to_an_unknown_user_hints_how_to_add_one(team: FrontDoor) -> None:
+    assert "srctl user add nobody" in team("grant", "add", "desktop", "nobody").err
+    assert "Did you mean ann?" in team("grant", "add", "desktop", "Ann").err
+
+
 class TestKeys:
     def test_keys_come_from_a_file_or_from_stdin(self, team: FrontDoor) -> None:
         file = team.home / "keys.pub"
