@@ -9,6 +9,7 @@ import csv
 import errno
 import io
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NAMES = ("name", "user")
+_USER_NAME = re.compile(r"[@+][A-Za-z0-9._@+-]*")
 _READER_GONE = (errno.EPIPE, errno.EINVAL)
 """What a write to a closed pipe fails with: the second on Windows."""
 
@@ -219,7 +222,7 @@ class Output:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(keys)
         for row in rows:
-            writer.writerow([_csv_cell(row.get(key)) for key in keys])
+            writer.writerow([_csv_cell(row.get(key), key) for key in keys])
         self._write(text.getvalue())
 
     def _table(self, rows: Sequence[Row], columns: Sequence[str]) -> None:
@@ -258,14 +261,18 @@ def cell(value: Any) -> str:
     return inert(str(value))
 
 
-def _csv_cell(value: Any) -> str:
-    """Return a JSON value as a CSV cell; text that a spreadsheet would run as a formula gets a leading quote."""
+def _csv_cell(value: Any, column: str) -> str:
+    """Return a JSON value as a CSV cell; text that a spreadsheet would run as a formula gets a leading quote.
+
+    The name of a user does nothing as a formula, and must come back as it is.
+    """
     if value is None:
         return ""
     if isinstance(value, (bool, dict, list)):
         return json.dumps(value)
     if isinstance(value, str):
-        return "'" + inert(value) if value.startswith(_FORMULA) else inert(value)
+        named = column in _NAMES and _USER_NAME.fullmatch(value)
+        return "'" + inert(value) if value.startswith(_FORMULA) and not named else inert(value)
     return str(value)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from unicodedata import combining, east_asian_width
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,9 +16,20 @@ _GAP = 2
 def aligned(heads: Sequence[str], rows: Lines) -> str:
     """Return the columns as wide as they need to be."""
     lines = [heads, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    texts = ((" " * _GAP).join(map(str.ljust, line, widths)) for line in lines)
+    widths = [max(map(cells, column)) for column in zip(*lines, strict=True)]
+    texts = ((" " * _GAP).join(map(_padded, line, widths)) for line in lines)
     return "".join(text.rstrip() + "\n" for text in texts)
+
+
+def cells(text: str) -> int:
+    """Return how many cells of a terminal the text takes: Chinese, Japanese and Korean characters take two."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(char) else 1 + (east_asian_width(char) in ("W", "F")) for char in text)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - cells(text))
 
 
 def draw(console: "Console", heads: Sequence[str], rows: Lines) -> None:

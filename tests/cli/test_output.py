@@ -136,11 +136,30 @@ def test_a_cell_of_csv_is_no_formula(hostile: FrontDoor) -> None:
     assert dict(zip(head, line, strict=True))["image"].startswith("'=")
 
 
-@pytest.mark.parametrize("name", ["+ann", "@ann"])
-def test_names_that_look_like_formulas_are_kept_from_being_them(srctl: FrontDoor, name: str) -> None:
-    srctl.ok("user", "add", name)
-    assert f"'{name}" in srctl.ok("user", "list", "-o", "csv").out
-    assert srctl.json("user", "list")[0]["name"] == name
+@pytest.mark.parametrize("name", ["+ann", "@ann", "@ann+b-c.d_e@example.org"])
+def test_names_of_users_are_exact_in_csv(team: FrontDoor, name: str) -> None:
+    team.ok("user", "add", name)
+    team.ok("grant", "add", "desktop", name)
+    for command in (["user", "list"], ["grant", "list"]):
+        rows = list(csv.DictReader(io.StringIO(team.ok(*command, "-o", "csv").out)))
+        assert name in [row.get("user", row.get("name")) for row in rows]
+
+
+@pytest.mark.parametrize("label", ["=1+1", "+cmd|' /C calc'!A0", "@SUM(A1)", "-1"])
+def test_only_what_can_be_the_name_of_a_user_is_exact(hostile: FrontDoor, label: str) -> None:
+    assert hostile.engine is not None
+    [(container_id, container)] = hostile.engine.stored.items()
+    labels = dict(container.labels) | {"eu.simphony-project.docker.runinfo.user": label}
+    hostile.engine.stored[container_id] = replace(container, labels=labels)
+    ran = hostile.ok("session", "list", "--all-users", "-o", "csv")
+    assert [row["user"] for row in csv.DictReader(io.StringIO(ran.out))] == [f"'{label}"]
+
+
+def test_wide_characters_keep_columns_in_line(team: FrontDoor) -> None:
+    for image, title in (("plain", "abcd"), ("mark", "e\u0301te\u0301"), ("wide", "部屋")):
+        team.ok("app", "add", image, "--title", title, "--port", "8888", "--no-verify")
+    mark, plain, wide = [line for line in team.ok("app", "list").lines if "8888" in line]
+    assert plain.index("8888") == mark.index("8888") - 2 == wide.index("8888") + 2
 
 
 @pytest.mark.parametrize(
