@@ -54,8 +54,8 @@ def _parsed(path: Path, parse: Callable[[str], T]) -> T | None:
         return None
     except OSError as error:
         raise UsageError(f"Can't read the config file {path}: {error.strerror}") from error
-    except RecursionError as error:
-        raise UsageError(f"{path} is nested too deeply", "Mend it with: srctl config edit") from error
+    except RecursionError:  # whose traceback has thousands of lines
+        raise UsageError(f"{path} is nested too deeply", "Mend it with: srctl config edit") from None
     except ValueError as error:
         raise UsageError(f"{path} is not valid TOML: {error}", "Mend it with: srctl config edit") from error
 

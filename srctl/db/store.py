@@ -239,7 +239,7 @@ def _add_grant(connection: Connection, image: str, user: str, policy: Policy) ->
     """Insert and read back; `None` if somebody removed the grant in between."""
     application_id = connection.scalar(select(applications.c.id).where(applications.c.image == image))
     if application_id is None:
-        raise _no_application(image)
+        raise _no_application(image, f"Add it with `srctl app add {image}`")
     user_id = _user_id(connection, user, f"Add the user with `srctl user add {user}`")
     text = policy_json.dump(policy)
     key = {"user_id": user_id, "application_id": application_id, "policy_digest": policy_json.digest(text)}
@@ -267,8 +267,8 @@ def _no_user(connection: Connection, name: str, hint: str = "") -> NotFoundError
     return NotFoundError(f"There is no user {name}", hint)
 
 
-def _no_application(image: str) -> NotFoundError:
-    return NotFoundError(f"There is no application {image}", f"Add it with `srctl app add {image}`")
+def _no_application(image: str, hint: str = "See `srctl app list`") -> NotFoundError:
+    return NotFoundError(f"There is no application {image}", hint)
 
 
 def _now() -> datetime:

@@ -80,3 +80,9 @@ def test_removal_takes_grants_along_and_tries_all(team: FrontDoor) -> None:
     assert (ran.code, ran.json, ran.error["code"]) == (3, ["desktop:latest"], "not-found")
     assert team.json("grant", "list") == []
     assert team.ok("app", "list", "-q").lines == ["registry.example/web:2"]
+
+
+@pytest.mark.parametrize("verb", [["show"], ["remove", "-y"]])
+def test_an_unknown_application_is_looked_for_in_the_list_and_not_added(team: FrontDoor, verb: list[str]) -> None:
+    assert team("app", *verb, "absent", "-o", "json").error["hint"] == "See `srctl app list`"
+    assert "srctl app add absent" in team("grant", "add", "absent", "ann").err
