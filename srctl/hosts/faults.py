@@ -8,7 +8,7 @@ import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import BadStatusLine, LineTooLong, UnknownProtocol
+from http.client import HTTPException, IncompleteRead
 
 from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError, UsageError
 from srctl.hosts.parse import NotAnEngineError
@@ -74,7 +74,7 @@ def unreachable(host: Host, error: Exception) -> UnreachableError:
     cause = _cause(error)
     if isinstance(cause, UnreachableError):
         return cause
-    if isinstance(cause, BadStatusLine | LineTooLong | UnknownProtocol) and not isinstance(cause, OSError):
+    if isinstance(cause, HTTPException) and not isinstance(cause, OSError | IncompleteRead):
         return _not_an_engine(host)
     code = getattr(cause, "errno", None)
     text = plain(getattr(cause, "strerror", None) or str(cause)) or type(cause).__name__

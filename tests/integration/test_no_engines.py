@@ -1,7 +1,8 @@
-"""What answers by pointing elsewhere is followed nowhere: requests hold licences."""
+"""Servers of another kind: what points elsewhere is followed nowhere, since requests hold licences."""
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,7 @@ import pytest
 from srctl.errors import UnreachableError
 from srctl.hosts.engine import DockerHost
 from srctl.models import ContainerSpec, Host
+from tests.integration.ssh_parts import tcp_server
 
 SPEC = ContainerSpec("n", "web", {}, {"LICENSE": "secret"}, 80, "net")
 
@@ -59,3 +61,18 @@ def test_a_redirect_is_not_followed(status: int) -> None:
             with pytest.raises(UnreachableError, match=rf"far \(tcp://{address}\) answers, but not as a Docker engine"):
                 call()
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    "answer", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\xff\xfe\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n"]
+)
+def test_what_does_not_speak_http_is_no_engine(answer: bytes) -> None:
+    def speak(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(answer)
+
+    with tcp_server(speak) as port:
+        host = DockerHost(Host("far", f"tcp://127.0.0.1:{port}", "flag"), None)
+        with pytest.raises(UnreachableError, match="answers, but not as a Docker engine"):
+            host.images()
+        host.close()
