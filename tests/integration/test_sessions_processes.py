@@ -96,6 +96,17 @@ def test_six_processes_that_start_the_same_grant_end_with_one_container(deployme
     assert len(deployment.client.networks(names=["srctl"])) == 1
 
 
+def test_processes_that_replace_each_other_s_session_end_with_one_or_a_conflict(deployment: Deployment) -> None:
+    def start(_: int) -> subprocess.CompletedProcess[str]:
+        return deployment.home.run("start", WEB, "--replace", "-o", "json", env=deployment.env)
+
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(start, range(4)))
+    assert {result.returncode for result in done} <= {0, 5}, [result.stderr for result in done]
+    assert any(result.returncode == 0 for result in done)
+    assert len(deployment.containers()) == 1
+
+
 def test_processes_that_start_different_grants_share_one_network(deployment: Deployment) -> None:
     grants = [deployment.grant(), deployment.grant("--allow-view"), deployment.grant("--allow-home")]
     remove_network(deployment)
