@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -174,11 +176,15 @@ class Context:
         from srctl.sessions import Sessions
 
         host = self.host
+        if not self.local:  # while the network is waited for
+            Thread(target=import_module, args=("srctl.db.store",), name="srctl-import", daemon=True).start()
+        return Sessions(host, self._store_if_any, user=self.config.user, realm=self.config.get("realm"))
+
+    def _store_if_any(self) -> "Store | None":
         try:
-            rights = self.store
+            return self.store
         except NotFoundError:
-            rights = None
-        return Sessions(host, rights, user=self.config.user, realm=self.config.get("realm"))
+            return None
 
     def launcher(self, progress: Callable[[Progress], None]) -> "Launcher":
         """Return what starts sessions."""

@@ -1,7 +1,7 @@
 """What a user can do with sessions: see, start, open, read, stop.
 
 Docker is asked for what runs and the accounting database for what is permitted; both are handed in. Without a
-database (`rights` is `None`) whatever runs can still be listed, opened and stopped.
+database whatever runs can still be listed, opened and stopped.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -101,13 +101,21 @@ class Rights(Protocol):
 
 
 class Sessions:
-    """The sessions of one realm on one host, as `user` sees them."""
+    """The sessions of one realm on one host, as `user` sees them.
 
-    def __init__(self, engine: Engine, rights: Rights | None, *, user: str, realm: str) -> None:
+    `open_rights` opens the accounting database, `None` where there is none; it is called when it is first needed,
+    which is after the engine was asked for what runs.
+    """
+
+    def __init__(self, engine: Engine, open_rights: Callable[[], Rights | None], *, user: str, realm: str) -> None:
         self.engine = engine
         self.user = user
         self.realm = realm
-        self._rights = rights
+        self._open_rights = open_rights
+
+    @cached_property
+    def _rights(self) -> Rights | None:
+        return self._open_rights()
 
     @property
     def rights(self) -> Rights:

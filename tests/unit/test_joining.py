@@ -27,7 +27,7 @@ def start(engine: FakeEngine, **request: object) -> Started:
 
 
 def launcher(engine: FakeEngine, known: FakeRights | None) -> Launcher:
-    sessions = Sessions(engine, known, user="ann", realm="test")
+    sessions = Sessions(engine, lambda: known, user="ann", realm="test")
     return Launcher(sessions, lambda _: None, clock=engine.time.clock())
 
 

@@ -35,7 +35,7 @@ def start(engine: FakeEngine, mode: str = "ok", **request: object) -> Started:
 
 
 def launcher(engine: FakeEngine) -> Launcher:
-    sessions = Sessions(engine, rights(), user="ann", realm="test")
+    sessions = Sessions(engine, rights, user="ann", realm="test")
     return Launcher(sessions, lambda _: None, clock=engine.time.clock())
 
 

@@ -20,7 +20,7 @@ def engine() -> FakeEngine:
 
 def start(engine: FakeEngine, mode: str = "ok", **request: object) -> Started:
     wanted = StartRequest(WEB, env={} if mode == "ok" else {"MODE": mode}, **request)  # type: ignore[arg-type]
-    sessions = Sessions(engine, rights(), user="ann", realm="test")
+    sessions = Sessions(engine, rights, user="ann", realm="test")
     return Launcher(sessions, lambda _: None, clock=engine.time.clock()).start(wanted)
 
 

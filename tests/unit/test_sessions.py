@@ -21,7 +21,7 @@ def engine() -> FakeEngine:
 
 
 def of(engine: FakeEngine, user: str = "ann", known: FakeRights | None = None) -> Sessions:
-    return Sessions(engine, known or rights(), user=user, realm="test")
+    return Sessions(engine, lambda: known or rights(), user=user, realm="test")
 
 
 def started(engine: FakeEngine) -> Session:
