@@ -120,21 +120,21 @@ class DockerHost:
     def containers(self, labels: Mapping[str, str], *, stopped: bool = False) -> list[Container]:
         """Return the containers that carry all these labels; with `stopped` also those that do not run."""
         filters = {"label": [f"{name}={value}" for name, value in labels.items()]}
-        found = self._call(lambda api: api.containers(all=stopped, filters=filters))
-        return [parse.listed_container(item) for item in found]
+        read = parse.listed_container
+        return self._call(lambda api: parse.listed(api.containers(all=stopped, filters=filters), read))
 
     def container(self, name: str) -> Container:
         """Return one container by id or name. Raises `NotFoundError`."""
-        return parse.inspected_container(self._call(lambda api: api.inspect_container(name)))
+        return self._call(lambda api: parse.inspected_container(api.inspect_container(name)))
 
     def images(self) -> list[Image]:
         """Return all tagged images."""
-        return [parse.listed_image(item) for item in self._call(lambda api: api.images())]
+        return self._call(lambda api: parse.listed(api.images(), parse.listed_image))
 
     def image(self, reference: str) -> Image:
         """Return one image. Raises `NotFoundError`."""
         try:
-            return parse.inspected_image(self._call(lambda api: api.inspect_image(reference)))
+            return self._call(lambda api: parse.inspected_image(api.inspect_image(reference)))
         except NotFoundError as error:
             hint = f"Bring it there: docker pull {reference}"
             raise NotFoundError(f"There is no image {reference} on {self.name}", hint) from error
@@ -148,7 +148,9 @@ class DockerHost:
             failure = None
             for event in self._pieces(events):
                 failure = failure or event.get("error")
-                progress(parse.pull_progress(event))
+                with translated(self.host):
+                    step = parse.pull_progress(event)
+                progress(step)
             if failure:
                 raise SrctlError(plain(str(failure)))
         except (UnreachableError, UsageError):

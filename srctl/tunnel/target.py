@@ -94,5 +94,6 @@ def _path(url: str, path: str | None) -> str | None:
 
 
 def _refusal(url: str, why: str, *, secret: bool = False) -> UsageError:
-    shown = "This SSH address" if secret else f"The SSH address {url!r}"
+    hidden = re.sub(r"//.*@", "//***@", url) if "//" in url else re.sub(r".*@", "***@", url)
+    shown = "This SSH address" if secret else f"The SSH address {hidden!r}"
     return UsageError(f"{shown} is refused: {why}", "Write ssh://[user@]host[:port][/path/to/docker.sock].")

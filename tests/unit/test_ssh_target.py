@@ -73,3 +73,10 @@ def test_a_hop_is_written_with_or_without_the_scheme() -> None:
     assert parse_hop("me@jump:2200") == parse_hop("ssh://me@jump:2200") == SSHTarget("jump", "me", 2200)
     with pytest.raises(UsageError):
         parse_hop("jump/var/run/docker.sock")
+
+
+@pytest.mark.parametrize("text", ["ssh://ann:HIDDEN@host:99999", "ssh://ann:HIDDEN@ho$st"])
+def test_a_refusal_does_not_repeat_a_password(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_target(text)
+    assert "HIDDEN" not in caught.value.message + caught.value.hint
