@@ -16,6 +16,14 @@ class ConnectionLostError(UnreachableError):
     """The SSH connection ended while it was needed."""
 
 
+class LoginNeededError(UnreachableError):
+    """The server answers, but the login failed: its keys were refused, or a person would have to be asked."""
+
+
+class HostKeyError(UnreachableError):
+    """The server's host key is unknown, changed, revoked, or not vouched for; trying again does not help."""
+
+
 class ChannelRefusedError(UnreachableError):
     """The server would not open a channel; `reason` is one of the words in `REASONS`."""
 

@@ -6,8 +6,7 @@ OpenSSH's, since people know them.
 
 import shlex
 
-from srctl.errors import UnreachableError
-from srctl.tunnel.errors import plain
+from srctl.tunnel.errors import HostKeyError, plain
 from srctl.tunnel.keys import rsa_size
 from srctl.tunnel.known_hosts import KnownHost, KnownHosts, Verdict, fingerprint, host_name, key_type, remember
 from srctl.tunnel.prompter import Prompter
@@ -34,10 +33,10 @@ class HostKeyCheck:
         return tuple(sorted(usable, key=lambda name: name not in known))
 
     def approve(self, blob: bytes, prompter: Prompter | None) -> None:
-        """Return when the key is the host's. Raises `UnreachableError` otherwise."""
+        """Return when the key is the host's. Raises `HostKeyError` otherwise."""
         size = rsa_size(blob)
         if size is not None and size < self._settings.required_rsa_size:
-            raise UnreachableError(f"The RSA host key of {self.name} has only {size} bits", "The host needs a new one")
+            raise HostKeyError(f"The RSA host key of {self.name} has only {size} bits", "The host needs a new one")
         verdict, line = self._known.check(self.name, blob)
         if verdict is Verdict.UNKNOWN and self._known_without_port(blob):
             return
@@ -69,7 +68,7 @@ class HostKeyCheck:
             "Are you sure you want to continue connecting (yes/no)?"
         )
         if not agreed:
-            raise UnreachableError(f"The host key of {self.name} was not accepted", "Compare its fingerprint first")
+            raise HostKeyError(f"The host key of {self.name} was not accepted", "Compare its fingerprint first")
         self._remember(blob)
 
     def _remember(self, blob: bytes) -> None:
@@ -77,37 +76,37 @@ class HostKeyCheck:
             try:
                 remember(path, self.name, blob, hashed=self._settings.hash_known_hosts)
             except OSError as error:
-                raise UnreachableError(
+                raise HostKeyError(
                     f"The host key of {self.name} cannot be written to {path}: {error.strerror}",
                     "Make the file writable, or name another one as UserKnownHostsFile",
                 ) from error
 
-    def _unknown(self, blob: bytes, other: KnownHost | None) -> UnreachableError:
+    def _unknown(self, blob: bytes, other: KnownHost | None) -> HostKeyError:
         settings = self._settings
         path = settings.known_hosts[0] if settings.known_hosts else "a UserKnownHostsFile"
         also = f" {other.where} holds a key of another type for it." if other else ""
         port = f"-p {settings.port} " if settings.port != 22 else ""
-        return UnreachableError(
+        return HostKeyError(
             f"The host key of {self.name} is not known: {_kind(blob)} {fingerprint(blob)}.{also}",
             f"Compare the fingerprint with what the host's administrator says, then run "
             f"`ssh {port}{shlex.quote(f'{settings.user}@{settings.alias}')}` once, "
             f"or: ssh-keyscan {port}-t {_kind(blob).lower()} {settings.hostname} >> {path}",
         )
 
-    def _refusal(self, verdict: Verdict, line: KnownHost, blob: bytes) -> UnreachableError:
+    def _refusal(self, verdict: Verdict, line: KnownHost, blob: bytes) -> HostKeyError:
         shown = f"{_kind(blob)} {fingerprint(blob)}"
         if verdict is Verdict.CHANGED:
-            return UnreachableError(
+            return HostKeyError(
                 f"WARNING: THE HOST KEY OF {self.name} HAS CHANGED! It now shows {shown}; {line.where} has another "
                 f"{_kind(line.blob)} key. Someone may be listening in, or the host was set up anew",
                 f"Ask the host's administrator. If the new key is right: ssh-keygen -f {line.path} -R '{self.name}'",
             )
         if verdict is Verdict.REVOKED:
-            return UnreachableError(
+            return HostKeyError(
                 f"The host key of {self.name} ({shown}) is revoked by {line.where}",
                 "The key is known to be in wrong hands: do not connect; ask the host's administrator",
             )
-        return UnreachableError(
+        return HostKeyError(
             f"{self.name} is trusted through a certificate authority ({line.where}), which srctl cannot check",
             f"Add the host's own key to known_hosts: {shown}, if its administrator confirms it",
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from srctl.errors import UnreachableError
 from srctl.tunnel.agent import Agent
 from srctl.tunnel.authentication import Answer, UserAuthentication
+from srctl.tunnel.errors import LoginNeededError
 from srctl.tunnel.keys import (
     Identity,
     KeyUnusableError,
@@ -25,13 +26,16 @@ from srctl.tunnel.prompter import Prompter
 from srctl.tunnel.settings import Settings
 from srctl.tunnel.transport import Transport
 
+_TOO_MANY = "authentication failures"
+"""What sshd's last words say after too many keys."""
+
 
 def log_in(
     transport: Transport, settings: Settings, prompter: Prompter | None, proven: Identity | None, patience: float
 ) -> Identity | None:
     """Authenticate; return the key that worked, if it was a key. `patience` is for each answer, in seconds.
 
-    Raises `UnreachableError` telling what was tried.
+    Raises `LoginNeededError` telling what was tried, or `UnreachableError` when the connection broke meanwhile.
     """
     login = _Login(UserAuthentication(transport, settings.user, patience), settings)
     with contextlib.closing(Agent(settings.identity_agent)) as agent:
@@ -165,12 +169,13 @@ class _Login:
         """Return the error that tells what was tried."""
         place, tried = self._settings, ", ".join(self.tried) or "nothing, as there was no key to try"
         if self.lost:
-            return UnreachableError(
+            kind = LoginNeededError if _TOO_MANY in self._auth.cause.lower() else UnreachableError
+            return kind(
                 f"{place} hung up during the login: {self._auth.cause}. Tried: {tried}",
                 f"After too many keys a server does that: name the right one with IdentityFile for {place.alias}",
             )
         wanted = ", ".join(self._server_methods or ()) or "nothing that was said"
-        return UnreachableError(
+        return LoginNeededError(
             f"{place} does not let you in. Tried: {tried}. The server accepts: {wanted}",
             f"Does `ssh {place.alias}` work? srctl asks for passwords and passphrases only on a terminal",
         )
