@@ -68,22 +68,33 @@ class Proxy:
         self.host, self.port, self.rtt = host, port, rtt
         self.counts = Counts()
         self.speaker: object = None
+        self.carried: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
         """Listen, tell the port, and answer each line on stdin with the counts."""
-        server = await asyncio.start_server(self.connect, "127.0.0.1", 0)
+        server = await asyncio.start_server(self.accept, "127.0.0.1", 0)
         print(server.sockets[0].getsockname()[1], flush=True)
         lines = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
         while await lines.readline():
             print(json.dumps(asdict(self.counts)), flush=True)
 
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry a connection in a task of our own: asyncio would complain of its own when we end with some open."""
+        task = asyncio.create_task(self.connect(reader, writer))
+        self.carried.add(task)
+        task.add_done_callback(self.carried.discard)
+
     async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection to its end."""
         self.counts.connections += 1
         ready = time.monotonic() + self.rtt
         await asyncio.sleep(self.rtt / 2)
-        far_reader, far_writer = await asyncio.open_connection(self.host, self.port)
+        try:
+            far_reader, far_writer = await asyncio.open_connection(self.host, self.port)
+        except OSError:
+            writer.transport.abort()
+            return
         for each in (writer, far_writer):
             each.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await asyncio.gather(
