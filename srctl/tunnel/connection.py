@@ -40,7 +40,6 @@ CHANNEL_TIMEOUT = 20.0
 """Seconds that a server may take to open a channel; the far end of a TCP channel may be slow to answer."""
 
 _MOST_HOPS = 8
-_PROBE_AFTER, _PROBES = 5.0, 3
 
 
 class SSHConnection:
@@ -125,7 +124,7 @@ class SSHConnection:
 
     @property
     def alive(self) -> bool:
-        """Whether the connection is up, as far as is known; a silent peer is noticed within about 20 s."""
+        """Whether the connection is up, as far as is known; a silent peer is noticed within 8 s."""
         return self._transport is not None and self._transport.is_active()
 
     @property
@@ -209,8 +208,6 @@ class SSHConnection:
     def _release(self) -> None:
         if self._transport is not None:
             self._transport.close()
-            if self._transport is not threading.current_thread():
-                self._transport.join(2.0)
         if self._proxy is not None:
             self._proxy.close()
             self._proxy = None
@@ -232,7 +229,9 @@ class SSHConnection:
         if self._closed:  # by another thread, meanwhile
             self._release()
             raise ConnectionLostError(f"The SSH connection to {self} was closed")
-        self._transport.watch(self.settings.alive_interval or _PROBE_AFTER, self.settings.alive_count or _PROBES)
+        from srctl.tunnel.liveness import COUNT, INTERVAL
+
+        self._transport.watch(self.settings.alive_interval or INTERVAL, self.settings.alive_count or COUNT)
 
     def _stream(self) -> Any:
         """Return the way to a host that is not reached by a TCP connection of our own."""
@@ -241,7 +240,7 @@ class SSHConnection:
             self._proxy = ProxyCommand(settings.proxy_command or "")
             return self._proxy.socket
         try:
-            return self._via.open_tcp(settings.hostname, settings.port)
+            return self._via.transport.bridge(settings.hostname, settings.port, self._timeout)
         except ChannelRefusedError as error:
             raise UnreachableError(
                 f"The jump host {self._via} cannot reach {settings.hostname}, port {settings.port}: {error.message}",

@@ -1,40 +1,309 @@
-"""paramiko's packet layer, with a note of when the peer was last heard and the rekey limit out of the way.
+"""paramiko's packet layer with a pump inside: the transport's thread turns one loop over all sockets of a connection.
 
-The transport's own loop runs through here, so this is also where forwarding inside that loop would hook in.
+paramiko keeps the banner, key exchange, authentication and its own channels; the messages of forwarded streams never
+reach it. Under AES-GCM packets are sealed and opened here, with any other cipher by paramiko; both write to one queue
+and read from one buffer. Sealing and queueing happen under one lock: a nonce is used once, and packets go out in the
+order of their nonces, whichever thread sends.
 """
 
+import socket
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paramiko.message import Message
-from paramiko.packet import Packetizer
+from paramiko.packet import NeedRekeyException, Packetizer
+from paramiko.ssh_exception import SSHException
+
+from srctl.tunnel.pump import codec
+from srctl.tunnel.pump.buffers import SIZE, Inbox, Outbox
+from srctl.tunnel.pump.flow import Budget
+from srctl.tunnel.pump.loop import READ, WRITE, Loop
+from srctl.tunnel.pump.streams import Streams
+
+FULL, ROOMY = 512 << 10, 128 << 10
+"""Bytes in the queue above which no more data is taken, and below which it is again."""
+
+MOST_QUEUED = 32 << 20
+MOST_HELD = 4096
+"""Bytes in the queue, and messages held back, that only a hostile server can bring about."""
+
+BEAT = 0.5
+"""Seconds between two looks at the clock."""
 
 if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
     class _Packetizer(Packetizer):
-        """What we use of paramiko's internals; its type stubs leave this out."""
+        """What we use of paramiko's internals; its type stubs leave these out."""
 
-        def _check_keepalive(self) -> None: ...
+        def _trigger_rekey(self) -> None: ...
+        def need_rekey(self) -> bool: ...
+        def handshake_timed_out(self) -> bool: ...
 else:
     _Packetizer = Packetizer
 
 
-class WatchfulPacketizer(_Packetizer):
-    """Notes when the peer was last heard, and leaves rekeying to the server, which knows its own limits."""
+class PumpingPacketizer(_Packetizer):
+    """The pump. `on_beat` is called twice a second by the transport's thread."""
 
     # RFC 4344 wants new keys after 2**32 packets; AES-GCM as in RFC 5647 has no lower limit
     REKEY_BYTES = 2**36
     REKEY_PACKETS = 2**31
-    on_silence: Callable[[], None] | None = None
-    heard = 0.0
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        sock.setblocking(False)
+        self.loop, self.budget = Loop(), Budget()
+        self.streams = Streams(self)
+        self.scratch = memoryview(bytearray(SIZE))
+        self.paused = False
+        self.round_trip = 0.05
+        self.heard = time.monotonic()
+        """When anything last came."""
+        self.on_beat: Callable[[], None] | None = None
+        self._sock = sock
+        self._watched = 0
+        self._inbox, self._outbox = Inbox(), Outbox()
+        self._plain = memoryview(bytearray(SIZE + codec.LONGEST))
+        self._sealer: codec.Sealer | None = None
+        self._unsealer: codec.Unsealer | None = None
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._thread: int | None = None
+        self._held: deque[tuple[bytes, bytes]] = deque()
+        self._exchanging = False
+        self._received = self._received_bytes = self._sent_bytes = self._sent = 0
+        self._next_beat = 0.0
+        self._shut = self._over = False
+
+    # -- what the transport calls
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._shut
+
+    def close(self) -> None:
+        """End the connection; the transport's thread notices at once."""
+        self._shut = True
+        self.loop.wake()
+
+    def begin_exchange(self) -> None:
+        """Hold streams back: keys are being exchanged (RFC 4253, section 7.1)."""
+        self._exchanging = True
+        self._pace()
+
+    def end_exchange(self) -> None:
+        """Let streams go on under the new keys."""
+        self._exchanging = False
+        while self._held:
+            self.send(*self._held.popleft())
+        self._pace()
+
+    def end(self, problem: str) -> None:
+        """Let go of everything; called once, when the transport's thread is done."""
+        with self._room:
+            self._over = True
+            self._room.notify_all()
+        self.loop.run_posted()
+        self.streams.end(problem)
+        self.loop.close()
+
+    def call(self, call: Callable[[], None]) -> bool:
+        """Have `call` run by the transport's thread; whether it will be."""
+        with self._lock:
+            if not self._over:
+                self.loop.post(call)
+            return not self._over
+
+    def set_inbound_cipher(self, block_engine: Any, *rest: Any, **more: Any) -> None:
+        """Switch to a cipher for what comes."""
+        super().set_inbound_cipher(block_engine, *rest, **more)
+        self._unsealer = codec.Unsealer(block_engine, more["iv_in"]) if more.get("aead") else None
+        self._received_bytes = 0
+
+    def set_outbound_cipher(self, block_engine: Any, *rest: Any, **more: Any) -> None:
+        """Switch to a cipher for what goes."""
+        super().set_outbound_cipher(block_engine, *rest, **more)
+        with self._lock:
+            self._sealer = codec.Sealer(block_engine, more["iv_out"]) if more.get("aead") else None
+            self._sent_bytes = self._sent = 0
+
+    def reset_seqno_in(self) -> None:
+        """Count packets from 0 again."""
+        super().reset_seqno_in()
+        self._received = 0
+
+    # -- out
+
+    def send(self, head: bytes, body: bytes | memoryview = b"") -> None:
+        """Send a stream's message; for the transport's thread. During a key exchange it is held back."""
+        if self._exchanging:
+            if len(self._held) > MOST_HELD:
+                raise SSHException("too much is asked for during a key exchange")
+            self._held.append((head, bytes(body)))
+        elif self._sealer is None:
+            super().send_message(Message(head + bytes(body)))
+        else:
+            with self._lock:
+                self._seal(self._sealer, head, body)
+                if self._outbox.size > FULL:
+                    self._outbox.flush(self._sock)
+
+    def send_message(self, data: Message) -> None:
+        """Send one of paramiko's messages, from any thread."""
+        if self._sealer is None:
+            super().send_message(data)
+            return
+        with self._lock:
+            self._seal(self._sealer, data.asbytes())
+        self._flush()
+
+    def write_all(self, out: "Buffer") -> None:
+        """Queue what paramiko made a packet of."""
+        with self._lock:
+            self._outbox.put(memoryview(out))
+        self._flush()
+
+    def wait_for_room(self, patience: float) -> bool:
+        """Wait until the queue is not full; whether it is so. For threads other than the transport's."""
+        with self._room:
+            return self._room.wait_for(lambda: self._over or self._outbox.size <= FULL, patience)
+
+    def _seal(self, sealer: codec.Sealer, head: bytes, body: bytes | memoryview = b"") -> None:
+        packet = sealer.seal(head, body)
+        self._outbox.put(packet)
+        self._sent += 1
+        self._sent_bytes += len(packet)
+        if (self._sent_bytes > self.REKEY_BYTES or self._sent > self.REKEY_PACKETS) and not self.need_rekey():
+            self._trigger_rekey()
+
+    def _flush(self) -> None:
+        """Send at once from another thread; the transport's own sends at the end of its turn."""
+        if threading.get_ident() == self._thread:
+            return
+        with self._lock:
+            if self._over:
+                raise EOFError
+            try:
+                self._outbox.flush(self._sock)
+            except OSError as error:
+                raise EOFError from error
+            waiting = self._outbox.size
+        if waiting or self.need_rekey():
+            self.loop.wake()
+
+    # -- in
+
+    def readline(self, timeout: float) -> str:
+        """Return a line of the greeting. Raises `TimeoutError` after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while (line := self._inbox.line()) is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError("timed out")
+            if len(self._inbox) > codec.LONGEST:
+                raise EOFError
+            self._turn()
+        return line.rstrip(b"\r\n").decode("utf-8", "replace")
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
+        """Return `n` bytes for paramiko's own reading of packets."""
+        if n > codec.LONGEST:
+            raise EOFError
+        while len(self._inbox) < n:
+            if check_rekey and not len(self._inbox) and self.need_rekey() and not self._exchanging:
+                raise NeedRekeyException
+            if self.handshake_timed_out():
+                raise EOFError
+            self._turn()
+        return self._inbox.take(n)
 
     def read_message(self) -> tuple[int, Message]:
-        """Return the next message."""
-        message = super().read_message()
-        self.heard = time.monotonic()
-        return message
+        """Return the next message that is for paramiko, and turn the loop until there is one."""
+        while True:
+            if self.need_rekey() and not self._exchanging:
+                raise NeedRekeyException
+            if self._unsealer is None:
+                kind, message = super().read_message()
+                payload = memoryview(bytes((kind,)) + message.asbytes())
+                used = self.streams.receive(payload)
+                self.streams.deliver()
+                if not used:
+                    return kind, message
+            else:
+                found = self._unseal_all(self._unsealer)
+                self.streams.deliver()
+                if found is not None:
+                    return found
+                self._turn()
 
-    def _check_keepalive(self) -> None:
-        if self.on_silence is not None:
-            self.on_silence()
+    def _unseal_all(self, unsealer: codec.Unsealer) -> tuple[int, Message] | None:
+        """Open the packets that are there, and handle them up to the first that is paramiko's."""
+        used = 0
+        while True:
+            waiting = self._inbox.waiting
+            size = codec.packet_size(waiting)
+            if size is None or len(waiting) < size:
+                return None
+            if len(self._plain) - used < size:
+                self.streams.deliver()
+                used = 0
+            payload = unsealer.unseal(waiting[:size], self._plain[used:])
+            self._inbox.drop(size)
+            self._count(size)
+            if self.streams.receive(payload):
+                used += size
+                continue
+            message = Message(bytes(payload[1:]))
+            message.seqno = self._received - 1
+            return payload[0], message
+
+    def _count(self, size: int) -> None:
+        self._received = (self._received + 1) & 0xFFFFFFFF
+        self._received_bytes += size
+        if self._received_bytes > self.REKEY_BYTES and not self.need_rekey():
+            self._trigger_rekey()
+
+    # -- the loop
+
+    def _turn(self) -> None:
+        """Send what waits, wait for sockets, serve them, and read what has come."""
+        self._thread = threading.get_ident()
+        if self._shut:
+            raise EOFError
+        now = time.monotonic()
+        if now >= self._next_beat:
+            self._next_beat = now + BEAT
+            self.streams.tick()
+            if self.on_beat is not None:
+                self.on_beat()
+        with self._room:
+            self._outbox.flush(self._sock)
+            waiting = self._outbox.size
+            if waiting > MOST_QUEUED:
+                raise SSHException("the server takes nothing in")
+            if waiting <= FULL:
+                self._room.notify_all()
+        self._pace()
+        wanted = READ | WRITE if waiting else READ
+        self.loop.watch(self._sock, self._watched, wanted, self._ready)
+        self._watched = wanted
+        self.loop.turn(max(0.0, self._next_beat - now))
+
+    def _ready(self, mask: int) -> None:
+        if mask & READ:
+            try:
+                self._inbox.fill(self._sock)
+            except BlockingIOError:
+                return
+            self.heard = time.monotonic()
+
+    def _pace(self) -> None:
+        """Take data from local sockets only while there is room for it."""
+        paused = self._exchanging or self._outbox.size > (ROOMY if self.paused else FULL)
+        if paused != self.paused:
+            self.paused = paused
+            self.streams.watch()

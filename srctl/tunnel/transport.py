@@ -6,6 +6,7 @@ the lock that orders all sending. And silence is noticed: probes that want a rep
 """
 
 import logging
+import socket
 import threading
 import time
 from collections import deque
@@ -14,8 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 from paramiko.common import (
+    MSG_REQUEST_FAILURE,
+    MSG_REQUEST_SUCCESS,
     MSG_SERVICE_ACCEPT,
+    OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
     cMSG_CHANNEL_OPEN,
+    cMSG_CHANNEL_OPEN_FAILURE,
     cMSG_CHANNEL_REQUEST,
     cMSG_GLOBAL_REQUEST,
     cMSG_REQUEST_FAILURE,
@@ -24,7 +29,9 @@ from paramiko.message import Message
 
 from srctl.tunnel.channel import Channel, Outlet
 from srctl.tunnel.errors import REASONS, ChannelRefusedError, ConnectionLostError, plain
-from srctl.tunnel.packetizer import WatchfulPacketizer
+from srctl.tunnel.liveness import COUNT, INTERVAL, Liveness
+from srctl.tunnel.packetizer import PumpingPacketizer
+from srctl.tunnel.pump.stream import Tally
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its errors are ours to report
 
@@ -45,6 +52,7 @@ if TYPE_CHECKING:
 
         def _next_channel(self) -> int: ...
         def _send_message(self, data: Message) -> None: ...
+        def _send_kex_init(self) -> None: ...
         def _parse_newkeys(self, m: Message) -> None: ...
         def _parse_channel_open_success(self, m: Message) -> None: ...
 
@@ -55,9 +63,9 @@ else:
 class Transport(_Transport):
     """The client end of an SSH connection. `ended` is set when it is over, whatever the reason."""
 
-    packetizer: WatchfulPacketizer
+    packetizer: PumpingPacketizer
 
-    def __init__(self, sock: Any, packetizer_class: type[WatchfulPacketizer] = WatchfulPacketizer) -> None:
+    def __init__(self, sock: Any, packetizer_class: type[PumpingPacketizer] = PumpingPacketizer) -> None:
         super().__init__(
             sock, default_window_size=WINDOW, default_max_packet_size=PACKET, packetizer_class=packetizer_class
         )
@@ -69,9 +77,9 @@ class Transport(_Transport):
         self._errand: Channel | None = None
         self._held: deque[tuple[Channel | None, Message]] = deque()
         self._on_end: list[Callable[[], None]] = []
-        self._interval, self._patience = 0.0, 0
-        self._unanswered, self._probed = 0, 0.0
+        self._liveness = Liveness(INTERVAL, COUNT, self._probe)
         self._handler_table[MSG_SERVICE_ACCEPT] = lambda _: None
+        self._handler_table[MSG_REQUEST_SUCCESS] = self._handler_table[MSG_REQUEST_FAILURE] = self._parse_answer
 
     @property
     def host_key_types(self) -> tuple[str, ...]:
@@ -85,13 +93,20 @@ class Transport(_Transport):
 
     def is_active(self) -> bool:
         """Tell whether the connection is up; it is not from the moment that its end is known."""
-        return bool(self.active) and self.saved_exception is None
+        return bool(self.active) and self.saved_exception is None and not self.packetizer.closed
+
+    def close(self) -> None:
+        """End the connection, and wait for its thread; that one closes the socket."""
+        self.packetizer.close()
+        if self.is_alive() and threading.current_thread() is not self:
+            self.join(2.0)
 
     def run(self) -> None:
         """Serve the connection until it ends."""
         try:
             super().run()
         finally:
+            self.packetizer.end(self.cause)
             self.ended.set()
             with self.lock:
                 calls, self._on_end = self._on_end, []
@@ -130,6 +145,26 @@ class Transport(_Transport):
             raise ConnectionLostError(f"The SSH connection is lost: {self.cause}")
         return channel
 
+    def bridge(self, address: str, port: int, timeout: float) -> socket.socket:
+        """Return a socket that leads to a TCP port as the server sees it; `timeout` is in seconds.
+
+        Raises `ChannelRefusedError` and `ConnectionLostError`.
+        """
+        ours, theirs = socket.socketpair()
+        answered, problems = threading.Event(), list[str]()
+
+        def answer(problem: str | None) -> None:
+            problems.extend([problem] if problem else [])
+            answered.set()
+
+        asked = self.packetizer.call(lambda: self.packetizer.streams.connect(theirs, (address, port), Tally(), answer))
+        if asked and answered.wait(timeout) and not problems:
+            return ours
+        ours.close()
+        if not self.is_active():
+            raise ConnectionLostError(f"The SSH connection is lost: {self.cause}")
+        raise ChannelRefusedError(problems[0] if problems else f"no answer within {timeout:g} s")
+
     def hurry(self) -> None:
         """Make sshd set TCP_NODELAY: it does so when it starts a command, and else holds small packets back 40 ms.
 
@@ -137,6 +172,7 @@ class Transport(_Transport):
         """
         if not self.hurried:
             self.hurried = True
+            self.packetizer.call(self._liveness.ask)
             self._errand, _ = self._request_open("session", b"", self._run_errand)
 
     def _run_errand(self, channel: Channel) -> None:
@@ -204,6 +240,8 @@ class Transport(_Transport):
             return
         deadline = time.monotonic() + self.clear_to_send_timeout
         while self.is_active():
+            if not self.packetizer.wait_for_room(0.5):
+                continue
             if self.clear_to_send.wait(0.5):
                 with self.clear_to_send_lock:
                     if self.clear_to_send.is_set():
@@ -216,8 +254,13 @@ class Transport(_Transport):
         if channel is None or channel.admits(message.packet.getbuffer()[0]):
             self._send_message(message)
 
+    def _send_kex_init(self) -> None:
+        self.packetizer.begin_exchange()
+        super()._send_kex_init()
+
     def _parse_newkeys(self, m: Message) -> None:
         super()._parse_newkeys(m)
+        self.packetizer.end_exchange()
         while self._held:
             self.send_from(*self._held.popleft())
 
@@ -250,6 +293,17 @@ class Transport(_Transport):
         m.get_int()
         self.saved_exception = paramiko.SSHException(plain(m.get_string()) or "the server hung up")
 
+    def _parse_channel_open(self, m: Message) -> None:
+        """Refuse every channel that the server wants to open."""
+        m.get_string()
+        reply = Message()
+        reply.add_byte(cMSG_CHANNEL_OPEN_FAILURE)
+        reply.add_int(m.get_int())
+        reply.add_int(OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED)
+        reply.add_string("no channels this way")
+        reply.add_string("")
+        self.send_from(None, reply)
+
     def _parse_global_request(self, m: Message) -> None:
         """Refuse what the server asks for; a reply keeps its ClientAlive satisfied."""
         m.get_string()
@@ -260,32 +314,22 @@ class Transport(_Transport):
 
     # -- noticing silence
 
-    def watch(self, interval: float, patience: int) -> None:
-        """Probe after `interval` seconds of silence; end the connection when `patience` probes stay unanswered."""
-        self._interval, self._patience = interval, patience
-        self.packetizer.on_silence = self._notice_silence
-
-    def _notice_silence(self) -> None:
-        now, heard = time.monotonic(), self.packetizer.heard
-        if heard > self._probed:
-            self._unanswered = 0
-        if now - max(heard, self._probed) < self._interval:
-            return
-        if self._unanswered >= self._patience:
-            raise paramiko.SSHException(f"no answer for {now - heard:.0f} s")
-        self._unanswered += 1
-        self._probed = now
-        self._probe()
+    def watch(self, interval: float, count: int) -> None:
+        """Probe after `interval` seconds of silence; end the connection when `count` probes stay unanswered."""
+        self._liveness = Liveness(interval, count, self._probe)
+        self.packetizer.on_beat = lambda: self._liveness.beat(self.packetizer.heard)
 
     def _probe(self) -> None:
-        """Send a request that wants a reply, unless another thread is stuck sending or keys are being exchanged."""
-        if not self.clear_to_send.is_set() or not self.clear_to_send_lock.acquire(blocking=False):
-            return
-        message = Message()
-        message.add_byte(cMSG_GLOBAL_REQUEST)
-        message.add_string("keepalive@openssh.com")
-        message.add_boolean(True)
-        try:
-            self._send_message(message)
-        finally:
-            self.clear_to_send_lock.release()
+        """Send a request that wants a reply, unless keys are being exchanged."""
+        if self.clear_to_send.is_set():
+            message = Message()
+            message.add_byte(cMSG_GLOBAL_REQUEST)
+            message.add_string("keepalive@openssh.com")
+            message.add_boolean(True)
+            self.send_from(None, message)
+
+    def _parse_answer(self, _: Message) -> None:
+        """Learn the round trip; probes are the only global requests that we make."""
+        round_trip = self._liveness.answered()
+        if round_trip is not None:
+            self.packetizer.round_trip = min(round_trip, self.packetizer.round_trip)

@@ -57,7 +57,8 @@ def test_the_api_and_a_tunnel_share_one_login(sshd: Sshd, home: Home, engine: En
         api.containers(all=True)
         with (
             tcp_server(lambda far: far.sendall(b"tunnel")) as port,
-            Forward(bind_local(), connection, "127.0.0.1", port) as forward,
+            bind_local() as listener,
+            Forward(listener, connection, "127.0.0.1", port) as forward,
             socket.create_connection(("127.0.0.1", forward.local_port)) as local,
         ):
             assert received(local) == b"tunnel"

@@ -1,0 +1,62 @@
+"""Notices a peer that has gone silent: probes that want an answer are counted.
+
+`keepalive@openssh.com` is a global request that every server must answer, if only with a failure (RFC 4254, section
+4), so silence after it means that nobody is there. A computer that slept finds out as soon as it wakes.
+"""
+
+import time
+from collections.abc import Callable
+
+from paramiko.ssh_exception import SSHException
+
+INTERVAL, COUNT = 2.0, 3
+"""Seconds of silence before a probe, and how many probes may stay unanswered: 7 to 8 seconds in all."""
+
+_LAST_WAIT = 1.0
+_SLEEP = 5.0
+"""Seconds by which the wall clock must run ahead of the steady one for a sleep of the computer."""
+
+
+class Liveness:
+    """Judges one connection, at each `beat`."""
+
+    def __init__(self, interval: float, count: int, probe: Callable[[], None]) -> None:
+        """`probe` sends a request that wants an answer."""
+        self._interval, self._count = interval, count
+        self._probe = probe
+        self._unanswered, self._probed = 0, 0.0
+        self._clocks = time.time() - time.monotonic()
+        self._first_asked: float | None = None
+
+    def beat(self, heard: float) -> None:
+        """Probe if it is time to; `heard` is when anything last came. Raises `SSHException` for a dead peer."""
+        now = time.monotonic()
+        if heard > self._probed:
+            self._unanswered = 0
+        if self._slept():
+            self._unanswered = 0
+            self._ask(now)
+        elif self._unanswered >= self._count and now - self._probed >= min(self._interval, _LAST_WAIT):
+            raise SSHException(f"no answer for {now - heard:.0f} s")
+        elif now - max(heard, self._probed) >= self._interval and self._unanswered < self._count:
+            self._ask(now)
+
+    def ask(self) -> None:
+        """Probe now, to learn the round trip."""
+        self._ask(time.monotonic())
+
+    def answered(self) -> float | None:
+        """Take note of an answer; return the round trip in seconds if it is known which probe it is for."""
+        asked, self._first_asked = self._first_asked, None
+        return None if asked is None else time.monotonic() - asked
+
+    def _ask(self, now: float) -> None:
+        self._unanswered += 1
+        self._first_asked = now if self._unanswered == 1 else None
+        self._probed = now
+        self._probe()
+
+    def _slept(self) -> bool:
+        """Tell whether the computer slept since the last beat, where the steady clock stands still meanwhile."""
+        before, self._clocks = self._clocks, time.time() - time.monotonic()
+        return self._clocks - before > _SLEEP

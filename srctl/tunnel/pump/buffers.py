@@ -1,0 +1,96 @@
+"""What has come from the SSH socket and is not read yet, and what is to go there and is not sent yet."""
+
+import contextlib
+import socket
+from collections import deque
+
+from srctl.tunnel.pump.codec import LONGEST
+
+SIZE = 256 << 10
+
+_AT_ONCE = 32
+_SMALL = 16 << 10
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)
+
+
+class Inbox:
+    """Bytes from the socket, in one piece of memory. For the one thread that reads."""
+
+    def __init__(self) -> None:
+        self._memory = bytearray(SIZE + LONGEST)
+        self._view = memoryview(self._memory)
+        self._start = self._end = 0
+
+    def __len__(self) -> int:
+        """Return how many bytes wait."""
+        return self._end - self._start
+
+    @property
+    def waiting(self) -> memoryview:
+        """The bytes, in place until the next `fill`."""
+        return self._view[self._start : self._end]
+
+    def drop(self, count: int) -> None:
+        """Forget the first bytes; their memory stays as it is until the next `fill`."""
+        self._start += count
+
+    def take(self, count: int) -> bytes:
+        """Return the first bytes, and forget them."""
+        taken = bytes(self._view[self._start : self._start + count])
+        self._start += count
+        return taken
+
+    def line(self) -> bytes | None:
+        """Return the first line and forget it; `None` while its end has not come."""
+        end = self._memory.find(b"\n", self._start, self._end)
+        return None if end < 0 else self.take(end + 1 - self._start)
+
+    def fill(self, sock: socket.socket) -> None:
+        """Read once. Raises `EOFError` at the end, `BlockingIOError` when there is nothing."""
+        if self._start == self._end:
+            self._start = self._end = 0
+        elif len(self._memory) - self._end < LONGEST:
+            rest = self.take(len(self))
+            self._view[: len(rest)] = rest
+            self._start, self._end = 0, len(rest)
+        count = sock.recv_into(self._view[self._end :])
+        if not count:
+            raise EOFError
+        self._end += count
+        if count < _SMALL and _QUICKACK is not None:  # an answer may wait for it: TCP would hold it back 40 ms
+            with contextlib.suppress(OSError):  # the stream of a ProxyCommand is no TCP
+                sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+
+
+class Outbox:
+    """Packets for the socket, in order. Whoever shares it between threads holds a lock."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        """Bytes that wait."""
+        self._packets: deque[memoryview] = deque()
+
+    def put(self, packet: memoryview) -> None:
+        """Append a packet."""
+        self._packets.append(packet)
+        self.size += len(packet)
+
+    def flush(self, sock: socket.socket) -> None:
+        """Send what the socket takes now. Raises `OSError` when it is broken."""
+        packets = self._packets
+        while packets:
+            try:
+                sent = self._send(sock)
+            except BlockingIOError:
+                return
+            self.size -= sent
+            while packets and sent >= len(packets[0]):
+                sent -= len(packets.popleft())
+            if sent:
+                packets[0] = packets[0][sent:]
+
+    def _send(self, sock: socket.socket) -> int:
+        packets = self._packets
+        if len(packets) == 1 or not hasattr(sock, "sendmsg"):
+            return sock.send(packets[0])
+        return sock.sendmsg([packets[n] for n in range(min(len(packets), _AT_ONCE))])

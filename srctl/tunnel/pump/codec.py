@@ -1,0 +1,106 @@
+"""SSH packets under AES-GCM, sealed and opened without copies: RFC 4253, section 6, and RFC 5647, section 7.
+
+    uint32  packet_length      in clear, authenticated
+    byte    padding_length     | encrypted; together a
+    byte[]  payload            | multiple of 16 bytes,
+    byte[]  padding, 4 to 19   | packet_length in all
+    byte[16] tag
+
+The nonce is four fixed bytes and a counter of eight; each packet uses one. Two packets under one nonce would give the
+key away, so whoever shares a `Sealer` between threads holds a lock around `seal`.
+"""
+
+import struct
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from paramiko.ssh_exception import SSHException
+
+TAG = 16
+LONGEST = 128 * 1024
+"""Bytes of the longest packet that is accepted; the longest that we ask for has 32 KiB of data."""
+
+_BLOCK = 16
+_COUNTER = 1 << 64
+_LENGTH = struct.Struct(">I")
+
+
+class AEAD(Protocol):
+    """What is used of `cryptography`'s AESGCM."""
+
+    def encrypt_into(self, nonce: bytes, data: object, associated_data: object, buf: object) -> int: ...  # noqa: D102
+    def decrypt_into(self, nonce: bytes, data: object, associated_data: object, buf: object) -> int: ...  # noqa: D102
+
+
+class _Nonces:
+    def __init__(self, first: bytes) -> None:
+        self._fixed, self._counter = first[:4], int.from_bytes(first[4:], "big")
+
+    def next(self) -> bytes:
+        counter = self._counter
+        self._counter = (counter + 1) % _COUNTER
+        return self._fixed + counter.to_bytes(8, "big")
+
+
+class Sealer:
+    """Makes packets of payloads. Not safe for several threads."""
+
+    def __init__(self, cipher: AEAD, iv: bytes) -> None:
+        """`iv` is the nonce of the first packet, 12 bytes."""
+        self._cipher = cipher
+        self._nonces = _Nonces(iv)
+        self._plain = memoryview(bytearray(LONGEST))
+
+    def seal(self, head: bytes, body: bytes | memoryview = b"") -> memoryview:
+        """Return the packet whose payload is `head` followed by `body`."""
+        filled, size = 1 + len(head), 1 + len(head) + len(body)
+        padding = _BLOCK - size % _BLOCK
+        if padding < 4:
+            padding += _BLOCK
+        length = size + padding
+        plain = self._plain[:length] if length <= LONGEST else memoryview(bytearray(length))
+        plain[0] = padding
+        plain[1:filled] = head
+        plain[filled:size] = body
+        plain[size:] = bytes(padding)
+        packet = memoryview(bytearray(4 + length + TAG))
+        packet[:4] = _LENGTH.pack(length)
+        self._cipher.encrypt_into(self._nonces.next(), plain, packet[:4], packet[4:])
+        return packet
+
+
+class Unsealer:
+    """Opens packets. For the one thread that reads."""
+
+    def __init__(self, cipher: AEAD, iv: bytes) -> None:
+        """`iv` is the nonce of the first packet, 12 bytes."""
+        self._cipher = cipher
+        self._nonces = _Nonces(iv)
+
+    def unseal(self, packet: memoryview, into: memoryview) -> memoryview:
+        """Decrypt a whole packet to the start of `into` and return the payload there.
+
+        Raises `SSHException` for one that is damaged or makes no sense.
+        """
+        length = len(packet) - 4 - TAG
+        try:
+            self._cipher.decrypt_into(self._nonces.next(), packet[4:], packet[:4], into[:length])
+        except InvalidTag as error:
+            raise SSHException("a packet came damaged") from error
+        padding = into[0]
+        if not 4 <= padding <= length - 2:
+            raise SSHException("a packet has impossible padding")
+        return into[1 : length - padding]
+
+
+def packet_size(start: memoryview) -> int | None:
+    """Return the size in bytes of the packet that begins at `start`, tag and all; `None` while that is not known.
+
+    Raises `SSHException` for a length that no packet has.
+    """
+    if len(start) < 4:
+        return None
+    (length,) = _LENGTH.unpack_from(start)
+    if length > LONGEST or length < _BLOCK or length % _BLOCK:
+        raise SSHException(f"a packet claims {length} bytes")
+    return 4 + int(length) + TAG
