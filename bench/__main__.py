@@ -1,19 +1,30 @@
-"""`make bench`, or `make bench ARGS="short open"` for some groups only: print the table of ratios."""
+"""`make bench`, or `make bench ARGS="short open"` for some groups only; `make bench ARGS="tunnel"` for the tunnel."""
 
 from __future__ import annotations
 
 import sys
 
-from bench.cases import GROUPS
-from bench.measure import compare
-from bench.stage import stage
+TUNNEL = "tunnel"
 
 
 def main(chosen: list[str]) -> int:
-    """Run the groups; the exit code says only whether all ran, since a time is no test."""
+    """Print a table of ratios; the exit code says only whether all ran, since a time is no test."""
+    if chosen[:1] == [TUNNEL]:
+        from bench.tunnel.run import main as tunnel
+
+        return tunnel(chosen[1:])
+    return groups(chosen)
+
+
+def groups(chosen: list[str]) -> int:
+    """Run the groups that compare commands."""
+    from bench.cases import GROUPS
+    from bench.measure import compare
+    from bench.stage import stage
+
     unknown = [name for name in chosen if name not in GROUPS]
     if unknown:
-        sys.stderr.write(f"There is no group {unknown[0]!r}; there are {', '.join(GROUPS)}\n")
+        sys.stderr.write(f"There is no group {unknown[0]!r}; there are {', '.join(GROUPS)} and {TUNNEL}\n")
         return 2
     print("| measure | srctl | rival | ratio (quartiles) | target | met |")
     print("|---|---|---|---|---|---|")

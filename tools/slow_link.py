@@ -68,7 +68,7 @@ class SlowLink:
     process: subprocess.Popen[bytes]
     black_hole: bool = False
 
-    def lose_everything(self, lost: bool = True) -> None:  # noqa: FBT001, FBT002  a switch
+    def lose_everything(self, lost: bool = True) -> None:
         """Become a black hole, in which packets vanish without a word, or carry again."""
         if lost != self.black_hole:
             self.process.send_signal(signal.SIGUSR1)

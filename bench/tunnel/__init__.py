@@ -1,0 +1,1 @@
+"""The tunnel beside `ssh -L`: `python -m bench tunnel`."""
