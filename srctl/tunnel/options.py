@@ -1,14 +1,12 @@
-"""Reads the person's ssh configuration for one host: exact answers from `ssh -G`, or paramiko's parser without ssh.
+"""Reads the person's ssh configuration for one host: exact answers from `ssh -G`, or our own reading without ssh.
 
 The configuration is the one under `$HOME`. ssh itself takes the home folder from the password file; where the two
-differ we hand it a configuration that reads the right one, then the system's, as ssh would. Without ssh,
-a configuration that uses more than paramiko's parser and plain `Include`s can express is refused.
+differ we hand it a configuration that reads the right one, then the system's, as ssh would. Without ssh, whatever
+only ssh could judge is refused.
 """
 
-import glob
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import tempfile
@@ -17,13 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from srctl.errors import UsageError
+from srctl.tunnel.config_reader import Line, Reading
 from srctl.tunnel.errors import plain
+from srctl.tunnel.keywords import FLAGS, LISTS, SEVERAL, TIMES
 from srctl.tunnel.target import SSHTarget
+from srctl.tunnel.tokens import local_user
 
 _INCLUDE = re.compile(r"^(\s*include[\s=]+)(.*)$", re.IGNORECASE)
 _EXPANDED_BY_SSH = re.compile(r"^\s*(userknownhostsfile|identityagent)\b", re.IGNORECASE)
 _DEFAULT_KNOWN_HOSTS = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
-_DEEPEST = 16
+_RIVALS = {"proxyjump": "proxycommand", "proxycommand": "proxyjump"}
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _QUESTION_TIME = 15.0
 """Seconds for `ssh -G`: it may run the commands of `Match exec`."""
 
@@ -118,7 +120,7 @@ def _config_arguments() -> Iterator[list[str]]:
         return
     with tempfile.TemporaryDirectory(prefix="srctl-") as folder:
         path = Path(folder) / "config"
-        path.write_text(_combined_config(config_home(), Path("/etc/ssh/ssh_config")), encoding="utf-8")
+        path.write_text(_combined_config(config_home(), _system_config()), encoding="utf-8")
         yield ["-F", str(path)]
 
 
@@ -152,39 +154,16 @@ def _absolute(arguments: str, home: Path) -> str:
     return re.sub(r'"([^"]*)"|(\S+)', anchor, arguments)
 
 
-def _parse_ourselves(target: SSHTarget) -> Options:
-    import paramiko
-
-    config = paramiko.SSHConfig()
-    for path in (config_home() / ".ssh" / "config", _system_config()):
-        if path.exists():
-            config.parse(_with_includes(path, path.parent, 0))
-    looked_up = config.lookup(target.alias)
-    values = {name: value if isinstance(value, list) else [value] for name, value in looked_up.items()}
-    return Options(_with_defaults(target, values))
+def read_lines(target: SSHTarget, *, lenient: bool = False) -> Reading:
+    """Return the lines of the configuration that apply to `target`, by our own reading."""
+    reading = Reading(target, config_home(), lenient)
+    reading.read(config_files())
+    return reading
 
 
-def _with_includes(path: Path, folder: Path, depth: int) -> list[str]:
-    """Return the lines of a file with its `Include`s replaced; paramiko's parser knows neither these nor `Match`."""
-    lines: list[str] = []
-    in_block = False
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        word = (re.split(r"[\s=]", line.strip().lower(), maxsplit=1) or [""])[0]
-        if word == "match" or (word == "include" and (in_block or depth >= _DEEPEST)):
-            raise UsageError(
-                f"{path} uses {line.split()[0]} in a way that only ssh itself can read, and ssh is not installed",
-                "Install the OpenSSH client",
-            )
-        in_block = in_block or word == "host"
-        match = _INCLUDE.match(line)
-        if match is None:
-            lines.append(line + "\n")
-            continue
-        for pattern in shlex.split(match[2]):
-            anchored = str(folder / (config_home() / pattern[2:] if pattern.startswith("~/") else pattern))
-            for found in sorted(glob.glob(anchored)):
-                lines += [*_with_includes(Path(found), folder, depth + 1), "Host *\n"]
-    return lines
+def config_files() -> tuple[Path, Path]:
+    """Return the person's configuration and the system's, in the order in which they count."""
+    return config_home() / ".ssh" / "config", _system_config()
 
 
 def _system_config() -> Path:
@@ -193,10 +172,53 @@ def _system_config() -> Path:
     return Path("/etc/ssh/ssh_config")
 
 
-def _with_defaults(target: SSHTarget, values: dict[str, list[str]]) -> dict[str, list[str]]:
-    import getpass
+def _parse_ourselves(target: SSHTarget) -> Options:
+    reading = read_lines(target)
+    values: dict[str, list[str]] = {}
+    for line in reading.lines:
+        rival = values.get(_RIVALS.get(line.name, ""), [])
+        if rival and (line.name == "proxyjump" or rival != ["none"]):
+            continue  # whichever stands first wins, but that `ProxyJump none` leaves room for a ProxyCommand
+        if line.name in SEVERAL:
+            found = values.setdefault(line.name, [])
+            found += [line.value] if line.value not in found else []
+        elif line.name not in values:
+            values[line.name] = [_as_printed(line)]
+    if values.get("canonicalizehostname", ["no"])[0].lower() not in ("no", "false"):
+        raise _needs_ssh("CanonicalizeHostname", target)
+    values["hostname"] = [reading.hostname]
+    return Options(_with_defaults(target, {name: found for name, found in values.items() if found != [""]}))
 
-    values.setdefault("user", [getpass.getuser()])
+
+def _as_printed(line: Line) -> str:
+    """Return a value in the form that `ssh -G` gives it."""
+    if line.name in TIMES and line.value.lower() != "none":
+        return str(_seconds(line))
+    if line.name in LISTS:
+        if line.value.startswith("-"):
+            raise _needs_ssh(f"{line.name} with a minus sign", line.where)
+        return "" if line.value.startswith(("+", "^")) else line.value
+    if line.name in FLAGS and line.value.lower() not in ("yes", "no", "true", "false"):
+        raise UsageError(f"{line.where}: {line.name} is yes or no, not {line.value!r}")
+    return line.value
+
+
+def _seconds(line: Line) -> int:
+    parts = re.findall(r"(\d+)([smhdw]?)", line.value.lower())
+    if not parts or "".join(number + unit for number, unit in parts) != line.value.lower():
+        raise UsageError(f"{line.where}: {line.value!r} is no time")
+    return sum(int(number) * _UNITS[unit] for number, unit in parts)
+
+
+def _needs_ssh(what: str, where: object) -> UsageError:
+    return UsageError(
+        f"The ssh configuration for {where} uses {what}, which only ssh itself can judge, and ssh is not installed",
+        "Install the OpenSSH client",
+    )
+
+
+def _with_defaults(target: SSHTarget, values: dict[str, list[str]]) -> dict[str, list[str]]:
+    values.setdefault("user", [local_user()])
     values.setdefault("port", ["22"])
     if target.user:
         values["user"] = [target.user]

@@ -41,6 +41,8 @@ class Algorithms:
     kex: tuple[str, ...] | None = None
     host_keys: tuple[str, ...] | None = None
     public_keys: tuple[str, ...] | None = None
+    authorities: tuple[str, ...] | None = None
+    """Of signatures below certificates of hosts (CASignatureAlgorithms)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ def _strictness(target: SSHTarget, value: str) -> str:
 
 def _methods(options: Options) -> tuple[str, ...]:
     switches = {
-        "publickey": options.flag("pubkeyauthentication", default=True),
+        "publickey": options.one("pubkeyauthentication", "yes").lower() not in ("no", "false"),
         "keyboard-interactive": options.flag("kbdinteractiveauthentication", default=True),
         "password": options.flag("passwordauthentication", default=True),
     }
@@ -168,6 +170,7 @@ def _algorithms(options: Options) -> Algorithms:
         kex=names("kexalgorithms"),
         host_keys=names("hostkeyalgorithms"),
         public_keys=names("pubkeyacceptedalgorithms") or names("pubkeyacceptedkeytypes"),
+        authorities=names("casignaturealgorithms"),
     )
 
 
@@ -222,4 +225,6 @@ def _unless_none(value: str) -> str | None:
 
 def _number(options: Options, name: str, default: int) -> int:
     value = options.one(name, str(default))
-    return int(value) if value.isdigit() else default
+    if not (value.isascii() and value.isdigit() and len(value) < 10):
+        raise UsageError(f"{name} in the ssh configuration is not a number: {value!r}")
+    return int(value)

@@ -34,6 +34,17 @@ def expand(value: str, tokens: Mapping[str, str], what: str) -> str:
     return re.sub(r"%(.?)", replace, _with_environment(value, what))
 
 
+@cache
+def local_user() -> str:
+    """Return the name of the account that we run as: from the password file as ssh has it, not from `$LOGNAME`."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        return getpass.getuser()
+
+
 def _with_environment(value: str, what: str) -> str:
     if what == "ProxyCommand":  # its shell expands variables
         return value
@@ -57,7 +68,7 @@ def _local(letter: str, tokens: Mapping[str, str]) -> str | None:
 @cache
 def _machine() -> Mapping[str, str]:
     name = socket.gethostname()
-    facts = {"d": str(Path.home()), "l": name, "L": name.split(".")[0], "u": getpass.getuser()}
+    facts = {"d": str(Path.home()), "l": name, "L": name.split(".")[0], "u": local_user()}
     if hasattr(os, "getuid"):
         facts["i"] = str(os.getuid())
     return facts

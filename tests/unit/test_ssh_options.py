@@ -70,15 +70,6 @@ def test_without_ssh_the_simple_options_are_understood(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_ssh")
-@pytest.mark.parametrize("text", ["Host a\n  Include conf.d/*\n", "Match host box\n  Port 3\n"])
-def test_without_ssh_a_configuration_beyond_us_is_refused(home: Path, text: str) -> None:
-    write(home, text)
-    with pytest.raises(UsageError) as caught:
-        read_options(SSHTarget("box"))
-    assert "Match" in caught.value.message or "Include" in caught.value.message
-
-
-@pytest.mark.usefixtures("no_ssh")
 def test_without_ssh_a_file_included_at_the_top_is_read_in_its_place(home: Path) -> None:
     write(home, "Include lab ~/absent\nUser general\nHost box\n  Port 4\n")
     (home / ".ssh" / "lab").write_text("Host box\n  Port 3\n")
