@@ -4,6 +4,7 @@ Importing this module loads paramiko and its cryptography, which takes longer th
 imports it while the stream is being opened.
 """
 
+import re
 import socket
 import time
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import paramiko
 
 from srctl.errors import UnreachableError
-from srctl.tunnel.errors import plain
+from srctl.tunnel.errors import HostKeyError, plain
 from srctl.tunnel.hostkey import HostKeyCheck
 from srctl.tunnel.keys import Identity
+from srctl.tunnel.known_hosts import key_type
 from srctl.tunnel.login import log_in
 from srctl.tunnel.prompter import Prompter
 from srctl.tunnel.settings import Settings
@@ -36,14 +38,26 @@ def shake_hands(
         check = HostKeyCheck(settings)
         _restrict(transport, settings, check)
         _exchange_keys(transport, settings, deadline)
-        check.approve(transport.get_remote_server_key().asbytes(), prompter)
+        check.approve(_host_key(transport, settings), prompter)
         patience = max(_SHORTEST_LOGIN, deadline - time.monotonic())
         proven = log_in(transport, settings, None if settings.batch_mode else prompter, proven, patience)
     except BaseException:
         transport.close()
-        stream.close()  # paramiko leaves it open when its thread was not started
+        if transport.ident is None:  # its thread lets go of everything, but was not started
+            transport.packetizer.end("it was not begun")
+        stream.close()
         raise
     return transport, proven
+
+
+def _host_key(transport: Transport, settings: Settings) -> bytes:
+    """Return the key or certificate with which the server has signed the exchange, of the type that was agreed on."""
+    key: Any = transport.get_remote_server_key()
+    shown: bytes = key.asbytes() if key.public_blob is None else key.public_blob.key_blob
+    agreed = re.sub(r"^rsa-sha2-(256|512)", "ssh-rsa", transport.host_key_type or "")
+    if key_type(shown) != agreed:
+        raise HostKeyError(f"{settings} shows a host key of another type than it has announced")
+    return shown
 
 
 def _restrict(transport: Transport, settings: Settings, check: HostKeyCheck) -> None:

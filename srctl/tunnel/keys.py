@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from srctl.tunnel.certificates import CERTIFICATE, read_certificate
 from srctl.tunnel.errors import plain
 from srctl.tunnel.known_hosts import key_type
 from srctl.tunnel.prompter import Prompter
@@ -26,7 +27,6 @@ from srctl.tunnel.prompter import Prompter
 PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 Sign: TypeAlias = Callable[[bytes, str], bytes]
 
-CERTIFICATE = "-cert-v01@openssh.com"
 _RSA = ("rsa-sha2-512", "rsa-sha2-256")
 _PASSPHRASE_TRIES = 3
 _HEADER = b"openssh-key-v1\0"
@@ -101,18 +101,11 @@ def certificate_at(path: Path) -> bytes | None:
 
 
 def certified_key(certificate: bytes) -> bytes | None:
-    """Return the plain public key inside a certificate (OpenSSH's PROTOCOL.certkeys): fields after type and nonce."""
-    fields: list[bytes] = []
-    rest = certificate
-    while len(rest) >= 4 and len(fields) < 5:
-        length = int.from_bytes(rest[:4], "big")
-        fields.append(rest[: 4 + length])
-        rest = rest[4 + length :]
-    kind = key_type(certificate).removesuffix(CERTIFICATE)
-    count = {"ssh-ed25519": 1, "ssh-rsa": 2}.get(kind, 2 if kind.startswith("ecdsa-") else 0)
-    if not count or len(fields) < 2 + count:
+    """Return the plain public key inside a certificate; `None` for one that is malformed."""
+    try:
+        return read_certificate(certificate).key
+    except ValueError:
         return None
-    return _string(kind.encode()) + b"".join(fields[2 : 2 + count])
 
 
 def rsa_size(blob: bytes) -> int | None:

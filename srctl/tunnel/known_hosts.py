@@ -24,9 +24,8 @@ class Verdict(Enum):
     KNOWN = "known"
     UNKNOWN = "unknown"
     CHANGED = "changed"
+    """Another key is known for the host, of the same type or of another."""
     REVOKED = "revoked"
-    AUTHORITY = "authority"
-    """Only a certificate authority is trusted for this host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +67,27 @@ class KnownHosts:
         return tuple(dict.fromkeys(key_type(line.blob) for line in self._about(name) if not line.marker))
 
     def check(self, name: str, blob: bytes) -> tuple[Verdict, KnownHost | None]:
-        """Judge the key `blob` that the host `name` has shown; the line is the one that decided."""
+        """Judge the key `blob` that the host `name` has shown; the line is the one that decided.
+
+        A host of which only a key of another type is known counts as changed, as OpenSSH has it: whoever poses as the
+        host could else choose a type for which nothing is known.
+        """
         lines = self._about(name)
         for line in lines:
             if line.marker == "@revoked" and line.blob == blob:
                 return Verdict.REVOKED, line
-        unmarked = [line for line in lines if not line.marker]
-        for line in unmarked:
+        others = [line for line in lines if not line.marker]
+        for line in others:
             if line.blob == blob:
                 return Verdict.KNOWN, line
-        for line in unmarked:
-            if key_type(line.blob) == key_type(blob):
-                return Verdict.CHANGED, line
-        authority = next((line for line in lines if line.marker == "@cert-authority"), None)
-        if authority and not unmarked:
-            return Verdict.AUTHORITY, authority
-        return Verdict.UNKNOWN, unmarked[0] if unmarked else None
+        if not others:
+            return Verdict.UNKNOWN, None
+        same_type = (line for line in others if key_type(line.blob) == key_type(blob))
+        return Verdict.CHANGED, next(same_type, others[0])
+
+    def authorities(self, name: str) -> list[KnownHost]:
+        """Return the lines whose key may sign certificates for the host (`@cert-authority`)."""
+        return [line for line in self._about(name) if line.marker == "@cert-authority"]
 
     def _about(self, name: str) -> list[KnownHost]:
         return [line for line in self._lines if line.names(name.lower())]

@@ -41,20 +41,22 @@ def test_one_of_several_keys_of_a_type_is_enough(tmp_path: Path) -> None:
     assert known(tmp_path, line("box", ED), line("box", OTHER_ED)).check("box", OTHER_ED)[0] is Verdict.KNOWN
 
 
-def test_a_key_of_another_type_is_unknown_and_the_known_one_is_named(tmp_path: Path) -> None:
+def test_a_key_of_another_type_is_a_change_too_and_the_known_one_is_named(tmp_path: Path) -> None:
     verdict, found = known(tmp_path, line("box", RSA)).check("box", ED)
-    assert verdict is Verdict.UNKNOWN
+    assert verdict is Verdict.CHANGED
     assert found is not None
+    assert found.blob == RSA
 
 
 def test_a_revoked_key_is_revoked_even_where_it_is_also_listed(tmp_path: Path) -> None:
     assert known(tmp_path, line("box", ED), line("*", ED, "@revoked")).check("box", ED)[0] is Verdict.REVOKED
 
 
-def test_a_certificate_authority_alone_is_told_apart(tmp_path: Path) -> None:
+def test_certificate_authorities_are_told_apart_from_keys_of_hosts(tmp_path: Path) -> None:
     hosts = known(tmp_path, line("*.example.org", ED, "@cert-authority"))
-    assert hosts.check("a.example.org", ED)[0] is Verdict.AUTHORITY
-    assert hosts.check("a.example.net", ED)[0] is Verdict.UNKNOWN
+    assert [found.blob for found in hosts.authorities("a.example.org")] == [ED]
+    assert hosts.authorities("a.example.net") == []
+    assert hosts.check("a.example.org", ED)[0] is Verdict.UNKNOWN
 
 
 def test_patterns_match_and_negations_win(tmp_path: Path) -> None:
