@@ -6,6 +6,7 @@ import io
 import json
 import secrets
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,8 +19,10 @@ from srctl.cli import main
 from srctl.context import Context
 from srctl.labels import RUNINFO
 from tests.fakes import WEB
+from tools import processes
 from tools.clean_home import Home
 from tools.engine import Engine
+from tools.sshd import Sshd
 
 Derive = Callable[..., str]
 USERS = ("ann", "bob", "boss")
@@ -160,3 +163,25 @@ def derive(deployment: Deployment) -> Iterator[Derive]:
     deployment.clear()
     for image in dict.fromkeys(made):
         deployment.client.remove_image(image, force=True)
+
+
+@pytest.fixture
+def box(home: Home, sshd: Sshd) -> Sshd:
+    """An SSH server, reachable as `box` from a clean home."""
+    home.add_ssh_config(sshd.client_config("box"))
+    return sshd
+
+
+@pytest.fixture
+def agent(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+    """A running ssh-agent; call it to add a key."""
+    path = home.path / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as process:
+        processes.wait_until(path.exists, "ssh-agent", process)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
+
+        def add(key: Path) -> None:
+            subprocess.run(["ssh-add", "-q", key], check=True, stderr=subprocess.DEVNULL)
+
+        yield add
+        process.terminate()

@@ -1,5 +1,6 @@
 """What the tests of SSH connections share: a person who answers, TCP servers, and the processes of logins."""
 
+import base64
 import contextlib
 import os
 import signal
@@ -10,7 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from srctl.tunnel.connection import SSHConnection
 from tools import processes
+from tools.clean_home import Home
 from tools.sshd import Sshd
 
 
@@ -90,3 +93,24 @@ def received(connection: socket.socket) -> bytes:
     while more := connection.recv(1 << 18):
         data += more
     return bytes(data)
+
+
+def host_key(server: Sshd) -> bytes:
+    """Return the public host key of a server, as on the wire."""
+    return base64.b64decode((server.folder / "host_key.pub").read_text().split()[1])
+
+
+def says(command: str, connection: SSHConnection) -> bytes:
+    """Return what a command on the host writes."""
+    channel = connection.exec(command)
+    data = b""
+    while more := channel.recv(4096):
+        data += more
+    channel.close()
+    return data
+
+
+def only(server: Sshd, home: Home, **options: str) -> None:
+    """Reach `box` with these options and no identity of the server's own making."""
+    base = {"IdentityFile": "none", "IdentitiesOnly": "no"}
+    (home.path / ".ssh" / "config").write_text(server.client_config("box", base | options))
