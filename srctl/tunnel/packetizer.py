@@ -78,6 +78,7 @@ class PumpingPacketizer(_Packetizer):
         self._received = self._received_bytes = self._sent_bytes = self._sent = 0
         self._next_beat = 0.0
         self._shut = self._over = False
+        self._watch(READ)
 
     # -- what the transport calls
 
@@ -165,7 +166,7 @@ class PumpingPacketizer(_Packetizer):
     def write_all(self, out: "Buffer") -> None:
         """Queue what paramiko made a packet of."""
         with self._lock:
-            self._outbox.put(memoryview(out))
+            self._outbox.put(bytes(out))
         self._flush()
 
     def wait_for_room(self, patience: float) -> bool:
@@ -277,21 +278,32 @@ class PumpingPacketizer(_Packetizer):
         now = time.monotonic()
         if now >= self._next_beat:
             self._next_beat = now + BEAT
-            self.streams.tick()
-            if self.on_beat is not None:
-                self.on_beat()
+            self._beat()
+        if self._outbox.size:
+            self._send_what_waits()
+        if self.paused or self._exchanging or self._outbox.size > FULL:
+            self._pace()
+        self.loop.turn(self._next_beat - now)
+
+    def _beat(self) -> None:
+        self.streams.tick()
+        if self.on_beat is not None:
+            self.on_beat()
+
+    def _send_what_waits(self) -> None:
         with self._room:
             self._outbox.flush(self._sock)
             waiting = self._outbox.size
-            if waiting > MOST_QUEUED:
-                raise SSHException("the server takes nothing in")
             if waiting <= FULL:
                 self._room.notify_all()
-        self._pace()
-        wanted = READ | WRITE if waiting else READ
-        self.loop.watch(self._sock, self._watched, wanted, self._ready)
-        self._watched = wanted
-        self.loop.turn(max(0.0, self._next_beat - now))
+        if waiting > MOST_QUEUED:
+            raise SSHException("the server takes nothing in")
+        self._watch(READ | WRITE if waiting else READ)
+
+    def _watch(self, wanted: int) -> None:
+        if wanted != self._watched:
+            self.loop.watch(self._sock, self._watched, wanted, self._ready)
+            self._watched = wanted
 
     def _ready(self, mask: int) -> None:
         if mask & READ:

@@ -68,9 +68,9 @@ class Outbox:
     def __init__(self) -> None:
         self.size = 0
         """Bytes that wait."""
-        self._packets: deque[memoryview] = deque()
+        self._packets: deque[bytes | memoryview] = deque()
 
-    def put(self, packet: memoryview) -> None:
+    def put(self, packet: bytes | memoryview) -> None:
         """Append a packet."""
         self._packets.append(packet)
         self.size += len(packet)
@@ -87,7 +87,7 @@ class Outbox:
             while packets and sent >= len(packets[0]):
                 sent -= len(packets.popleft())
             if sent:
-                packets[0] = packets[0][sent:]
+                packets[0] = memoryview(packets[0])[sent:]
 
     def _send(self, sock: socket.socket) -> int:
         packets = self._packets

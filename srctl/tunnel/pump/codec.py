@@ -1,4 +1,4 @@
-"""SSH packets under AES-GCM, sealed and opened without copies: RFC 4253, section 6, and RFC 5647, section 7.
+"""SSH packets under AES-GCM, sealed and opened: RFC 4253, section 6, and RFC 5647, section 7.
 
     uint32  packet_length      in clear, authenticated
     byte    padding_length     | encrypted; together a
@@ -23,12 +23,13 @@ LONGEST = 128 * 1024
 _BLOCK = 16
 _COUNTER = 1 << 64
 _LENGTH = struct.Struct(">I")
+_PADDINGS = [(bytes((count,)), bytes(count)) for count in range(4 + _BLOCK)]
 
 
 class AEAD(Protocol):
     """What is used of `cryptography`'s AESGCM."""
 
-    def encrypt_into(self, nonce: bytes, data: object, associated_data: object, buf: object) -> int: ...  # noqa: D102
+    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes: ...  # noqa: D102
     def decrypt_into(self, nonce: bytes, data: object, associated_data: object, buf: object) -> int: ...  # noqa: D102
 
 
@@ -49,24 +50,16 @@ class Sealer:
         """`iv` is the nonce of the first packet, 12 bytes."""
         self._cipher = cipher
         self._nonces = _Nonces(iv)
-        self._plain = memoryview(bytearray(LONGEST))
 
-    def seal(self, head: bytes, body: bytes | memoryview = b"") -> memoryview:
+    def seal(self, head: bytes, body: bytes | memoryview = b"") -> bytes:
         """Return the packet whose payload is `head` followed by `body`."""
-        filled, size = 1 + len(head), 1 + len(head) + len(body)
-        padding = _BLOCK - size % _BLOCK
+        padding = _BLOCK - (1 + len(head) + len(body)) % _BLOCK
         if padding < 4:
             padding += _BLOCK
-        length = size + padding
-        plain = self._plain[:length] if length <= LONGEST else memoryview(bytearray(length))
-        plain[0] = padding
-        plain[1:filled] = head
-        plain[filled:size] = body
-        plain[size:] = bytes(padding)
-        packet = memoryview(bytearray(4 + length + TAG))
-        packet[:4] = _LENGTH.pack(length)
-        self._cipher.encrypt_into(self._nonces.next(), plain, packet[:4], packet[4:])
-        return packet
+        before, after = _PADDINGS[padding]
+        plain = b"".join((before, head, body, after))
+        length = _LENGTH.pack(len(plain))
+        return length + self._cipher.encrypt(self._nonces.next(), plain, length)
 
 
 class Unsealer:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 Call = Callable[[int], None]
-"""Is told what a socket is ready for: READ, WRITE or both."""
+"""Is told what a socket is ready for: READ, WRITE or both; the socket may have been closed a moment before."""
 
 
 class Loop:
@@ -37,8 +37,7 @@ class Loop:
     def turn(self, patience: float) -> None:
         """Wait up to `patience` seconds for sockets, and serve those that are ready."""
         for key, mask in self._selector.select(patience):
-            if key.fileobj.fileno() >= 0:  # type: ignore[union-attr]  # an earlier call may have closed it
-                key.data(mask)
+            key.data(mask)
 
     def post(self, call: Callable[[], None]) -> None:
         """Have `call` run soon by the thread that turns the loop."""

@@ -20,6 +20,9 @@ _INT, _THREE_INTS = struct.Struct(">I"), struct.Struct(">III")
 DATA_HEAD = _BYTE_INT_INT.size
 """Bytes of a DATA message before its data."""
 
+SHORTEST = _BYTE_INT.size
+"""Bytes of the shortest message for a channel."""
+
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
@@ -71,8 +74,8 @@ def request_failure(remote: int) -> bytes:
 
 
 def channel(message: memoryview) -> int:
-    """Return the channel that a message is for."""
-    return _int(message, 1)
+    """Return the channel that a message is for; it has `SHORTEST` bytes at least."""
+    return int(_BYTE_INT.unpack_from(message)[1])
 
 
 def confirmation(message: memoryview) -> Confirmation:
@@ -94,8 +97,7 @@ def adjustment(message: memoryview) -> int:
 
 def data(message: memoryview) -> memoryview:
     """Return the data of DATA, in place."""
-    length = _int(message, 5)
-    if len(message) != DATA_HEAD + length:
+    if len(message) < DATA_HEAD or _BYTE_INT_INT.unpack_from(message)[2] != len(message) - DATA_HEAD:
         raise _short(message)
     return message[DATA_HEAD:]
 

@@ -131,7 +131,7 @@ class Stream:
     def deliver(self) -> None:
         """Write the batch to the local socket, and keep a copy of what it does not take."""
         batch, self.arrived = self.arrived, []
-        total = sum(map(len, batch))
+        total = len(batch[0]) if len(batch) == 1 else sum(map(len, batch))
         self.tally.bytes_in += total
         if self._local is None:
             return
@@ -145,13 +145,16 @@ class Stream:
                 self.abort()
                 return
         if sent < total:
-            rest = sent
-            for piece in batch:
-                if rest < len(piece):
-                    self._backlog += piece[rest:]
-                rest = max(0, rest - len(piece))
-            self.watch()
+            self._keep(batch, sent)
         self._credit(sent)
+
+    def _keep(self, batch: list[memoryview], sent: int) -> None:
+        """Copy what the local socket did not take of a batch."""
+        for piece in batch:
+            if sent < len(piece):
+                self._backlog += piece[sent:]
+            sent = max(0, sent - len(piece))
+        self.watch()
 
     def adjust(self, more: int) -> None:
         """Take leave to send `more` bytes."""
@@ -189,8 +192,9 @@ class Stream:
         wanted = WRITE if self._backlog else 0
         if not self._local_ended and (self.deadline or (self._leave and not self._wire.paused)):
             wanted |= READ
-        self._wire.loop.watch(self._local, self._watched, wanted, self._ready)
-        self._watched = wanted
+        if wanted != self._watched:
+            self._wire.loop.watch(self._local, self._watched, wanted, self._ready)
+            self._watched = wanted
 
     def abort(self) -> None:
         """Reset the local side and close the channel."""
@@ -234,6 +238,7 @@ class Stream:
         del self._backlog[:sent]
         self._credit(sent)
         if not self._backlog:
+            self.watch()
             self._settle()
 
     def _read(self, local: socket.socket) -> None:

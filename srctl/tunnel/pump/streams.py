@@ -87,7 +87,7 @@ class Streams:
     def receive(self, message: memoryview) -> bool:
         """Handle a message in the batch's memory if it is for a stream; `deliver` must follow before that is reused."""
         kind = message[0]
-        if not messages.OPEN_CONFIRMATION <= kind <= messages.REQUEST or len(message) < 5:
+        if kind < messages.OPEN_CONFIRMATION or kind > messages.REQUEST or len(message) < messages.SHORTEST:
             return False
         number = messages.channel(message)
         if number < FIRST_NUMBER:
