@@ -1,8 +1,8 @@
 /*
  * The far end of the measurements: answer ADDRESS; it prints the port that it got and serves until it is ended.
  *
- * A connection's first byte says what it wants: "G" (of GET) an HTTP answer of 1 KiB to each request, "E" its bytes back,
- * "S" bytes without end. Each connection has a thread, so that none waits for another.
+ * A connection's first byte says what it wants: "G" an HTTP answer to each `GET /SIZE`, as long as asked, "E" its bytes
+ * back, "S" bytes without end. Each connection has a thread, so that none waits for another.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -17,10 +17,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BODY = 1024, BUFFER = 65536, STACK = 1 << 18 };
+enum { HEAD = 128, LARGEST = 1 << 20, BUFFER = 65536, STACK = 1 << 19 };
 
-static char answer[BODY + 256];
-static size_t answer_size;
+static char zeros[LARGEST];
 
 static int send_all(int to, const char *bytes, size_t size)
 {
@@ -34,12 +33,24 @@ static int send_all(int to, const char *bytes, size_t size)
     return 0;
 }
 
+/* Answer one request; head and the first of the body leave together. */
+static int answer(int peer, const char *request)
+{
+    char head[HEAD + BUFFER];
+    size_t size = strtoul(request + strlen("GET /"), NULL, 10);
+    size = size < LARGEST ? size : LARGEST;
+    size_t first = size < BUFFER ? size : BUFFER;
+    size_t used = (size_t)snprintf(head, HEAD, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", size);
+    memset(head + used, 0, first);
+    return send_all(peer, head, used + first) || send_all(peer, zeros, size - first);
+}
+
 /* Answer every request in what has been read; return how many bytes of a started one are left, or -1. */
 static ssize_t answer_requests(int peer, char *buffer, size_t size)
 {
     char *start = buffer, *end;
     while ((end = memmem(start, size, "\r\n\r\n", 4)) != NULL) {
-        if (send_all(peer, answer, answer_size))
+        if (answer(peer, start))
             return -1;
         size -= (size_t)(end + 4 - start);
         start = end + 4;
@@ -98,9 +109,6 @@ int main(int count, char **arguments)
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, STACK);
-    answer_size = (size_t)sprintf(answer, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", BODY);
-    memset(answer + answer_size, 'x', BODY);
-    answer_size += BODY;
     for (;;) {
         pthread_t thread;
         int peer = accept(listener, NULL, NULL);

@@ -3,7 +3,8 @@
  * times are in microseconds.
  *
  *   ask ADDRESS PORT pings COUNT PAUSE_US SECONDS   one connection, 1 KiB there and back, again after a pause
- *   ask ADDRESS PORT connections COUNT AT_A_TIME    connect, ask for 1 KiB by HTTP, read it, close
+ *   ask ADDRESS PORT connections COUNT AT_A_TIME SIZE  connect, GET so many bytes, read them, close
+ *   ask ADDRESS PORT requests COUNT SIZE            the same on one connection that is kept
  *   ask ADDRESS PORT first SECONDS                  try until a byte has come back; prints the clock then, in seconds
  *   ask ADDRESS PORT stall COUNT                    ask for endless bytes and read none, until stdin ends
  */
@@ -113,43 +114,65 @@ struct share {
     double *times;
 };
 
+static char request[128];
 static size_t answer_size;
 
 static void *connect_often(void *argument)
 {
-    static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     struct share *share = argument;
-    char back[4096];
+    char *back = malloc(answer_size);
     for (int each = 0; each < share->count; each++) {
         double began = now();
         int peer = must_dial();
-        if (exchange(peer, request, sizeof request - 1, back, answer_size))
+        if (exchange(peer, request, strlen(request), back, answer_size))
             fail("request");
         close(peer);
         share->times[each] = now() - began;
     }
+    free(back);
     return NULL;
 }
 
-/* Learn how long the answer is, which is the same each time: all that comes until its 1 KiB of body has. */
+/* Learn how long the answer with its head is; it is the same each time. */
 static size_t measure_answer(void)
 {
-    static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-    char back[4096];
+    char back[4096] = "", *body = NULL, *length;
     size_t size = 0;
-    char *body = NULL;
     int peer = must_dial();
-    if (send(peer, request, sizeof request - 1, MSG_NOSIGNAL) < 0)
+    if (send(peer, request, strlen(request), MSG_NOSIGNAL) < 0)
         fail("request");
-    while (body == NULL || size < (size_t)(body + 4 - back) + 1024) {
-        ssize_t got = recv(peer, back + size, sizeof back - size, 0);
+    while (body == NULL) {
+        ssize_t got = recv(peer, back + size, sizeof back - 1 - size, 0);
         if (got <= 0)
             fail("answer");
         size += (size_t)got;
-        body = memmem(back, size, "\r\n\r\n", 4);
+        body = strstr(back, "\r\n\r\n");
     }
     close(peer);
-    return size;
+    length = strstr(back, "Content-Length: ");
+    if (length == NULL)
+        fail("answer without a length");
+    return (size_t)(body + 4 - back) + strtoul(length + 16, NULL, 10);
+}
+
+static void prepare(int size)
+{
+    snprintf(request, sizeof request, "GET /%d HTTP/1.1\r\nHost: x\r\n\r\n", size);
+    answer_size = measure_answer();
+}
+
+static void requests(int count)
+{
+    double *times = calloc((size_t)count, sizeof *times), start = now();
+    char *back = malloc(answer_size);
+    int peer = must_dial();
+    for (int each = 0; each < count; each++) {
+        double began = now();
+        if (exchange(peer, request, strlen(request), back, answer_size))
+            fail("request");
+        times[each] = now() - began;
+    }
+    report(times, count, now() - start);
 }
 
 static void connections(int count, int at_a_time)
@@ -157,7 +180,6 @@ static void connections(int count, int at_a_time)
     struct share shares[MOST_AT_A_TIME];
     double *times = calloc((size_t)count, sizeof *times);
     int each = count / at_a_time;
-    answer_size = measure_answer();
     double start = now();
     for (int number = 0; number < at_a_time; number++) {
         shares[number].count = each;
@@ -208,8 +230,10 @@ int main(int count, char **words)
     prctl(PR_SET_TIMERSLACK, 1);
     if (!strcmp(words[3], "pings") && count == 7)
         ping(atoi(words[4]), atof(words[5]) * 1e-6, atof(words[6]));
-    else if (!strcmp(words[3], "connections") && count == 6 && atoi(words[5]) <= MOST_AT_A_TIME)
-        connections(atoi(words[4]), atoi(words[5]));
+    else if (!strcmp(words[3], "connections") && count == 7 && atoi(words[5]) <= MOST_AT_A_TIME)
+        prepare(atoi(words[6])), connections(atoi(words[4]), atoi(words[5]));
+    else if (!strcmp(words[3], "requests") && count == 6)
+        prepare(atoi(words[5])), requests(atoi(words[4]));
     else if (!strcmp(words[3], "first"))
         first(atof(words[4]));
     else if (!strcmp(words[3], "stall"))
