@@ -6,16 +6,15 @@ What stands in the file is the business of `srctl.config`.
 
 import os
 import stat
-import sys
-import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from srctl.errors import SrctlError, UsageError
 from srctl.folders import make_private
+from srctl.shared_files import lock, open_lock, replace_file
 
 T = TypeVar("T")
 
@@ -40,7 +39,7 @@ def edit(path: Path, change: Callable[[Any], None]) -> None:
         with _locked(target):
             document = _parsed(target, tomlkit.parse) or tomlkit.document()
             change(document)
-            _replace(target, tomlkit.dumps(document).encode())
+            replace_file(target, tomlkit.dumps(document).encode())
     except OSError as error:
         raise SrctlError(f"Can't write the config file {path}: {error.strerror}") from error
     except UnicodeEncodeError as error:
@@ -78,36 +77,9 @@ def _without_waiting(path: str, flags: int) -> int:
 @contextmanager
 def _locked(target: Path) -> Iterator[None]:
     """Keep other processes from changing the file; the lock goes with its holder, and its file stays."""
-    handle = os.open(target.with_name(f".{target.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    handle = open_lock(target.with_name(f".{target.name}.lock"))
     try:
-        _lock(handle)
+        lock(handle)
         yield
     finally:
         os.close(handle)
-
-
-def _lock(handle: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX)
-
-
-def _replace(target: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".config-")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        with suppress(FileNotFoundError):
-            os.chmod(name, target.stat().st_mode & 0o777)
-        os.replace(name, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise

@@ -4,12 +4,10 @@ Heavy libraries are imported inside the properties that need them, so that a com
 Tests pass their own streams, environment or parts to the constructor.
 """
 
-import getpass
 import os
-import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
@@ -18,20 +16,21 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from srctl import config as configuration
+from srctl.asking import ErrandPrompter, Recalling, TerminalPrompter
 from srctl.errors import NotFoundError
-from srctl.models import Endpoint, Host, Image, Progress
-from srctl.output import Output, inert
+from srctl.models import Host, Image, Progress
+from srctl.output import Output
 
 if TYPE_CHECKING:
     from srctl.accounting import Accounting, Store
-    from srctl.early import Errands
     from srctl.hosts.engine import DockerHost
     from srctl.launch import Launcher
-    from srctl.opening import Opener
+    from srctl.opening import Door, Opener
     from srctl.sessions import Sessions
     from srctl.tunnel.connection import SSHConnection
-    from srctl.tunnel.forward import Forward
     from srctl.tunnel.prompter import Prompter
+    from srctl.tunnel.registry import Registry
+    from srctl.ways import Ways
 
 
 class Context:
@@ -52,6 +51,7 @@ class Context:
         self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
         self._open = ExitStack()
+        self._answers: dict[str, Any] = {}
         if host is not None:
             self.__dict__["host"] = host
 
@@ -103,9 +103,11 @@ class Context:
         return self.stdin.isatty() and self.stderr.isatty()
 
     @property
-    def prompter(self) -> "TerminalPrompter | None":
+    def prompter(self) -> TerminalPrompter | None:
         """What asks the person on the terminal; `None` without one."""
-        return TerminalPrompter(self.stdin, self.stderr, self.output.hidden) if self.interactive else None
+        if not self.interactive:
+            return None
+        return TerminalPrompter(self.stdin, self.stderr, self.output.hidden, self._answers)
 
     @cached_property
     def store(self) -> "Store":
@@ -192,78 +194,36 @@ class Context:
 
         return Launcher(self.sessions, progress, home_root=self.config.get("home_root"))
 
-    def opener(self, progress: Callable[[Progress], None]) -> "Opener":
-        """Return what opens sessions in this machine's browser."""
+    def opener(self, progress: Callable[[Progress], None], *, background: bool = False) -> "Opener":
+        """Return what opens sessions on this machine, by tunnels of this process or in the background."""
         from srctl.opening import Opener
 
-        return Opener(self.sessions, self.launcher(progress), bind=self._bind, forward=self._forward)
+        return Opener(self.sessions, self.launcher(progress), self._background if background else self.ways)
 
-    def bind(self, port: int) -> socket.socket:
-        """Bind a local port, before anything else happens. Raises `ConflictError` for a busy one."""
-        return self._bind(port, port)
+    @cached_property
+    def ways(self) -> "Ways":
+        """The ways to sessions of the host in force."""
+        from srctl.ways import Ways
 
-    def _bind(self, port: int | None, preferred: int) -> socket.socket:
-        from srctl.tunnel.ports import bind_local
+        return Ways(lambda: self.host, self.config.get("connect_timeout"), self._open)
 
-        listener = bind_local(port, preferred=preferred)
-        self._open.callback(listener.close)
-        return listener
+    @cached_property
+    def _background(self) -> "Ways":
+        from srctl.ways import BackgroundWays
 
-    def _forward(self, listener: socket.socket, endpoint: Endpoint) -> "Forward":
-        from srctl.tunnel.forward import Forward
+        asked = self.prompter
+        prompter = asked and Recalling(asked, self._answers)
+        return BackgroundWays(lambda: self.host, self.config.get("connect_timeout"), self._open, prompter)
 
-        forward = Forward(listener, self.host.link, endpoint.address, endpoint.port)
-        self._open.callback(forward.close)
-        return forward
+    @cached_property
+    def registry(self) -> "Registry":
+        """The tunnels on this machine. Raises `SrctlError` where they can't be kept safely."""
+        from srctl.tunnel.registry import Registry
 
+        return Registry()
 
-class TerminalPrompter:
-    """Asks the person at the terminal, on stderr, with text from outside made inert.
+    def door(self, port: int | None) -> "Door | None":
+        """Bind the local port that was asked for, before anything else happens. Raises `ConflictError`."""
+        from srctl.opening import Door
 
-    While it asks, `alone` keeps what is drawn there off the screen.
-    """
-
-    def __init__(self, stdin: TextIO, stderr: TextIO, alone: Callable[[], AbstractContextManager[None]]) -> None:
-        self._stdin = stdin
-        self._stderr = stderr
-        self._alone = alone
-
-    def confirm(self, text: str) -> bool:
-        """Ask a question whose answer is yes or no; nothing else than `yes` is a yes."""
-        with self._asking():
-            self._stderr.write("\n".join(inert(line) for line in text.splitlines()) + " ")
-            self._stderr.flush()
-            return self._stdin.readline().strip().lower() in ("y", "yes")
-
-    def secret(self, text: str) -> str | None:
-        """Ask for a secret without showing it; `None` when the person gives none."""
-        with self._asking():
-            try:
-                return getpass.getpass(inert(text) + " ", stream=self._stderr) or None
-            except EOFError:
-                return None
-
-    @contextmanager
-    def _asking(self) -> Iterator[None]:
-        with self._alone():
-            try:
-                yield
-            except KeyboardInterrupt:
-                self._stderr.write("\n")
-                raise
-
-
-class ErrandPrompter:
-    """Has another prompter asked by the thread that waits for early work."""
-
-    def __init__(self, errands: "Errands", prompter: "Prompter") -> None:
-        self._errands = errands
-        self._prompter = prompter
-
-    def confirm(self, text: str) -> bool:
-        """Ask a question whose answer is yes or no."""
-        return self._errands.make(lambda: self._prompter.confirm(text))
-
-    def secret(self, text: str) -> str | None:
-        """Ask for a secret."""
-        return self._errands.make(lambda: self._prompter.secret(text))
+        return None if port is None else Door(port, self.ways.claim(port))

@@ -32,6 +32,10 @@ class NotFoundError(SrctlError):
     code = "not-found"
 
 
+class SessionEndedError(NotFoundError):
+    """The container of a session is there and does not run; it may be about to start again."""
+
+
 class NotAllowedError(SrctlError):
     """The grant, the policy or a limit forbids it."""
 

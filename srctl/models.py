@@ -269,3 +269,61 @@ class Progress:
     item: str | None = None
     current: int | None = None
     total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a tunnel stands: `up`, `reconnecting` or `down`, and since when.
+
+    `cause` tells why it is not up. `last_error` is what went wrong last, and stays when it is up again.
+    """
+
+    state: str
+    since: datetime
+    cause: str | None = None
+    reconnects: int = 0
+    connections: int = 0
+    connections_total: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelPlan:
+    """All that a process needs to hold a tunnel; `id` is 32 hexadecimal digits, `timeout` seconds to connect.
+
+    `endpoint` is where the session was last. `background` tells that the tunnel has a process of its own.
+    """
+
+    id: str
+    session_id: str
+    container_id: str
+    image: str
+    host: Host
+    local_port: int
+    url: str
+    endpoint: Endpoint
+    timeout: float
+    background: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A tunnel, field by field as in the public JSON. `id`, `since` and `pid` are null where none is needed."""
+
+    id: str | None
+    session_id: str
+    image: str
+    host: str
+    local_port: int
+    url: str
+    state: str
+    since: datetime | None
+    reconnects: int
+    bytes_in: int
+    bytes_out: int
+    last_error: str | None
+    pid: int | None
+    cause: str | None
+    background: bool

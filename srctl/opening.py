@@ -1,22 +1,22 @@
-"""Bring a session into the browser of this machine: find or start it, and lead a local port to it.
+"""Bring a session to this machine: find or start it, and lead a local port to it.
 
 The local port is bound before the session's endpoint is looked for, and a port that was asked for before anything
-else happens, so that a busy one costs nothing. Where the engine runs on
-this machine there is nothing to forward and the direct URL serves.
+else happens, so that a busy one costs nothing. A session that a tunnel leads to already needs no second one. Where
+the engine runs on this machine there is nothing to forward and the direct URL serves.
 """
 
 import re
 import zlib
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from socket import socket
 from typing import Protocol
 
 from srctl import labels
-from srctl.errors import NotFoundError, UnsupportedError
+from srctl.errors import ConflictError, NotFoundError, SrctlError, UnsupportedError
 from srctl.launch import Launcher
-from srctl.models import Container, Endpoint, Session, Started, StartRequest
-from srctl.sessions import Sessions
+from srctl.models import Container, Endpoint, Session, Standing, Started, StartRequest, Tunnel
+from srctl.sessions import RUNNING, Sessions
 
 FIRST_PORT, PORTS = 20000, 12000
 """Sticky ports lie below the ranges from which systems pick ports at random."""
@@ -25,89 +25,121 @@ _SESSION = re.compile(r"[0-9a-fA-F]{4,32}|srctl-[A-Za-z0-9_.-]+")
 """What may be a session's id, or the name of its container."""
 
 
-class Traffic(Protocol):
-    """What went through a tunnel."""
+class HeldTunnel(Protocol):
+    """A way to a session, by a listener of this machine."""
+
+    local_port: int
 
     @property
-    def connections(self) -> int:
-        """Connections that are open now."""
+    def failure(self) -> SrctlError | None:
+        """Why it is down for good; `None` while it is up, or may be again."""
 
     @property
-    def connections_total(self) -> int:
-        """Connections so far."""
+    def standing(self) -> Standing:
+        """How it stands."""
 
-    @property
-    def bytes_in(self) -> int:
-        """Bytes that came from the session."""
+    def row(self) -> Tunnel | None:
+        """Return it as people see it; `None` for one that is in no list."""
 
-    @property
-    def bytes_out(self) -> int:
-        """Bytes that went to the session."""
-
-
-class Tunnel(Protocol):
-    """A listener that leads to a session's endpoint."""
-
-    @property
-    def cause(self) -> str | None:
-        """Why no connection can be made through it any more; `None` while it is up."""
-
-    @property
-    def stats(self) -> Traffic:
-        """What went through it."""
+    def wait(self, timeout: float) -> None:
+        """Wait until it stands differently, `timeout` seconds at most."""
 
     def close(self) -> None:
-        """End it, and every connection through it."""
+        """End it, if it is this process's own."""
+
+
+class Ways(Protocol):
+    """The ways to the sessions of a host."""
+
+    def opening(self, session_id: str) -> AbstractContextManager[None]:
+        """Let no other process open a tunnel to the session meanwhile."""
+
+    def serving(self, session_id: str, port: int | None) -> HeldTunnel | None:
+        """Return the tunnel that leads to the session already: one in the background, or that at `port`."""
+
+    def bind(self, preferred: int) -> socket:
+        """Bind the preferred local port, or another."""
+
+    def lead(self, listener: socket, session: Session, endpoint: Endpoint) -> HeldTunnel:
+        """Lead a listener to the session. Raises `UnreachableError`."""
+
+    def direct(self, session: Session, endpoint: Endpoint) -> HeldTunnel:
+        """Return the way to a session of this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The local port that was asked for: bound, or (`listener` is `None`) in the hands of another tunnel of ours."""
+
+    port: int
+    listener: socket | None
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session that can be reached at `url`; `tunnel` is `None` where none is needed."""
+    """A session that can be reached at `url`. `direct` = without a tunnel; `fresh` = it was started for this."""
 
     session: Session
     url: str
     local_port: int
-    tunnel: Tunnel | None
+    tunnel: HeldTunnel
+    direct: bool
     fresh: bool
 
 
 class Opener:
-    """Opens sessions; `bind` makes the listener and `forward` leads it to an endpoint of the host."""
+    """Opens sessions."""
 
-    def __init__(
-        self,
-        sessions: Sessions,
-        launcher: Launcher,
-        *,
-        bind: Callable[[int | None, int], socket],
-        forward: Callable[[socket, Endpoint], Tunnel],
-    ) -> None:
+    def __init__(self, sessions: Sessions, launcher: Launcher, ways: Ways) -> None:
         self._sessions = sessions
         self._launcher = launcher
-        self._bind = bind
-        self._forward = forward
+        self._ways = ways
 
-    def open(self, request: StartRequest, listener: socket | None = None) -> Opened:
+    def open(self, request: StartRequest, door: Door | None = None) -> Opened:
         """Open the session that `request.app` names by id (prefix), or start that application.
 
-        `listener` is the local port that was asked for, bound by the caller before anything happened; else a port
-        is chosen that is the same each time. Raises all that starting raises.
+        `door` is the local port that was asked for, before anything happened; else a port is chosen that is the
+        same each time. Raises all that starting raises.
         """
         engine = self._sessions.engine
-        if engine.direct and listener is not None:
+        if engine.direct and door is not None:
             raise UnsupportedError(
                 f"Sessions on {engine.name} are reached directly, without a tunnel", "Leave out --local-port"
             )
+        if door is not None and door.listener is None:
+            self._check_ours(request, door.port)
         started = self._started(request)
         session, endpoint = started.session, started.endpoint
         if engine.direct:
-            url = labels.direct_url(endpoint)
-            return Opened(replace(session, url=url), url, endpoint.port, None, started.fresh)
-        if listener is None:
-            listener = self._bind(None, sticky_port(engine.name, session))
-        port = listener.getsockname()[1]
-        url = labels.url(endpoint, port)
-        return Opened(replace(session, url=url), url, port, self._forward(listener, endpoint), started.fresh)
+            url, tunnel = labels.direct_url(endpoint), self._ways.direct(session, endpoint)
+        else:
+            tunnel = self._tunnel(session, endpoint, door)
+            url = labels.url(endpoint, tunnel.local_port)
+        return Opened(replace(session, url=url), url, tunnel.local_port, tunnel, engine.direct, started.fresh)
+
+    def _tunnel(self, session: Session, endpoint: Endpoint, door: Door | None) -> HeldTunnel:
+        with self._ways.opening(session.id):
+            listener = door.listener if door is not None else None
+            if listener is None:
+                found = self._ways.serving(session.id, door.port if door is not None else None)
+                if found is not None:
+                    return found
+                if door is not None:
+                    raise _busy(door.port)
+                listener = self._ways.bind(sticky_port(self._sessions.engine.name, session))
+            return self._ways.lead(listener, session, endpoint)
+
+    def _check_ours(self, request: StartRequest, port: int) -> None:
+        """Raise `ConflictError` unless the port's tunnel leads to the session that is meant; nothing is started."""
+        container = self._named(request.app)
+        if container is None and not request.replace:
+            grant = self._sessions.grant(request.app)
+            running = self._sessions.containers()
+            container = next((each for each in running if labels.grant_id(each) == grant.id), None)
+        if container is None or container.state not in RUNNING:
+            raise _busy(port)
+        if self._ways.serving(str(labels.session_id(container)), port) is None:
+            raise _busy(port)
 
     def _started(self, request: StartRequest) -> Started:
         container = self._named(request.app)
@@ -127,6 +159,11 @@ class Opener:
             return self._sessions.container(text)
         except NotFoundError:
             return None
+
+
+def _busy(port: int) -> ConflictError:
+    hint = "Choose another with --local-port; srctl tunnel list shows whose it is"
+    return ConflictError(f"Port {port} belongs to the tunnel to another session", hint)
 
 
 def sticky_port(host: str, session: Session) -> int:

@@ -81,6 +81,17 @@ def sessions(ctx: typer.Context, incomplete: str) -> list[str]:
     return _names(ctx, incomplete, look)
 
 
+def tunnels(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the ids of this user's tunnels that begin so."""
+
+    def look(_: Context) -> Iterable[str]:
+        from srctl.tunnel.registry import Registry
+
+        return (record.plan.id for record in Registry().records())
+
+    return _names(ctx, incomplete, look)
+
+
 @verb(app, "completion")
 def completion(
     context: Context, shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]

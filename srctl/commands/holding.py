@@ -4,52 +4,50 @@ import json
 import os
 import shutil
 import sys
-import time
 import webbrowser
-from itertools import count
 from urllib.parse import urlsplit
 
 from srctl.commands import views
 from srctl.config import login_name
 from srctl.context import Context
-from srctl.errors import NotFoundError, UnreachableError
+from srctl.models import Tunnel
 from srctl.opening import Opened
 from srctl.output import plain
 
 BEAT = 1.0
-"""Seconds between two looks at the tunnel."""
-
-LOOK = 5
-"""Beats between two looks at the session: one request of the Engine API each."""
+"""Seconds between two looks at the numbers of the tunnel."""
 
 
-def hold(context: Context, opened: Opened, *, browser: bool) -> None:
+def hold(context: Context, opened: Opened, *, browser: bool, row: Tunnel | None = None) -> None:
     """Print the URL, start the browser, and hold the tunnel until Ctrl-C or SIGTERM; the session runs on.
 
-    Raises `UnreachableError` when the tunnel ends by itself and `NotFoundError` when the session does.
+    As JSON what was opened is printed, or the tunnel's `row`. A lost connection is made again meanwhile. Raises why
+    the tunnel is down for good: `NotFoundError` when the session is gone, `UnreachableError` when its host shows
+    another key.
     """
     try:
-        _announce(context, opened, browser=browser)
-        for beat in count(1):
-            _check_tunnel(opened)
-            if beat % LOOK == 0:
-                _check_session(context, opened)
+        _announce(context, opened, browser=browser, row=row)
+        while opened.tunnel.failure is None:
             context.output.status(_standing(opened))
-            time.sleep(BEAT)
+            opened.tunnel.wait(BEAT)
+        raise opened.tunnel.failure
     except KeyboardInterrupt:
         context.output.status(None)
         context.output.note(f"Closed; the session runs on. srctl stop {opened.session.id[:12]} ends it")
     finally:
         context.output.status(None)
-        if opened.tunnel is not None:
-            opened.tunnel.close()
+        opened.tunnel.close()
 
 
-def _announce(context: Context, opened: Opened, *, browser: bool) -> None:
+def _announce(context: Context, opened: Opened, *, browser: bool, row: Tunnel | None) -> None:
     output = context.output
     if not opened.fresh:
         output.note(f"It runs already as {opened.session.id}")
-    if output.format == "json":
+    if row is not None and output.format == "json":
+        output.line(json.dumps(plain(views.tunnel(row))))
+    elif row is not None and row.id is not None and output.format == "ids":
+        output.line(row.id)
+    elif output.format == "json":
         said = {"session": views.session(opened.session), "url": opened.url, "local_port": opened.local_port}
         output.line(json.dumps(plain(said)))
     else:
@@ -77,38 +75,15 @@ def from_laptop(context: Context, opened: Opened) -> str:
     return f"ssh -L {port}:127.0.0.1:{port} {login_name()}@{host}, then open {opened.url}"
 
 
-def _check_session(context: Context, opened: Opened) -> None:
-    """Raise `NotFoundError` when the session has ended; an engine that is away for a moment says nothing of it."""
-    try:
-        container = context.host.container(opened.session.container_id)
-    except UnreachableError:
-        return
-    except NotFoundError as error:
-        raise NotFoundError(
-            f"Session {opened.session.id} was stopped and removed", f"Start it again: srctl open {opened.session.image}"
-        ) from error
-    if container.state in ("exited", "dead"):
-        raise NotFoundError(
-            f"Session {opened.session.id} has ended with exit code {container.exit_code}",
-            f"See why: srctl logs {opened.session.id[:12]}",
-        )
-
-
-def _check_tunnel(opened: Opened) -> None:
-    if opened.tunnel is not None and opened.tunnel.cause is not None:
-        raise UnreachableError(
-            f"The tunnel broke: {opened.tunnel.cause}",
-            f"The session runs on; open it again with: srctl open {opened.session.id[:12]}",
-        )
-
-
 def _standing(opened: Opened) -> str:
-    if opened.tunnel is None:
+    if opened.direct:
         return "Reached directly, without a tunnel  Ctrl-C ends this, the session runs on"
-    stats = opened.tunnel.stats
+    standing = opened.tunnel.standing
+    if standing.state != "up":
+        return f"127.0.0.1:{opened.local_port}  {standing.state}: {standing.cause}"
     return (
-        f"127.0.0.1:{opened.local_port}  {stats.connections} open, {stats.connections_total} in all  "
-        f"{_size(stats.bytes_in)} in, {_size(stats.bytes_out)} out  Ctrl-C closes the tunnel"
+        f"127.0.0.1:{opened.local_port}  {standing.connections} open, {standing.connections_total} in all  "
+        f"{_size(standing.bytes_in)} in, {_size(standing.bytes_out)} out  Ctrl-C closes the tunnel"
     )
 
 

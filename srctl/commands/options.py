@@ -51,6 +51,13 @@ def complete_sessions(ctx: typer.Context, incomplete: str) -> list[str]:
     return sessions(ctx, incomplete)
 
 
+def complete_tunnels(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the ids of tunnels."""
+    from srctl.commands.completion import tunnels
+
+    return tunnels(ctx, incomplete)
+
+
 def complete_openable(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete what can be opened: applications and sessions."""
     return complete_applications(ctx, incomplete) + complete_sessions(ctx, incomplete)

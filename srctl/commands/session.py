@@ -144,9 +144,9 @@ def open_session(  # noqa: PLR0913, PLR0917 - one parameter an option
     from srctl.commands import holding
 
     request = _request(context, target, settings, startup_data, env, timeout, pull, replace)
-    listener = None if local_port is None else context.bind(local_port)
+    door = context.door(local_port)
     with context.output.progress() as progress:
-        opened = context.opener(progress).open(request, listener)
+        opened = context.opener(progress).open(request, door)
     if not opened.fresh and _sets_anything(request):
         context.output.note("The session keeps the settings that it was started with; --replace starts it afresh")
     holding.hold(context, opened, browser=browser and context.config.get("browser"))
@@ -198,6 +198,11 @@ def _joined(request: StartRequest, session: Session) -> str:
 def _on_screen(context: Context) -> bool:
     """Tell whether a person reads the table, who is served with the beginning of an id."""
     return context.output.format == "table" and context.stdout.isatty()
+
+
+def start_request(context: Context, application: str, timeout: str | None, replace: bool) -> StartRequest:
+    """Return the request of a command that has only these options of `start`."""
+    return _request(context, application, None, None, None, timeout, "missing", replace)
 
 
 def _request(  # noqa: PLR0913, PLR0917 - the options of start

@@ -36,6 +36,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     ),
     "Nouns": (
         Entry("session", "session", None, "The sessions: containers that run for users."),
+        Entry("tunnel", "tunnel", None, "The tunnels: local ports that lead to sessions."),
         Entry("user", "user", None, "The people who may use srctl, and their SSH keys."),
         Entry("app", "app", None, "The applications: Docker images that can be granted."),
         Entry("grant", "grant", None, "The grants: who may run which application, and how."),

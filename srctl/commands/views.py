@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from srctl.accounting import UserDetails
-from srctl.models import Application, Available, Grant, Policy, PublicKey, Session
+from srctl.models import Application, Available, Grant, Policy, PublicKey, Session, Tunnel
 from srctl.policy import in_words
 
 Row = dict[str, Any]
@@ -18,6 +18,7 @@ AVAILABLE = (
     "grant_id", "image", "title", "description", "type", "policy", "configurables", "image_present", "session_id",
 )  # fmt: skip
 SESSION = tuple(Session.__dataclass_fields__)
+TUNNEL = tuple(Tunnel.__dataclass_fields__)
 _LICENSE_WIDTH = 20
 HOST = ("name", "url", "source", "default", "reachable", "version", "latency_ms")
 
@@ -90,3 +91,8 @@ def available(value: Available) -> Row:
 def session(value: Session) -> Row:
     """Return a session."""
     return {name: getattr(value, name) for name in SESSION}
+
+
+def tunnel(value: Tunnel) -> Row:
+    """Return a tunnel."""
+    return {name: getattr(value, name) for name in TUNNEL}

@@ -6,13 +6,12 @@ import signal
 import socket
 import subprocess
 import urllib.request
-from dataclasses import replace
 
 import pytest
 
 from tests.e2e.conftest import Desk, prepared, said_by
+from tests.integration.ssh_parts import kill_logins
 from tools.clean_home import Home
-from tools.delay_proxy import delayed
 from tools.engine import Engine
 from tools.processes import wait_until
 from tools.remote_hosts import RemoteHost
@@ -97,22 +96,17 @@ def test_ctrl_c_before_the_application_answers_leaves_nothing(desk: Desk, web_im
     assert desk.run("ps", "-a", "-q") == ""
 
 
-def test_a_broken_connection_ends_open_with_its_cause(desk: Desk, engine: Engine, sshd: Sshd, web_image: str) -> None:
+def test_a_broken_connection_is_made_again_while_open_holds(desk: Desk, sshd: Sshd, web_image: str) -> None:
     desk.grant(web_image)
-    with delayed(sshd.host, sshd.port, 0) as link:
-        known_as = {"HostKeyAlias": f"[{sshd.host}]:{sshd.port}"}
-        there = replace(sshd, port=link.port)
-        desk.home.add_ssh_config(there.client_config("flaky", known_as))
-        desk.run("host", "add", "flaky", f"ssh://flaky{engine.socket}")
-        process = desk.start_open(web_image, "--host", "flaky")
-        said = said_by(process)
-        link.process.kill()
-        with process:
-            assert process.wait(30) == 6
-            assert process.stderr is not None
-            assert "tunnel broke" in process.stderr.read()
-    assert desk.json("session", "show", said["session"]["id"])["status"] == "running"
-    desk.run("stop", said["session"]["id"])
+    with desk.open(web_image) as opened:
+        fetch(opened.url)
+        kill_logins(sshd)
+        [row] = wait_until(lambda: [r for r in desk.json("tunnel", "list") if r["reconnects"]] or None, "it is back")
+        assert (row["state"], row["url"], row["background"]) == ("up", opened.url, False)
+        assert "SSH connection was lost" in row["last_error"]
+        assert "200 OK" in fetch(opened.url)
+        assert opened.end() == 0
+    assert desk.json("tunnel", "list") == []
 
 
 def test_open_ends_when_its_session_is_stopped_elsewhere(desk: Desk, web_image: str) -> None:
