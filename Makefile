@@ -35,7 +35,7 @@ images: ## build srctl/desktop and srctl/web into the engine that DOCKER_HOST na
 	@$(READY) images
 	@$(RUN) tools.images $(ARGS)
 
-bench: ## measure srctl side by side with its rivals
+bench: ## measure srctl side by side with its rivals; ARGS="tunnel" the tunnel beside ssh -L
 	@$(READY) test
 	@$(RUN) compileall -q srctl
 	@$(RUN) bench $(ARGS)
