@@ -157,8 +157,8 @@ class SupervisedTunnel:
         """Try once; leave a forward that works and leads to the right place alone."""
         with self._changed:
             self._look_at, works = _NEVER, self._works()
-        if not works:
-            cause = self._link.cause or (self._forward is not None and self._forward.cause) or "it ended"
+        if not works and self._forward is not None:
+            cause = self._link.cause or self._forward.cause or "it ended"
             self._interrupt(f"the SSH connection was lost: {cause}")
         self._link.reconnect()
         self._lookout.allow(True)
@@ -219,10 +219,11 @@ class SupervisedTunnel:
             if self._closing:
                 return False
             before = self._standing
-            if (before.state, before.cause) != ("reconnecting", cause):
-                since = before.since if before.state == "reconnecting" else _now()
-                self._standing = replace(before, state="reconnecting", since=since, cause=cause, last_error=cause)
-                self._changed.notify_all()
+            if before.state != "reconnecting":
+                self._standing = replace(before, state="reconnecting", since=_now(), cause=cause, last_error=cause)
+            else:
+                self._standing = replace(before, cause=cause)
+            self._changed.notify_all()
         if before.cause != cause:
             self._log(f"reconnecting: {cause}")
         return True

@@ -1,0 +1,324 @@
+"""A tunnel that is kept alive: on a connection, a forward and a session that do what the test says."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from srctl.errors import NotFoundError, SessionEndedError, SrctlError, UnreachableError
+from srctl.models import Endpoint, Standing
+from srctl.tunnel.errors import HostKeyError, LoginNeededError
+from srctl.tunnel.ports import bind_local
+from srctl.tunnel.roles import Pace
+from srctl.tunnel.supervisor import SupervisedTunnel
+from tools.processes import wait_until
+
+FAST = Pace(pauses=(0.01, 0.02), login=0.05, grace=0.3, engine=0.5, patience=0.4)
+GONE = "is gone"
+
+
+@dataclass
+class Stats:
+    connections: int = 1
+    connections_total: int = 3
+    bytes_in: int = 10
+    bytes_out: int = 5
+    last_error: str | None = None
+
+
+@dataclass
+class FakeForward:
+    """Serves nobody; it remembers who waited."""
+
+    endpoint: Endpoint
+    waiting: list[socket.socket]
+    state: str = "up"
+    cause: str | None = None
+    stats: Stats = field(default_factory=Stats)
+
+    def close(self) -> None:
+        self.state = "closed"
+        for each in self.waiting:
+            each.close()
+
+
+class FakeLink:
+    """A connection that is lost when told, and comes back unless `refusals` has reasons against it."""
+
+    def __init__(self) -> None:
+        self.alive = True
+        self.cause: str | None = None
+        self.refusals: queue.SimpleQueue[SrctlError] = queue.SimpleQueue()
+        self.tries = 0
+        self.gate = threading.Event()
+        self.gate.set()
+        self._calls: list[Callable[[], None]] = []
+
+    def when_lost(self, call: Callable[[], None]) -> Callable[[], None]:
+        self._calls.append(call)
+        return lambda: None
+
+    def reconnect(self) -> None:
+        if self.alive:
+            return
+        self.tries += 1
+        self.gate.wait(10)
+        with contextlib.suppress(queue.Empty):
+            raise self.refusals.get_nowait()
+        self.alive, self.cause = True, None
+
+    def lose(self, cause: str = "the other end closed it") -> None:
+        self.alive, self.cause = False, cause
+        calls, self._calls = self._calls, []
+        for call in calls:
+            call()
+
+
+class FakeSession:
+    """A session at `endpoint`, or whose whereabouts `problem` keeps from being told; `say` makes its engine tell."""
+
+    def __init__(self) -> None:
+        self.endpoint = Endpoint("127.0.0.1", 1000)
+        self.problem: SrctlError | None = None
+        self.streams = 0
+        self._words: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def locate(self) -> Endpoint:
+        if self.problem is not None:
+            raise self.problem
+        return self.endpoint
+
+    def events(self) -> Iterator[str]:
+        self.streams += 1
+        return iter(self._words.get, None)
+
+    def say(self, word: str | None) -> None:
+        self._words.put(word)
+
+
+class Stage:
+    """A tunnel on these parts."""
+
+    def __init__(self) -> None:
+        self.link, self.session = FakeLink(), FakeSession()
+        self.forwards: list[FakeForward] = []
+        self.log: list[str] = []
+        listener = bind_local()
+        self.tunnel = SupervisedTunnel(
+            listener, self.link, self.session, self.session.endpoint, self.lead, self.log.append, FAST
+        )
+
+    def lead(self, listener: socket.socket, endpoint: Endpoint, waiting: Sequence[socket.socket]) -> FakeForward:
+        served = list(waiting)
+        listener.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:  # who is still in the listener's queue
+                served.append(listener.accept()[0])
+        self.forwards.append(FakeForward(endpoint, served))
+        return self.forwards[-1]
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.tunnel.local_port), timeout=5)
+
+    def stands(self, state: str, cause: str | None = None) -> Standing:
+        """Wait until the tunnel stands so."""
+
+        def look() -> Standing | None:
+            found = self.tunnel.standing
+            fits = found.state == state and (cause is None or cause in (found.cause or ""))
+            return found if fits else None
+
+        return wait_until(look, f"{state} {cause}; {self.tunnel.standing}", limit=5)
+
+    def back(self, reconnects: int = 1) -> Standing:
+        """Wait until the tunnel is up after so many breaks."""
+        found: Standing = wait_until(
+            lambda: s if (s := self.tunnel.standing).state == "up" and s.reconnects == reconnects else None,
+            "up",
+            limit=5,
+        )
+        return found
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    stage = Stage()
+    yield stage
+    stage.session.say(None)
+    stage.tunnel.close()
+    stage.session.say(None)
+
+
+def test_a_lost_connection_is_made_again_and_its_cause_is_kept(stage: Stage) -> None:
+    before = stage.tunnel.standing
+    assert (before.state, before.cause, before.last_error, before.reconnects) == ("up", None, None, 0)
+    stage.link.lose("the other end closed it")
+    after = stage.back()
+    assert after.cause is None
+    assert after.last_error == "the SSH connection was lost: the other end closed it"
+    assert after.since >= before.since
+    assert [forward.state for forward in stage.forwards] == ["closed", "up"]
+
+
+def test_numbers_are_summed_over_all_forwards(stage: Stage) -> None:
+    for count in (1, 2):
+        stage.link.lose()
+        stage.back(count)
+    found = stage.tunnel.standing
+    assert (found.connections, found.connections_total, found.bytes_in, found.bytes_out) == (1, 9, 30, 15)
+
+
+def test_who_connects_meanwhile_waits_and_is_handed_over_in_order(stage: Stage) -> None:
+    stage.link.gate.clear()
+    stage.link.lose()
+    stage.stands("reconnecting")
+    clients = [stage.connect() for _ in range(3)]
+    for number, client in enumerate(clients):
+        client.sendall(b"%d" % number)
+    stage.link.gate.set()
+    stage.back()
+    assert [each.recv(1) for each in stage.forwards[1].waiting] == [b"0", b"1", b"2"]
+    for client in clients:
+        client.close()
+
+
+def test_who_waits_too_long_is_reset(stage: Stage) -> None:
+    stage.link.gate.clear()
+    stage.link.lose()
+    stage.stands("reconnecting")
+    with stage.connect() as client, pytest.raises(ConnectionResetError):
+        client.recv(1)
+    stage.link.gate.set()
+    stage.back()
+    assert stage.forwards[1].waiting == []
+
+
+def test_who_gave_up_waiting_is_not_handed_over(stage: Stage) -> None:
+    stage.link.gate.clear()
+    stage.link.lose()
+    stage.stands("reconnecting")
+    stage.connect().close()
+    with stage.connect() as client:
+        client.sendall(b"x")
+        stage.link.gate.set()
+        stage.back()
+        assert [each.recv(1) for each in stage.forwards[1].waiting] == [b"x"]
+
+
+def test_a_host_that_is_away_is_tried_again_and_again(stage: Stage) -> None:
+    for _ in range(4):
+        stage.link.refusals.put(UnreachableError("nobody answers at lab:22"))
+    stage.link.lose()
+    stage.back()
+    assert stage.link.tries == 5
+    assert stage.log.count("reconnecting: nobody answers at lab:22") == 1
+
+
+def test_a_login_that_needs_a_person_says_so_and_is_tried_again_later(stage: Stage) -> None:
+    for _ in range(2):
+        stage.link.refusals.put(LoginNeededError("lab accepts none of your keys"))
+    begun = time.monotonic()
+    stage.link.lose()
+    stage.stands("reconnecting", "needs login: lab accepts none of your keys")
+    assert "the other end closed it" in str(stage.back().last_error)
+    assert time.monotonic() - begun > 2 * 0.8 * FAST.login
+
+
+@pytest.mark.parametrize("error", [HostKeyError("the key of lab has changed"), NotFoundError(f"Session x {GONE}")])
+def test_some_failures_end_the_tunnel_for_good(stage: Stage, error: SrctlError) -> None:
+    stage.link.refusals.put(error)
+    stage.link.lose()
+    found = stage.stands("down", error.message)
+    assert stage.tunnel.failure is error
+    assert found.last_error == error.message
+    with pytest.raises(ConnectionRefusedError):
+        stage.connect()
+
+
+def test_a_container_that_restarts_is_followed_to_its_new_port(stage: Stage) -> None:
+    stage.session.problem = SessionEndedError("the application ended with exit code 0")
+    stage.session.say("die")
+    stage.stands("reconnecting", "exit code 0")
+    with stage.connect() as client:
+        client.sendall(b"x")
+        stage.session.problem, stage.session.endpoint = None, Endpoint("127.0.0.1", 2000)
+        stage.session.say("start")
+        stage.back()
+        assert stage.forwards[-1].endpoint.port == 2000
+        assert [each.recv(1) for each in stage.forwards[-1].waiting] == [b"x"]
+
+
+def test_a_port_that_moves_while_nothing_breaks_is_followed(stage: Stage) -> None:
+    stage.session.endpoint = Endpoint("127.0.0.1", 2000)
+    stage.session.say("start")
+    assert "moved to port 2000" in str(stage.back().last_error)
+    assert stage.forwards[-1].endpoint.port == 2000
+
+
+def test_news_that_change_nothing_interrupt_nothing(stage: Stage) -> None:
+    for word in ("start", "destroy"):
+        stage.session.say(word)
+    stage.session.say(None)
+    wait_until(lambda: stage.session.streams == 2 or None, "the stream to be opened again", limit=5)
+    assert len(stage.forwards) == 1
+    assert stage.tunnel.standing.reconnects == 0
+
+
+def test_an_application_that_ended_ends_the_tunnel_after_a_grace(stage: Stage) -> None:
+    begun = time.monotonic()
+    stage.session.problem = SessionEndedError("the application ended with exit code 3")
+    stage.session.say("die")
+    stage.stands("down", "exit code 3")
+    assert time.monotonic() - begun >= FAST.grace
+
+
+def test_a_removed_session_ends_the_tunnel_at_once(stage: Stage) -> None:
+    stage.session.problem = NotFoundError("Session x was stopped and removed")
+    stage.session.say("destroy")
+    stage.stands("down", "was stopped and removed")
+    assert isinstance(stage.tunnel.failure, NotFoundError)
+
+
+def test_an_engine_that_is_away_does_not_keep_the_tunnel_down(stage: Stage) -> None:
+    stage.session.problem = UnreachableError("Docker does not answer")
+    stage.link.lose()
+    stage.back()
+    assert stage.forwards[-1].endpoint.port == 1000
+    assert any("can't be asked where the session is: Docker does not answer" in line for line in stage.log)
+
+
+def test_an_engine_that_hangs_does_not_either(stage: Stage) -> None:
+    hanging = threading.Event()
+    stage.session.locate = lambda: hanging.wait(20) and None  # type: ignore[method-assign, assignment, return-value]
+    stage.link.lose()
+    stage.back()
+    hanging.set()
+
+
+def test_closing_does_not_wait_for_a_login_under_way(stage: Stage) -> None:
+    stage.link.gate.clear()
+    stage.link.lose()
+    stage.stands("reconnecting")
+    with stage.connect() as client:
+        begun = time.monotonic()
+        stage.tunnel.close()
+        assert time.monotonic() - begun < 3
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+    stage.link.gate.set()
+    assert len(stage.forwards) == 1
+
+
+def test_waiting_for_a_change_ends_when_there_is_one(stage: Stage) -> None:
+    threading.Timer(0.05, stage.link.lose).start()
+    begun = time.monotonic()
+    stage.tunnel.wait(10)
+    assert time.monotonic() - begun < 5
+    stage.back()
