@@ -6,6 +6,7 @@ the transport asks the channel once more at the moment of sending.
 """
 
 import errno
+import threading
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
         """What we use of paramiko's internals; its type stubs leave these out."""
 
         def _set_transport(self, transport: object) -> None: ...
+
+        lock: threading.Lock
+
         def _set_window(self, window_size: int, max_packet_size: int) -> None: ...
+        def _check_add_window(self, n: int) -> int: ...
+        def _feed(self, m: Message) -> None: ...
+        def _feed_extended(self, m: Message) -> None: ...
 else:
     _Channel = paramiko.Channel
 
@@ -36,6 +43,7 @@ class Channel(_Channel):
         self.refusal: tuple[int, str] | None = None
         self.then: Callable[[Channel], None] | None = None
         """What to do, on the transport thread, once the channel is open."""
+        self._leave = 0
         self._eof_out = False
         self._close_out = False
 
@@ -49,6 +57,34 @@ class Channel(_Channel):
         self._close_out = kind == MSG_CHANNEL_CLOSE
         self._eof_out = self._eof_out or kind == MSG_CHANNEL_EOF
         return True
+
+    # -- what the server may send: paramiko lets it fill the memory of a channel that nobody reads
+
+    def _set_window(self, window_size: int, max_packet_size: int) -> None:
+        super()._set_window(window_size, max_packet_size)
+        self._leave = window_size
+
+    def _check_add_window(self, n: int) -> int:
+        more = super()._check_add_window(n)
+        with self.lock:
+            self._leave += more
+        return more
+
+    def receive(self, message: Message) -> None:
+        """Take data in. Raises `SSHException` for more than the window allows."""
+        self._charge(len(message.get_remainder()) - 4)
+        self._feed(message)
+
+    def receive_extended(self, message: Message) -> None:
+        """Take data of the second stream in. Raises `SSHException` for more than the window allows."""
+        self._charge(len(message.get_remainder()) - 8)
+        self._feed_extended(message)
+
+    def _charge(self, count: int) -> None:
+        with self.lock:
+            self._leave -= count
+        if self._leave < 0:
+            raise paramiko.SSHException("more data came than the window allows")
 
     def sendall(self, s: Any) -> None:
         """Send all of a bytes-like object. Raises `BrokenPipeError` when the channel cannot take more."""

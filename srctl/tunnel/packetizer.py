@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from paramiko.common import cMSG_UNIMPLEMENTED
 from paramiko.message import Message
 from paramiko.packet import NeedRekeyException, Packetizer
 from paramiko.ssh_exception import SSHException
@@ -22,6 +23,7 @@ from srctl.tunnel.pump.buffers import SIZE, Inbox, Outbox
 from srctl.tunnel.pump.flow import Budget
 from srctl.tunnel.pump.loop import READ, WRITE, Loop
 from srctl.tunnel.pump.streams import Streams
+from srctl.tunnel.vetting import vet
 
 FULL, ROOMY = 512 << 10, 128 << 10
 """Bytes in the queue above which no more data is taken, and below which it is again."""
@@ -64,6 +66,8 @@ class PumpingPacketizer(_Packetizer):
         self.heard = time.monotonic()
         """When anything last came."""
         self.on_beat: Callable[[], None] | None = None
+        self.has_channel: Callable[[int], bool] = lambda _: False
+        """Whether a channel number is one of paramiko's."""
         self._sock = sock
         self._watched = 0
         self._inbox, self._outbox = Inbox(), Outbox()
@@ -72,6 +76,7 @@ class PumpingPacketizer(_Packetizer):
         self._unsealer: codec.Unsealer | None = None
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)
+        self._waiters = 0
         self._thread: int | None = None
         self._held: deque[tuple[bytes, bytes]] = deque()
         self._exchanging = False
@@ -171,8 +176,12 @@ class PumpingPacketizer(_Packetizer):
 
     def wait_for_room(self, patience: float) -> bool:
         """Wait until the queue is not full; whether it is so. For threads other than the transport's."""
-        with self._room:
-            return self._room.wait_for(lambda: self._over or self._outbox.size <= FULL, patience)
+        with self._lock:
+            self._waiters += 1
+            try:
+                return self._room.wait_for(lambda: self._over or self._outbox.size <= FULL, patience)
+            finally:
+                self._waiters -= 1
 
     def _seal(self, sealer: codec.Sealer, head: bytes, body: bytes | memoryview = b"") -> None:
         packet = sealer.seal(head, body)
@@ -227,46 +236,49 @@ class PumpingPacketizer(_Packetizer):
         while True:
             if self.need_rekey() and not self._exchanging:
                 raise NeedRekeyException
-            if self._unsealer is None:
-                kind, message = super().read_message()
-                payload = memoryview(bytes((kind,)) + message.asbytes())
-                used = self.streams.receive(payload)
-                self.streams.deliver()
-                if not used:
-                    return kind, message
-            else:
-                found = self._unseal_all(self._unsealer)
-                self.streams.deliver()
-                if found is not None:
-                    return found
+            found = self._unseal_all(self._unsealer) if self._unsealer is not None else self._read_one()
+            self.streams.deliver()
+            if found is not None:
+                return found
+            if self._unsealer is not None:
                 self._turn()
+
+    def _read_one(self) -> tuple[int, Message] | None:
+        """Have paramiko open the next packet, and handle it unless it is paramiko's."""
+        kind, message = super().read_message()
+        payload = memoryview(bytes((kind,)) + message.asbytes())
+        return (kind, message) if not self.streams.receive(payload) and self._fit(payload, message.seqno) else None
 
     def _unseal_all(self, unsealer: codec.Unsealer) -> tuple[int, Message] | None:
         """Open the packets that are there, and handle them up to the first that is paramiko's."""
         used = 0
-        while True:
-            waiting = self._inbox.waiting
-            size = codec.packet_size(waiting)
-            if size is None or len(waiting) < size:
-                return None
-            if len(self._plain) - used < size:
+        while (packet := self._inbox.packet()) is not None:
+            if len(packet) > len(self._plain) - used:
                 self.streams.deliver()
                 used = 0
-            payload = unsealer.unseal(waiting[:size], self._plain[used:])
-            self._inbox.drop(size)
-            self._count(size)
+            payload = unsealer.unseal(packet, self._plain[used:])
+            self._received += 1
+            self._received_bytes += len(packet)
             if self.streams.receive(payload):
-                used += size
+                used += len(packet)
                 continue
             message = Message(bytes(payload[1:]))
-            message.seqno = self._received - 1
-            return payload[0], message
-
-    def _count(self, size: int) -> None:
-        self._received = (self._received + 1) & 0xFFFFFFFF
-        self._received_bytes += size
+            message.seqno = (self._received - 1) & 0xFFFFFFFF
+            if self._fit(payload, message.seqno):
+                return payload[0], message
         if self._received_bytes > self.REKEY_BYTES and not self.need_rekey():
             self._trigger_rekey()
+        return None
+
+    def _fit(self, payload: memoryview, number: int) -> bool:
+        """Tell whether a message is one for paramiko; answer it if nobody knows its type."""
+        if vet(payload, exchanging=self._exchanging, has_channel=self.has_channel):
+            return True
+        reply = Message()
+        reply.add_byte(cMSG_UNIMPLEMENTED)
+        reply.add_int(number)
+        self.send_message(reply)
+        return False
 
     # -- the loop
 
@@ -291,10 +303,10 @@ class PumpingPacketizer(_Packetizer):
             self.on_beat()
 
     def _send_what_waits(self) -> None:
-        with self._room:
+        with self._lock:
             self._outbox.flush(self._sock)
             waiting = self._outbox.size
-            if waiting <= FULL:
+            if self._waiters and waiting <= FULL:
                 self._room.notify_all()
         if waiting > MOST_QUEUED:
             raise SSHException("the server takes nothing in")

@@ -11,10 +11,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import paramiko
 from paramiko.common import (
+    MSG_CHANNEL_DATA,
+    MSG_CHANNEL_EXTENDED_DATA,
     MSG_REQUEST_FAILURE,
     MSG_REQUEST_SUCCESS,
     MSG_SERVICE_ACCEPT,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
         _channels: Any
         _preferred_keys: tuple[str, ...]
         _handler_table: dict[int, Callable[[Message], None]]
+        _channel_handler_table: ClassVar[dict[int, Callable[[Any, Message], None]]]
 
         def _next_channel(self) -> int: ...
         def _send_message(self, data: Message) -> None: ...
@@ -64,6 +67,11 @@ class Transport(_Transport):
     """The client end of an SSH connection. `ended` is set when it is over, whatever the reason."""
 
     packetizer: PumpingPacketizer
+    _channel_handler_table: ClassVar[dict[int, Callable[[Any, Message], None]]] = {
+        **_Transport._channel_handler_table,
+        MSG_CHANNEL_DATA: Channel.receive,
+        MSG_CHANNEL_EXTENDED_DATA: Channel.receive_extended,
+    }
 
     def __init__(self, sock: Any, packetizer_class: type[PumpingPacketizer] = PumpingPacketizer) -> None:
         super().__init__(
@@ -78,6 +86,7 @@ class Transport(_Transport):
         self._held: deque[tuple[Channel | None, Message]] = deque()
         self._on_end: list[Callable[[], None]] = []
         self._liveness = Liveness(INTERVAL, COUNT, self._probe)
+        self.packetizer.has_channel = self.channels_seen.__contains__
         self._handler_table[MSG_SERVICE_ACCEPT] = lambda _: None
         self._handler_table[MSG_REQUEST_SUCCESS] = self._handler_table[MSG_REQUEST_FAILURE] = self._parse_answer
 
@@ -222,7 +231,9 @@ class Transport(_Transport):
             return "the other end closed it"
         if isinstance(error, OSError):
             return plain(error.strerror or str(error))
-        return plain(str(error))
+        if isinstance(error, paramiko.SSHException):
+            return plain(str(error))
+        return "the server said something that makes no sense"
 
     # -- sending, in order and around key exchanges
 

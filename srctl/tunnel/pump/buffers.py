@@ -4,7 +4,7 @@ import contextlib
 import socket
 from collections import deque
 
-from srctl.tunnel.pump.codec import LONGEST
+from srctl.tunnel.pump import codec
 
 SIZE = 256 << 10
 
@@ -17,7 +17,7 @@ class Inbox:
     """Bytes from the socket, in one piece of memory. For the one thread that reads."""
 
     def __init__(self) -> None:
-        self._memory = bytearray(SIZE + LONGEST)
+        self._memory = bytearray(SIZE + codec.LONGEST)
         self._view = memoryview(self._memory)
         self._start = self._end = 0
 
@@ -25,14 +25,19 @@ class Inbox:
         """Return how many bytes wait."""
         return self._end - self._start
 
-    @property
-    def waiting(self) -> memoryview:
-        """The bytes, in place until the next `fill`."""
-        return self._view[self._start : self._end]
+    def packet(self) -> memoryview | None:
+        """Return the first packet in place, good until the next `fill`, and forget it; `None` while it is not whole.
 
-    def drop(self, count: int) -> None:
-        """Forget the first bytes; their memory stays as it is until the next `fill`."""
-        self._start += count
+        Raises `SSHException` for a packet of impossible length.
+        """
+        start = self._start
+        if self._end - start < codec.LENGTH_SIZE:
+            return None
+        end = start + codec.packet_size(self._memory, start)
+        if end > self._end:
+            return None
+        self._start = end
+        return self._view[start:end]
 
     def take(self, count: int) -> bytes:
         """Return the first bytes, and forget them."""
@@ -49,7 +54,7 @@ class Inbox:
         """Read once. Raises `EOFError` at the end, `BlockingIOError` when there is nothing."""
         if self._start == self._end:
             self._start = self._end = 0
-        elif len(self._memory) - self._end < LONGEST:
+        elif len(self._memory) - self._end < codec.LONGEST:
             rest = self.take(len(self))
             self._view[: len(rest)] = rest
             self._start, self._end = 0, len(rest)
@@ -80,7 +85,7 @@ class Outbox:
         packets = self._packets
         while packets:
             try:
-                sent = self._send(sock)
+                sent = sock.send(packets[0]) if len(packets) == 1 else self._send_several(sock)
             except BlockingIOError:
                 return
             self.size -= sent
@@ -89,8 +94,8 @@ class Outbox:
             if sent:
                 packets[0] = memoryview(packets[0])[sent:]
 
-    def _send(self, sock: socket.socket) -> int:
+    def _send_several(self, sock: socket.socket) -> int:
         packets = self._packets
-        if len(packets) == 1 or not hasattr(sock, "sendmsg"):
+        if not hasattr(sock, "sendmsg"):  # Windows
             return sock.send(packets[0])
         return sock.sendmsg([packets[n] for n in range(min(len(packets), _AT_ONCE))])

@@ -16,7 +16,9 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag
 from paramiko.ssh_exception import SSHException
 
-TAG = 16
+LENGTH_SIZE, TAG = 4, 16
+"""Bytes."""
+
 LONGEST = 128 * 1024
 """Bytes of the longest packet that is accepted; the longest that we ask for has 32 KiB of data."""
 
@@ -75,9 +77,9 @@ class Unsealer:
 
         Raises `SSHException` for one that is damaged or makes no sense.
         """
-        length = len(packet) - 4 - TAG
+        length = len(packet) - LENGTH_SIZE - TAG
         try:
-            self._cipher.decrypt_into(self._nonces.next(), packet[4:], packet[:4], into[:length])
+            self._cipher.decrypt_into(self._nonces.next(), packet[LENGTH_SIZE:], packet[:LENGTH_SIZE], into[:length])
         except InvalidTag as error:
             raise SSHException("a packet came damaged") from error
         padding = into[0]
@@ -86,14 +88,12 @@ class Unsealer:
         return into[1 : length - padding]
 
 
-def packet_size(start: memoryview) -> int | None:
-    """Return the size in bytes of the packet that begins at `start`, tag and all; `None` while that is not known.
+def packet_size(memory: bytearray, start: int) -> int:
+    """Return the size in bytes of the packet whose length field stands at `start`, tag and all.
 
     Raises `SSHException` for a length that no packet has.
     """
-    if len(start) < 4:
-        return None
-    (length,) = _LENGTH.unpack_from(start)
+    (length,) = _LENGTH.unpack_from(memory, start)
     if length > LONGEST or length < _BLOCK or length % _BLOCK:
         raise SSHException(f"a packet claims {length} bytes")
-    return 4 + int(length) + TAG
+    return LENGTH_SIZE + int(length) + TAG

@@ -102,6 +102,14 @@ def data(message: memoryview) -> memoryview:
     return message[DATA_HEAD:]
 
 
+def extended_data(message: memoryview) -> memoryview:
+    """Return the data of EXTENDED_DATA, in place."""
+    start = DATA_HEAD + 4
+    if len(message) < start or _int(message, DATA_HEAD) != len(message) - start:
+        raise _short(message)
+    return message[start:]
+
+
 def wants_reply(message: memoryview) -> bool:
     """Tell whether a channel request wants to be answered."""
     after = 9 + _int(message, 5)

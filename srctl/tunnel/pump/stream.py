@@ -27,6 +27,7 @@ LINGER = 5.0
 """Seconds to let a client finish talking to a far end that is gone: a reset would take the answer from it."""
 
 _SPAN = 256 << 10
+_MOST_PIECES = 512  # systems take 1,024 at the most; Windows has no such call
 _MOST_WINDOW = 2**32 - 1
 
 
@@ -316,6 +317,6 @@ class Stream:
 
 
 def _send_all_at_once(sock: socket.socket, batch: list[memoryview]) -> int:
-    if hasattr(sock, "sendmsg"):
+    if hasattr(sock, "sendmsg") and len(batch) <= _MOST_PIECES:
         return sock.sendmsg(batch)
-    return sock.send(b"".join(batch))  # Windows
+    return sock.send(b"".join(batch))
