@@ -1,27 +1,20 @@
-"""The order in which a login tries what a person has, and the words for it when nothing works.
+"""Tries what a person has until the server lets them in, and has the words for it when nothing works.
 
-OpenSSH's order but for one thing: keys that need nobody come before keys that need a passphrase or a touch, and named
-keys before the rest of the agent, because sshd hangs up after six failures. The key that worked comes back, so that a
-later login needs neither search nor person.
+Keys come first, then the server's questions, then a password; only the last two, and locked keys, need a person. The
+key that worked comes back, so that a later login needs neither search nor person.
 """
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from srctl.errors import UnreachableError
 from srctl.tunnel.agent import Agent
 from srctl.tunnel.authentication import Answer, UserAuthentication
+from srctl.tunnel.candidates import candidates
 from srctl.tunnel.errors import LoginNeededError
-from srctl.tunnel.keys import (
-    Identity,
-    KeyUnusableError,
-    certificate_at,
-    certified_key,
-    file_identity,
-    public_part,
-    with_certificate,
-)
+from srctl.tunnel.keys import Identity, KeyUnusableError, file_identity
 from srctl.tunnel.prompter import Prompter
 from srctl.tunnel.settings import Settings
 from srctl.tunnel.transport import Transport
@@ -39,7 +32,7 @@ def log_in(
     """
     login = _Login(UserAuthentication(transport, settings.user, patience), settings)
     with contextlib.closing(Agent(settings.identity_agent)) as agent:
-        for identity in _candidates(settings, agent, prompter, proven, login):
+        for identity in _offered(settings, agent, prompter, proven, login):
             if not login.may("publickey"):
                 break
             login.key(identity)
@@ -63,34 +56,17 @@ def _ask_person(login: "_Login", settings: Settings, prompter: Prompter) -> None
                 login.interactive(prompter)
 
 
-def _candidates(
+def _offered(
     settings: Settings, agent: Agent, prompter: Prompter | None, proven: Identity | None, login: "_Login"
 ) -> Iterator[Identity]:
-    """Yield each key once, those that need nobody first."""
+    """Yield the key that worked before, then the others; nothing is read before it is needed."""
     if proven is not None:
         yield proven
-    if not login.may("publickey"):
-        return
-    held = agent.identities()
-    named = {path: public_part(path) for path in settings.identity_files}
-    certificates = _certificates(settings)
-    in_agent = {identity.blob: identity for identity in held}
-    for blob in named.values():
-        if blob in in_agent and not in_agent[blob].locked:
-            yield from _with_certificates(in_agent[blob], certificates)
-    locked: list[Identity] = []
-    for path, blob in named.items():
-        if blob in in_agent:
-            continue
-        identity = _from_file(path, prompter, login, explicit=not settings.default_identities)
-        if identity is not None and identity.locked:
-            locked.append(identity)
-        elif identity is not None:
-            yield from _with_certificates(identity, certificates)
-    others = [identity for identity in held if not settings.identities_only or identity.blob in named.values()]
-    yield from (identity for identity in others if not identity.locked and identity.blob not in named.values())
-    for identity in [*(other for other in others if other.locked), *locked]:
-        yield from _with_certificates(identity, certificates)
+    if login.may("publickey"):
+        load = partial(_from_file, prompter=prompter, login=login, explicit=not settings.default_identities)
+        for identity in candidates(settings, agent.identities(), load):
+            if proven is None or identity.blob != proven.blob:
+                yield identity
 
 
 def _from_file(path: Path, prompter: Prompter | None, login: "_Login", *, explicit: bool) -> Identity | None:
@@ -102,19 +78,6 @@ def _from_file(path: Path, prompter: Prompter | None, login: "_Login", *, explic
     except KeyUnusableError as error:
         login.skip(str(path), str(error))
     return None
-
-
-def _certificates(settings: Settings) -> list[bytes]:
-    beside = [path.with_name(path.name + "-cert.pub") for path in settings.identity_files]
-    found = (certificate_at(path) for path in [*settings.certificate_files, *beside])
-    return [certificate for certificate in found if certificate]
-
-
-def _with_certificates(identity: Identity, certificates: list[bytes]) -> Iterator[Identity]:
-    for certificate in certificates:
-        if certified_key(certificate) == identity.blob:
-            yield with_certificate(identity, certificate)
-    yield identity
 
 
 class _Login:
