@@ -1,0 +1,267 @@
+"""Forwards under load, through a real sshd: every byte arrives, and nothing is left behind."""
+
+import contextlib
+import hashlib
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from srctl.tunnel import transport
+from srctl.tunnel.channel import Channel
+from srctl.tunnel.connection import SSHConnection
+from srctl.tunnel.forward import Forward
+from srctl.tunnel.ports import bind_local
+from tests.integration import fire_load as load
+from tests.integration.fire_parts import Far, Load, far_end
+from tests.integration.hostile_stage import resident, resources
+from tools.clean_home import Home
+from tools.processes import wait_until
+from tools.sshd import Options, Sshd
+
+MakeSshd = Callable[[str, Options], Sshd]
+MEGABYTES = int(os.environ.get("SRCTL_TEST_MEGABYTES", "600"))
+"""How much the long checksum moves in all, both ways together; 3000 for the full proof."""
+
+REKEYS = 5
+
+
+@pytest.fixture(scope="module")
+def far() -> Iterator[Far]:
+    with far_end() as far:
+        yield far
+
+
+@dataclass
+class Tunnel:
+    connection: SSHConnection
+    forward: Forward
+    far: Far
+    server: Sshd
+
+    @property
+    def port(self) -> int:
+        return self.forward.local_port
+
+    def key_exchanges(self) -> int:
+        """Return how many key exchanges the server has finished after the first."""
+        return self.server.log.count("SSH2_MSG_NEWKEYS received") - 1
+
+
+@contextlib.contextmanager
+def tunnel(home: Home, server: Sshd, far: Far) -> Iterator[Tunnel]:
+    """Give a forward to the far end; afterwards nothing of it may be left."""
+    home.add_ssh_config(server.client_config("box"))
+    with SSHConnection.connect("ssh://box") as connection, bind_local() as listener:
+        before = resources()
+        with Forward(listener, connection, "127.0.0.1", far.port) as forward:
+            yield Tunnel(connection, forward, far, server)
+            wait_until(lambda: forward.stats.connections == 0, "the end of all connections")
+        wait_until(lambda: resources() <= before, f"no more descriptors and threads than before ({before})")
+        assert connection.alive
+        assert connection.logins == 1
+
+
+@pytest.fixture
+def plain(home: Home, sshd: Sshd, far: Far) -> Iterator[Tunnel]:
+    with tunnel(home, sshd, far) as ready:
+        yield ready
+
+
+def test_ten_thousand_connections_leave_no_descriptor_no_thread_and_no_byte(plain: Tunnel) -> None:
+    with Load("knock", plain.port, 1000) as first:
+        assert first.finished()
+    wait_until(lambda: plain.forward.stats.connections == 0, "the end of the first connections")
+    before, occupied = resources(), resident()
+    with Load("knock", plain.port, 9000) as rest:
+        assert rest.finished()
+    wait_until(lambda: plain.forward.stats.connections == 0, "the end of all connections")
+    wait_until(lambda: resources() == before, f"as many descriptors and threads as before ({before})")
+    stats = plain.forward.stats
+    assert (stats.connections_total, stats.bytes_out, stats.bytes_in) == (10_000, 10_000 * 16, 10_000 * 32)
+    assert resident() - occupied < 4 << 20
+
+
+def test_two_hundred_connections_at_once_are_all_served(plain: Tunnel) -> None:
+    def exchange(number: int) -> bytes:
+        with load.dial(plain.port) as local:
+            local.sendall(b"U")
+            barrier.wait()  # all are open before one ends
+            assert load.upload(local, 1000 * number) == load.exactly(local, 32)
+            return local.recv(1)
+
+    barrier = threading.Barrier(200, timeout=30)
+    with ThreadPoolExecutor(200) as pool:
+        assert list(pool.map(exchange, range(200))) == [b""] * 200
+    assert plain.forward.stats.connections_total == 200
+    assert plain.forward.stats.bytes_out == 200 + 1000 * sum(range(200))
+
+
+# -- a connection of the Docker API on the same transport
+
+
+@contextlib.contextmanager
+def api_traffic(tunnel: Tunnel, askers: int = 2) -> Iterator[list[int]]:
+    """Ask the far API, on channels of the same connection, until the end of the block; give the counts of answers."""
+    finished = threading.Event()
+    counts = [0] * (askers + 1)
+
+    def ask(asker: int) -> None:
+        while not finished.is_set():
+            channel = tunnel.connection.open_streamlocal(tunnel.far.path)
+            for each in range(20):
+                question = b"%04d%04d" % (asker, each)
+                channel.sendall(question)
+                assert read(channel, 8 + load.ANSWER // 32 * 32) == load.answer(question)
+                counts[asker] += 1
+            channel.close()
+
+    def follow_events() -> None:
+        channel = tunnel.connection.open_streamlocal(tunnel.far.path)
+        channel.sendall(bytes(8))
+        while not finished.is_set():
+            assert int.from_bytes(read(channel, 8), "big") == counts[askers]
+            counts[askers] += 1
+        channel.close()
+
+    with ThreadPoolExecutor(askers + 1) as pool:
+        work = [pool.submit(ask, asker) for asker in range(askers)] + [pool.submit(follow_events)]
+        try:
+            yield counts
+        finally:
+            finished.set()
+            for each in work:
+                each.result(60)
+
+
+def read(channel: Channel, count: int) -> bytes:
+    data = bytearray()
+    while len(data) < count:
+        more = channel.recv(count - len(data))
+        assert more, "the API's channel ended"
+        data += more
+    return bytes(data)
+
+
+def test_a_checksum_over_all_data_holds_across_key_exchanges(home: Home, make_sshd: MakeSshd, far: Far) -> None:
+    """Two long transfers each way, new connections all the while, and an API in use on the same connection."""
+    each = MEGABYTES * 1_000_000 // 4
+    limit = f"{max(1, 2 * each // (REKEYS + 2) >> 20)}M"
+    server = make_sshd("fire", Options(extra={"RekeyLimit": limit, "LogLevel": "DEBUG1"}))
+    with tunnel(home, server, far) as under_fire:
+        with (
+            api_traffic(under_fire) as counts,
+            Load("get", under_fire.port, each) as down,
+            Load("put", under_fire.port, each) as up,
+            Load("both", under_fire.port, each) as both,
+        ):
+            knocks = 0
+            while down.running or up.running or both.running:
+                with Load("knock", under_fire.port, 50) as knocking:
+                    assert knocking.finished()
+                knocks += 50
+            assert [down.finished(), up.finished(), both.finished()] == [True] * 3
+        assert under_fire.key_exchanges() >= REKEYS
+        assert knocks >= 100
+        assert min(counts) > 20
+        stats = under_fire.forward.stats
+        assert stats.connections_total == knocks + 3
+        assert stats.bytes_out == 2 * each + 16 * knocks + 9 + 1 + 9
+        assert stats.bytes_in == 2 * each + 32 * knocks + 32 * 4
+
+
+@pytest.mark.parametrize("kinds", [("get", "get"), ("put", "put"), ("both",), ("get", "put")], ids="-".join)
+@pytest.mark.parametrize("initiator", ["server", "client"])
+def test_a_key_exchange_each_megabyte_or_two_harms_nothing(
+    home: Home, make_sshd: MakeSshd, far: Far, monkeypatch: pytest.MonkeyPatch, kinds: tuple[str, ...], initiator: str
+) -> None:
+    """Two packets under one nonce, or a message out of its turn, would end the connection."""
+    extra = {"LogLevel": "DEBUG1"}
+    if initiator == "server":
+        extra["RekeyLimit"] = "1M"
+    server = make_sshd(f"rekey-{initiator}-{'-'.join(kinds)}", Options(extra=extra))
+    if initiator == "client":
+        monkeypatch.setattr(packetizer_class(), "REKEY_BYTES", 2 << 20)
+    with tunnel(home, server, far) as under_fire:
+        with (
+            api_traffic(under_fire, 1) as counts,
+            contextlib.ExitStack() as loads,
+        ):
+            work = [loads.enter_context(Load(kind, under_fire.port, 30_000_000)) for kind in kinds]
+            work.append(loads.enter_context(Load("knock", under_fire.port, 300)))
+            assert all(each.finished() for each in work)
+        assert under_fire.key_exchanges() >= 12
+        assert min(counts) > 0
+
+
+def packetizer_class() -> type:
+    """Return the class whose limits make the client ask for new keys."""
+    return transport.Transport.__init__.__defaults__[0]  # type: ignore[no-any-return, index]
+
+
+# -- those who are slow
+
+
+def test_slow_readers_and_slow_writers_get_every_byte(plain: Tunnel) -> None:
+    def sip(number: int) -> None:
+        """Read in small pieces, with a small buffer."""
+        count = 100_000 + number
+        with socket.socket() as local:
+            local.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            local.connect(("127.0.0.1", plain.port))
+            local.settimeout(60)
+            local.sendall(b"D" + count.to_bytes(8, "big"))
+            digest = load.digest_of(local, count, sip=300)
+            assert digest == load.exactly(local, 32)
+
+    def dribble(number: int) -> None:
+        """Write in small pieces to somebody who reads in small pieces."""
+        text = bytes([number]) * 60_000
+        with load.dial(plain.port) as local:
+            local.sendall(b"S")
+            for start in range(0, len(text), 100):
+                local.sendall(text[start : start + 100])
+            local.shutdown(socket.SHUT_WR)
+            assert load.exactly(local, 32) == hashlib.sha256(text).digest()
+
+    with ThreadPoolExecutor(16) as pool:
+        work = [pool.submit(task, number) for number in range(16) for task in (sip, dribble)]
+        for each in work:
+            each.result(60)
+    assert plain.forward.stats.connections_total == 32
+
+
+@pytest.mark.parametrize(("readers", "most"), [(4, 6 << 20), (100, (64 << 20) + 100 * (64 << 10) + (8 << 20))])
+def test_stalled_readers_cost_little_memory_and_hold_nobody_up(
+    home: Home, sshd: Sshd, far: Far, readers: int, most: int
+) -> None:
+    home.add_ssh_config(sshd.client_config("box"))
+    with Load("hold", "box", far.port) as holder, contextlib.ExitStack() as stalled:
+        port = int(holder.line())
+        for role, amount in (("get", 50_000_000), ("put", 50_000_000), ("knock", 50)):
+            with Load(role, port, amount) as warm_up:
+                assert warm_up.finished()
+        before = holder.resident
+        for _ in range(readers):
+            local = stalled.enter_context(load.dial(port))
+            local.sendall(b"E")
+        until_quiet(holder)
+        assert holder.resident - before <= most
+        with Load("get", port, 50_000_000) as meanwhile:
+            assert meanwhile.finished()
+        assert holder.resident - before <= most + (2 << 20)
+
+
+def until_quiet(holder: Load) -> None:
+    """Wait until the process has stopped to grow."""
+    sizes: list[int] = []
+
+    def quiet() -> bool:
+        sizes.append(holder.resident)
+        return len(sizes) > 20 and sizes[-20] == sizes[-1]
+
+    wait_until(quiet, "an end of growth")
