@@ -23,6 +23,8 @@ from tools.debian import SetupError
 MB = 1e6
 ANSWER = 128
 """Bytes of an HTTP answer. With longer ones the pauses of `ssh -L`, 40 ms every 100 KB, reach even its plain p99."""
+PACE = 2
+"""Seconds until a download over a slow link has found its pace."""
 SAMPLE = 0.2
 """Seconds between two looks at a process's memory."""
 MICROSECONDS = {"us": 1.0, "ms": 1e3, "s": 1e6}
@@ -58,8 +60,12 @@ def upload(tunnel: Tunnel, amount: Amount) -> Figures:
 
 
 def slow_download(tunnel: Tunnel, amount: Amount) -> Figures:
-    """Load the tunnel from the far end, and count only once TCP and the tunnel have found their pace."""
-    return {"rate": _rate(_iperf(tunnel, "-R", "-t", amount.seconds, "-O", 1))}
+    """Load the tunnel from the far end, and count once TCP and the tunnel have found their pace; `early` is before."""
+    with iperf_server(tunnel.place):
+        command = _iperf_command(tunnel, "-R", "-t", amount.seconds, "-O", PACE)
+        report = _report(output_of(command, "iperf3"))
+    early = [interval["sum"] for interval in report["intervals"] if interval["sum"]["omitted"]]
+    return {"rate": _rate(report["end"]["sum_received"]), "early": sum(each["bytes"] for each in early) / PACE / MB}
 
 
 def requests(tunnel: Tunnel, amount: Amount) -> Figures:
@@ -105,7 +111,7 @@ def loaded_pings(tunnel: Tunnel, amount: Amount) -> Figures:
 
 def narrow_pings(tunnel: Tunnel, amount: Amount) -> Figures:
     """Send a ping every 20 ms or so beside a download, once that has had time to fill the link's queue."""
-    return _pings_beside_download(tunnel, amount.seconds + 1, settle=3, pause_us=20_000)
+    return _pings_beside_download(tunnel, amount.seconds + 1, settle=PACE + 1, pause_us=20_000)
 
 
 def set_up(tunnel: Tunnel, amount: Amount) -> Figures:  # noqa: ARG001  the opening was all there was to do
@@ -145,7 +151,7 @@ def _pings_beside_download(tunnel: Tunnel, seconds: int, settle: int, pause_us: 
                 said, _ = loading.communicate(timeout=READY)
             finally:
                 processes.kill([loading.pid] if loading.poll() is None else [])
-    return {**figures, "rate": _rate(_received(said))}
+    return {**figures, "rate": _rate(_report(said)["end"]["sum_received"])}
 
 
 def _ask(tunnel: Tunnel, *words: object) -> dict[str, float]:
@@ -155,7 +161,9 @@ def _ask(tunnel: Tunnel, *words: object) -> dict[str, float]:
 
 def _iperf(tunnel: Tunnel, *options: object) -> dict[str, Any]:
     with iperf_server(tunnel.place):
-        return _received(output_of(_iperf_command(tunnel, *options), "iperf3"))
+        report = _report(output_of(_iperf_command(tunnel, *options), "iperf3"))
+    received: dict[str, Any] = report["end"]["sum_received"]
+    return received
 
 
 def _iperf_command(tunnel: Tunnel, *options: object) -> list[str]:
@@ -163,12 +171,11 @@ def _iperf_command(tunnel: Tunnel, *options: object) -> list[str]:
     return [*tunnel.place.near, "iperf3", *where, "-J", "-l", "1M", *map(str, options)]
 
 
-def _received(said: str) -> dict[str, Any]:
-    found = json.loads(said)
+def _report(said: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(said)
     if "error" in found:
         raise SetupError(f"iperf3: {found['error']}")
-    received: dict[str, Any] = found["end"]["sum_received"]
-    return received
+    return found
 
 
 def _rate(received: Mapping[str, Any]) -> float:

@@ -29,9 +29,9 @@ def main(words: list[str]) -> int:
         print("warm", flush=True)
         sys.stdin.readline()
     host, pairs = words[0], [tuple(map(int, word.split(":"))) for word in words[1:]]
-    listeners = [(bind_local(local), remote) for local, remote in pairs]
-    print("listening on", *(local for local, _ in pairs), flush=True)
     with ExitStack() as undo:
+        listeners = [(undo.enter_context(bind_local(local)), remote) for local, remote in pairs]
+        print("listening on", *(local for local, _ in pairs), flush=True)
         connection = undo.enter_context(SSHConnection.connect(f"ssh://{host}"))
         for listener, remote in listeners:
             undo.enter_context(Forward(listener, connection, "127.0.0.1", remote))
