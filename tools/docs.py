@@ -35,6 +35,7 @@ MAPPED = {
     "srctl/tunnel": "*.py",
     "tools": "*.py",
     "bench": "*.py",
+    "bench/tunnel": "*.py",
 }
 HOST_FIELDS = {
     "url": "where the engine is: `unix://`, `ssh://` or `tcp://`",
