@@ -1,0 +1,232 @@
+"""What a tunnel does when something breaks: its state, its cause in words and the recovery, each fault for real."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from srctl.errors import NotFoundError, UnreachableError
+from srctl.hosts.engine import DockerHost
+from srctl.models import Host
+from tests.integration.tunnel_stage import QUICK, Server, Stage, page, server, stage
+from tools import images
+from tools.clean_home import Home
+from tools.engine import Engine
+from tools.lab import Lab
+from tools.outage import outage
+from tools.processes import wait_until
+from tools.remote_hosts import RemoteHost
+
+
+@pytest.fixture
+def client(engine: Engine, web_image: str) -> Iterator[Any]:
+    """The engine, past SSH."""
+    with engine.client() as client:
+        yield client
+
+
+@pytest.fixture
+def container(client: Any) -> Iterator[str]:
+    """A container with the test page."""
+    with page(client) as made:
+        yield made
+
+
+@pytest.fixture
+def ssh(lab: Lab, home: Home, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """An SSH server, known as `lab` to the ssh_config."""
+    with server(lab, f"faults-{abs(hash(request.node.name)) % 10**8}") as made:
+        home.add_ssh_config(made.reached.client_config("lab"))
+        yield made
+
+
+@pytest.fixture
+def staged(ssh: Server, engine: Engine, container: str) -> Iterator[Stage]:
+    """A tunnel through that server to the container, which answers."""
+    with stage(f"ssh://lab{engine.socket}", container) as made:
+        wait_until(lambda: answers(made), "the page", limit=20)
+        yield made
+
+
+def answers(made: Stage) -> bool | None:
+    try:
+        return made.fetch() == 200 or None
+    except OSError:
+        return None
+
+
+def test_a_session_that_is_killed_is_made_again(staged: Stage, ssh: Server) -> None:
+    with staged.connect():
+        ssh.drop()
+        found = staged.back()
+    assert found.cause is None
+    assert found.last_error == "the SSH connection was lost: the other end closed it"
+    assert staged.fetch() == 200
+    assert staged.link.logins == 2
+
+
+def test_a_server_that_restarts_is_waited_for(staged: Stage, ssh: Server) -> None:
+    ssh.stop()
+    staged.stands("reconnecting", "refuses connections")
+    with staged.connect() as waiting:
+        waiting.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        ssh.start()
+        found = staged.back()
+        assert waiting.recv(9) == b"HTTP/1.1 "
+    assert "SSH connection was lost" in str(found.last_error)
+    assert staged.fetch() == 200
+
+
+def test_a_container_that_restarts_is_followed_on_the_same_local_port(
+    staged: Stage, client: Any, container: str
+) -> None:
+    before = client.port(container, 8888)[0]["HostPort"]
+    client.restart(container, timeout=0)
+    found = staged.back()
+    assert client.port(container, 8888)[0]["HostPort"] != before
+    assert wait_until(lambda: answers(staged), "the page", limit=20)
+    assert "ended" in str(found.last_error)
+    assert staged.link.logins == 1
+
+
+def test_a_container_that_is_removed_ends_the_tunnel(staged: Stage, client: Any, container: str) -> None:
+    client.remove_container(container, force=True)
+    found = staged.stands("down", "was stopped and removed")
+    assert isinstance(staged.tunnel.failure, NotFoundError)
+    assert found.last_error == found.cause
+    with pytest.raises(ConnectionRefusedError):
+        staged.connect()
+
+
+def test_an_application_that_ends_ends_the_tunnel_with_its_exit_code(
+    staged: Stage, client: Any, container: str
+) -> None:
+    client.kill(container)
+    staged.stands("down", "ended with exit code 137")
+
+
+def test_a_session_that_is_gone_when_the_connection_is_back_ends_the_tunnel(
+    staged: Stage, ssh: Server, client: Any, container: str
+) -> None:
+    ssh.stop()
+    staged.stands("reconnecting")
+    client.remove_container(container, force=True)
+    ssh.start()
+    staged.stands("down", "was stopped and removed")
+
+
+def test_a_server_that_forbids_forwarding_is_named_in_the_last_error(staged: Stage, ssh: Server) -> None:
+    ssh.stop()
+    ssh.start({"AllowTcpForwarding": "no"})
+    staged.back()
+    with pytest.raises(OSError, match=r"reset|closed|Remote end"):
+        staged.fetch()
+    found = staged.tunnel.standing
+    assert found.state == "up"
+    assert "prohibited" in str(found.last_error)
+
+
+def test_one_session_at_a_time_is_enough(lab: Lab, home: Home, engine: Engine, client: Any, container: str) -> None:
+    with server(lab, "faults-one", max_sessions=1) as ssh:
+        home.add_ssh_config(ssh.reached.client_config("lab"))
+        with stage(f"ssh://lab{engine.socket}", container) as staged:
+            wait_until(lambda: answers(staged), "the page", limit=20)
+            client.restart(container, timeout=0)
+            staged.back()
+            assert wait_until(lambda: answers(staged), "the page", limit=20)
+
+
+def test_a_key_that_left_the_agent_needs_a_login_and_one_that_is_back_recovers(
+    lab: Lab, home: Home, ssh: Server, engine: Engine, container: str, tmp_path: Path
+) -> None:
+    agent = Path(lab.folder) / "faults-agent"
+    options = {"IdentityFile": "none", "IdentitiesOnly": "no", "IdentityAgent": str(agent)}
+    home.add_ssh_config(ssh.reached.client_config("by-agent", options))
+
+    def tell(*words: str) -> None:
+        command = ["ssh-add", "-q", *words]
+        subprocess.run(command, check=True, env=home.env | {"SSH_AUTH_SOCK": str(agent)}, stdin=subprocess.DEVNULL)
+
+    with subprocess.Popen(["ssh-agent", "-D", "-a", agent], stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_until(agent.exists, "ssh-agent", limit=10)
+            tell(str(ssh.reached.identity))
+            with stage(f"ssh://by-agent{engine.socket}", container) as staged:
+                tell("-D")
+                ssh.drop()
+                staged.stands("reconnecting", "needs login: ")
+                tell(str(ssh.reached.identity))
+                staged.back()
+                assert wait_until(lambda: answers(staged), "the page", limit=20)
+        finally:
+            process.terminate()
+
+
+def test_a_host_with_another_key_ends_the_tunnel(staged: Stage, ssh: Server) -> None:
+    ssh.stop()
+    staged.stands("reconnecting")
+    for name in ("host_key", "host_key.pub"):
+        (ssh.reached.folder / name).unlink()
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", ssh.reached.folder / "host_key"],
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    ssh.start()
+    staged.stands("down")
+    assert isinstance(staged.tunnel.failure, UnreachableError)
+
+
+@pytest.fixture
+def far(home: Home, remote_hosts: dict[str, RemoteHost]) -> Iterator[tuple[RemoteHost, Stage]]:
+    """A tunnel to a host with an address of its own."""
+    host = remote_hosts["front"]
+    images.build("web", host.engine.url)
+    home.add_ssh_config(host.client_config())
+    with host.engine.client() as client, page(client) as made, stage("ssh://front", made, QUICK) as staged:
+        wait_until(lambda: answers(staged), "the page", limit=20)
+        yield host, staged
+
+
+def test_a_black_hole_is_noticed_within_eight_seconds(far: tuple[RemoteHost, Stage]) -> None:
+    host, staged = far
+    with outage(host):
+        begun = time.monotonic()
+        staged.stands("reconnecting", limit=8)
+        noticed = time.monotonic() - begun
+        staged.stands("reconnecting", "answer", limit=20)
+    found = staged.back(limit=20)
+    assert noticed < 8
+    assert "SSH connection was lost" in str(found.last_error)
+    assert staged.fetch() == 200
+
+
+def test_an_outage_of_three_seconds_costs_no_connection(far: tuple[RemoteHost, Stage]) -> None:
+    host, staged = far
+    with staged.connect() as kept:
+        with outage(host):
+            limit = time.monotonic() + 3
+            while time.monotonic() < limit:
+                assert staged.tunnel.standing.state == "up"
+                staged.tunnel.wait(limit - time.monotonic())
+        kept.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert kept.recv(9) == b"HTTP/1.1 "
+    assert staged.tunnel.standing.reconnects == 0
+    assert staged.link.logins == 1
+
+
+def test_the_engine_tells_what_happens_to_one_container(engine: Engine, client: Any, container: str) -> None:
+    with page(client) as other:
+        host = DockerHost(Host("lab", engine.url, "flag"), None)
+        events = host.events(container)
+        client.restart(other, timeout=0)
+        client.restart(container, timeout=0)
+        assert [next(events) for _ in range(2)] == ["die", "start"]
+        client.remove_container(container, force=True)
+        assert [next(events) for _ in range(2)] == ["die", "destroy"]
+        host.close()
