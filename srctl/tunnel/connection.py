@@ -239,8 +239,10 @@ class SSHConnection:
         if self._via is None:
             self._proxy = ProxyCommand(settings.proxy_command or "")
             return self._proxy.socket
+        from srctl.tunnel.bridge import bridge
+
         try:
-            return self._via.transport.bridge(settings.hostname, settings.port, self._timeout)
+            return bridge(self._via.transport, settings.hostname, settings.port, self._timeout)
         except ChannelRefusedError as error:
             raise UnreachableError(
                 f"The jump host {self._via} cannot reach {settings.hostname}, port {settings.port}: {error.message}",

@@ -19,18 +19,15 @@ from paramiko.packet import NeedRekeyException, Packetizer
 from paramiko.ssh_exception import SSHException
 
 from srctl.tunnel.pump import codec
-from srctl.tunnel.pump.buffers import SIZE, Inbox, Outbox
+from srctl.tunnel.pump.buffers import SIZE, Inbox
 from srctl.tunnel.pump.flow import Budget
 from srctl.tunnel.pump.loop import READ, WRITE, Loop
+from srctl.tunnel.pump.outgoing import FULL, ROOMY, Outgoing
 from srctl.tunnel.pump.streams import Streams
 from srctl.tunnel.vetting import vet
 
-FULL, ROOMY = 512 << 10, 128 << 10
-"""Bytes in the queue above which no more data is taken, and below which it is again."""
-
-MOST_QUEUED = 32 << 20
 MOST_HELD = 4096
-"""Bytes in the queue, and messages held back, that only a hostile server can bring about."""
+"""Messages held back that only a hostile server can bring about."""
 
 BEAT = 0.5
 """Seconds between two looks at the clock."""
@@ -70,17 +67,13 @@ class PumpingPacketizer(_Packetizer):
         """Whether a channel number is one of paramiko's."""
         self._sock = sock
         self._watched = 0
-        self._inbox, self._outbox = Inbox(), Outbox()
+        self._inbox, self._outgoing = Inbox(), Outgoing(sock, self.loop.wake)
         self._plain = memoryview(bytearray(SIZE + codec.LONGEST))
-        self._sealer: codec.Sealer | None = None
         self._unsealer: codec.Unsealer | None = None
-        self._lock = threading.Lock()
-        self._room = threading.Condition(self._lock)
-        self._waiters = 0
-        self._thread: int | None = None
+        self._posting = threading.Lock()
         self._held: deque[tuple[bytes, bytes]] = deque()
         self._exchanging = False
-        self._received = self._received_bytes = self._sent_bytes = self._sent = 0
+        self._received = self._received_bytes = 0
         self._next_beat = 0.0
         self._shut = self._over = False
         self._watch(READ)
@@ -111,16 +104,16 @@ class PumpingPacketizer(_Packetizer):
 
     def end(self, problem: str) -> None:
         """Let go of everything; called once, when the transport's thread is done."""
-        with self._room:
+        with self._posting:
             self._over = True
-            self._room.notify_all()
+        self._outgoing.end()
         self.loop.run_posted()
         self.streams.end(problem)
         self.loop.close()
 
     def call(self, call: Callable[[], None]) -> bool:
         """Have `call` run by the transport's thread; whether it will be."""
-        with self._lock:
+        with self._posting:
             if not self._over:
                 self.loop.post(call)
             return not self._over
@@ -134,9 +127,7 @@ class PumpingPacketizer(_Packetizer):
     def set_outbound_cipher(self, block_engine: Any, *rest: Any, **more: Any) -> None:
         """Switch to a cipher for what goes."""
         super().set_outbound_cipher(block_engine, *rest, **more)
-        with self._lock:
-            self._sealer = codec.Sealer(block_engine, more["iv_out"]) if more.get("aead") else None
-            self._sent_bytes = self._sent = 0
+        self._outgoing.change(codec.Sealer(block_engine, more["iv_out"]) if more.get("aead") else None)
 
     def reset_seqno_in(self) -> None:
         """Count packets from 0 again."""
@@ -151,65 +142,27 @@ class PumpingPacketizer(_Packetizer):
             if len(self._held) > MOST_HELD:
                 raise SSHException("too much is asked for during a key exchange")
             self._held.append((head, bytes(body)))
-        elif self._sealer is None:
+        elif not self._outgoing.seal(head, body):
             super().send_message(Message(head + bytes(body)))
-        else:
-            with self._lock:
-                self._seal(self._sealer, head, body)
-                if self._outbox.size > FULL:
-                    self._outbox.flush(self._sock)
 
     def send_message(self, data: Message) -> None:
         """Send one of paramiko's messages, from any thread."""
-        if self._sealer is None:
+        if not self._outgoing.seal(data.asbytes()):
             super().send_message(data)
-            return
-        with self._lock:
-            self._seal(self._sealer, data.asbytes())
-        self._flush()
 
     def write_all(self, out: "Buffer") -> None:
         """Queue what paramiko made a packet of."""
-        with self._lock:
-            self._outbox.put(bytes(out))
-        self._flush()
+        self._outgoing.put(bytes(out))
 
     def wait_for_room(self, patience: float) -> bool:
         """Wait until the queue is not full; whether it is so. For threads other than the transport's."""
-        with self._lock:
-            self._waiters += 1
-            try:
-                return self._room.wait_for(lambda: self._over or self._outbox.size <= FULL, patience)
-            finally:
-                self._waiters -= 1
-
-    def _seal(self, sealer: codec.Sealer, head: bytes, body: bytes | memoryview = b"") -> None:
-        packet = sealer.seal(head, body)
-        self._outbox.put(packet)
-        self._sent += 1
-        self._sent_bytes += len(packet)
-        if (self._sent_bytes > self.REKEY_BYTES or self._sent > self.REKEY_PACKETS) and not self.need_rekey():
-            self._trigger_rekey()
-
-    def _flush(self) -> None:
-        """Send at once from another thread; the transport's own sends at the end of its turn."""
-        if threading.get_ident() == self._thread:
-            return
-        with self._lock:
-            if self._over:
-                raise EOFError
-            try:
-                self._outbox.flush(self._sock)
-            except OSError as error:
-                raise EOFError from error
-            waiting = self._outbox.size
-        if waiting or self.need_rekey():
-            self.loop.wake()
+        return self._outgoing.wait_for_room(patience)
 
     # -- in
 
     def readline(self, timeout: float) -> str:
         """Return a line of the greeting. Raises `TimeoutError` after `timeout` seconds."""
+        self._outgoing.belong(threading.get_ident())
         deadline = time.monotonic() + timeout
         while (line := self._inbox.line()) is None:
             if time.monotonic() > deadline:
@@ -266,8 +219,7 @@ class PumpingPacketizer(_Packetizer):
             message.seqno = (self._received - 1) & 0xFFFFFFFF
             if self._fit(payload, message.seqno):
                 return payload[0], message
-        if self._received_bytes > self.REKEY_BYTES and not self.need_rekey():
-            self._trigger_rekey()
+        self._consider_rekeying()
         return None
 
     def _fit(self, payload: memoryview, number: int) -> bool:
@@ -280,20 +232,24 @@ class PumpingPacketizer(_Packetizer):
         self.send_message(reply)
         return False
 
+    def _consider_rekeying(self) -> None:
+        much = max(self._received_bytes, self._outgoing.bytes) > self.REKEY_BYTES
+        if (much or self._outgoing.packets > self.REKEY_PACKETS) and not self.need_rekey() and not self._exchanging:
+            self._trigger_rekey()
+
     # -- the loop
 
     def _turn(self) -> None:
         """Send what waits, wait for sockets, serve them, and read what has come."""
-        self._thread = threading.get_ident()
         if self._shut:
             raise EOFError
         now = time.monotonic()
         if now >= self._next_beat:
             self._next_beat = now + BEAT
             self._beat()
-        if self._outbox.size:
-            self._send_what_waits()
-        if self.paused or self._exchanging or self._outbox.size > FULL:
+        if self._outgoing.size:
+            self._watch(READ | WRITE if self._outgoing.flush() else READ)
+        if self.paused or self._exchanging or self._outgoing.size > FULL:
             self._pace()
         self.loop.turn(self._next_beat - now)
 
@@ -301,16 +257,6 @@ class PumpingPacketizer(_Packetizer):
         self.streams.tick()
         if self.on_beat is not None:
             self.on_beat()
-
-    def _send_what_waits(self) -> None:
-        with self._lock:
-            self._outbox.flush(self._sock)
-            waiting = self._outbox.size
-            if self._waiters and waiting <= FULL:
-                self._room.notify_all()
-        if waiting > MOST_QUEUED:
-            raise SSHException("the server takes nothing in")
-        self._watch(READ | WRITE if waiting else READ)
 
     def _watch(self, wanted: int) -> None:
         if wanted != self._watched:
@@ -327,7 +273,7 @@ class PumpingPacketizer(_Packetizer):
 
     def _pace(self) -> None:
         """Take data from local sockets only while there is room for it."""
-        paused = self._exchanging or self._outbox.size > (ROOMY if self.paused else FULL)
+        paused = self._exchanging or self._outgoing.size > (ROOMY if self.paused else FULL)
         if paused != self.paused:
             self.paused = paused
             self.streams.watch()

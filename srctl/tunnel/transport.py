@@ -6,7 +6,6 @@ the lock that orders all sending. And silence is noticed: probes that want a rep
 """
 
 import logging
-import socket
 import threading
 import time
 from collections import deque
@@ -30,10 +29,10 @@ from paramiko.common import (
 from paramiko.message import Message
 
 from srctl.tunnel.channel import Channel, Outlet
+from srctl.tunnel.compose import compose
 from srctl.tunnel.errors import REASONS, ChannelRefusedError, ConnectionLostError, plain
 from srctl.tunnel.liveness import COUNT, INTERVAL, Liveness
 from srctl.tunnel.packetizer import PumpingPacketizer
-from srctl.tunnel.pump.stream import Tally
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its errors are ours to report
 
@@ -115,6 +114,8 @@ class Transport(_Transport):
         try:
             super().run()
         finally:
+            if not isinstance(self.saved_exception, paramiko.SSHException | EOFError | OSError | None):
+                self.saved_exception = paramiko.SSHException("the server said something that makes no sense")
             self.packetizer.end(self.cause)
             self.ended.set()
             with self.lock:
@@ -154,26 +155,6 @@ class Transport(_Transport):
             raise ConnectionLostError(f"The SSH connection is lost: {self.cause}")
         return channel
 
-    def bridge(self, address: str, port: int, timeout: float) -> socket.socket:
-        """Return a socket that leads to a TCP port as the server sees it; `timeout` is in seconds.
-
-        Raises `ChannelRefusedError` and `ConnectionLostError`.
-        """
-        ours, theirs = socket.socketpair()
-        answered, problems = threading.Event(), list[str]()
-
-        def answer(problem: str | None) -> None:
-            problems.extend([problem] if problem else [])
-            answered.set()
-
-        asked = self.packetizer.call(lambda: self.packetizer.streams.connect(theirs, (address, port), Tally(), answer))
-        if asked and answered.wait(timeout) and not problems:
-            return ours
-        ours.close()
-        if not self.is_active():
-            raise ConnectionLostError(f"The SSH connection is lost: {self.cause}")
-        raise ChannelRefusedError(problems[0] if problems else f"no answer within {timeout:g} s")
-
     def hurry(self) -> None:
         """Make sshd set TCP_NODELAY: it does so when it starts a command, and else holds small packets back 40 ms.
 
@@ -185,18 +166,11 @@ class Transport(_Transport):
             self._errand, _ = self._request_open("session", b"", self._run_errand)
 
     def _run_errand(self, channel: Channel) -> None:
-        message = Message()
-        message.add_byte(cMSG_CHANNEL_REQUEST)
-        message.add_int(channel.remote_chanid)
-        message.add_string("exec")
-        message.add_boolean(False)
-        message.add_string("true")
-        self.send_from(channel, message)
+        self.send_from(channel, compose(cMSG_CHANNEL_REQUEST, channel.remote_chanid, "exec", False, "true"))
 
     def _request_open(
         self, kind: str, payload: bytes, then: "Callable[[Channel], None] | None" = None
     ) -> tuple[Channel, threading.Event]:
-        message = Message()
         opened = threading.Event()
         with self.lock:
             channel = Channel(self._next_channel())
@@ -206,14 +180,8 @@ class Transport(_Transport):
             self.channels_seen[channel.chanid] = True
             channel._set_transport(Outlet(self, channel))
             channel._set_window(WINDOW, PACKET)
-        message.add_byte(cMSG_CHANNEL_OPEN)
-        message.add_string(kind)
-        message.add_int(channel.chanid)
-        message.add_int(WINDOW)
-        message.add_int(PACKET)
-        message.add_bytes(payload)
         try:
-            self.send_from(None, message)
+            self.send_from(None, compose(cMSG_CHANNEL_OPEN, kind, channel.chanid, WINDOW, PACKET, payload))
         except (EOFError, OSError, paramiko.SSHException) as error:
             raise ConnectionLostError(f"The SSH connection is lost: {self.cause}") from error
         return channel, opened
@@ -231,9 +199,7 @@ class Transport(_Transport):
             return "the other end closed it"
         if isinstance(error, OSError):
             return plain(error.strerror or str(error))
-        if isinstance(error, paramiko.SSHException):
-            return plain(str(error))
-        return "the server said something that makes no sense"
+        return plain(str(error))
 
     # -- sending, in order and around key exchanges
 
@@ -307,21 +273,14 @@ class Transport(_Transport):
     def _parse_channel_open(self, m: Message) -> None:
         """Refuse every channel that the server wants to open."""
         m.get_string()
-        reply = Message()
-        reply.add_byte(cMSG_CHANNEL_OPEN_FAILURE)
-        reply.add_int(m.get_int())
-        reply.add_int(OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED)
-        reply.add_string("no channels this way")
-        reply.add_string("")
-        self.send_from(None, reply)
+        why = (OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED, "no channels this way", "")
+        self.send_from(None, compose(cMSG_CHANNEL_OPEN_FAILURE, m.get_int(), *why))
 
     def _parse_global_request(self, m: Message) -> None:
         """Refuse what the server asks for; a reply keeps its ClientAlive satisfied."""
         m.get_string()
         if m.get_boolean():
-            reply = Message()
-            reply.add_byte(cMSG_REQUEST_FAILURE)
-            self.send_from(None, reply)
+            self.send_from(None, compose(cMSG_REQUEST_FAILURE))
 
     # -- noticing silence
 
@@ -333,11 +292,7 @@ class Transport(_Transport):
     def _probe(self) -> None:
         """Send a request that wants a reply, unless keys are being exchanged."""
         if self.clear_to_send.is_set():
-            message = Message()
-            message.add_byte(cMSG_GLOBAL_REQUEST)
-            message.add_string("keepalive@openssh.com")
-            message.add_boolean(True)
-            self.send_from(None, message)
+            self.send_from(None, compose(cMSG_GLOBAL_REQUEST, "keepalive@openssh.com", True))
 
     def _parse_answer(self, _: Message) -> None:
         """Learn the round trip; probes are the only global requests that we make."""

@@ -148,7 +148,7 @@ def test_a_refused_connection_is_closed_and_the_next_one_works(connection: SSHCo
         port = reserved.getsockname()[1]
     with leading(connection, port) as forward:
         for _ in range(3):
-            with dial(forward) as local, pytest.raises(ConnectionResetError):
+            with pytest.raises(ConnectionResetError), dial(forward) as local:
                 local.recv(1)
         assert "refused" in str(forward.stats.last_error)
         with socket.create_server(("127.0.0.1", port)) as server, dial(forward) as local:

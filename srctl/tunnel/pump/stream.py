@@ -10,15 +10,14 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
 from paramiko.ssh_exception import SSHException
 
 from srctl.tunnel.errors import REASONS, plain
 from srctl.tunnel.pump import messages
-from srctl.tunnel.pump.flow import Budget, ReceiveWindow
-from srctl.tunnel.pump.loop import READ, WRITE, Loop
+from srctl.tunnel.pump.flow import ReceiveWindow
+from srctl.tunnel.pump.loop import READ, WRITE
+from srctl.tunnel.pump.wire import Tally, Wire
 
 PACKET = 32768
 """Bytes of data that we accept in one message, and send at most."""
@@ -29,33 +28,6 @@ LINGER = 5.0
 _SPAN = 256 << 10
 _MOST_PIECES = 512  # systems take 1,024 at the most; Windows has no such call
 _MOST_WINDOW = 2**32 - 1
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts of a forward. `bytes_in` came from the host, `bytes_out` went to it."""
-
-    connections: int = 0
-    connections_total: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    last_error: str | None = None
-
-
-class Wire(Protocol):
-    """What streams need of the connection."""
-
-    loop: Loop
-    budget: Budget
-    scratch: memoryview
-    """Room for reading from local sockets, used up before the next read."""
-    paused: bool
-    """Whether the connection takes no more data for now."""
-    round_trip: float
-    """Seconds."""
-
-    def send(self, head: bytes, body: bytes | memoryview = b"") -> None:
-        """Send a message, or hold it back during a key exchange."""
 
 
 class Stream:

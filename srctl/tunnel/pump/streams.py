@@ -15,7 +15,8 @@ from paramiko.ssh_exception import SSHException
 
 from srctl.tunnel.pump import messages
 from srctl.tunnel.pump.loop import READ
-from srctl.tunnel.pump.stream import PACKET, Stream, Tally, Wire
+from srctl.tunnel.pump.stream import PACKET, Stream
+from srctl.tunnel.pump.wire import Tally, Wire
 
 FIRST_NUMBER = 1 << 30
 
