@@ -46,6 +46,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     ),
     "Setup": (
         Entry("quickstart", "status", "quickstart", "Set up all for an image and yourself, and open it."),
+        Entry("ssh-config", "ssh_config", "ssh-config", "Show what your ssh configuration says of a host, and where."),
         Entry("completion", "completion", "completion", "Print the completion script of a shell."),
     ),
 }

@@ -20,6 +20,7 @@ AVAILABLE = (
 SESSION = tuple(Session.__dataclass_fields__)
 TUNNEL = tuple(Tunnel.__dataclass_fields__)
 _LICENSE_WIDTH = 20
+SSH_CONFIG = ("option", "value", "source", "refused")
 HOST = ("name", "url", "source", "default", "reachable", "version", "latency_ms")
 
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from srctl.errors import UsageError
@@ -65,8 +65,18 @@ def read_options(target: SSHTarget) -> Options:
     return _ask_ssh(ssh, target) if ssh else _parse_ourselves(target)
 
 
-def _ask_ssh(ssh: str, target: SSHTarget) -> Options:
-    with _config_arguments() as config:
+def read_defaults(target: SSHTarget) -> Options:
+    """Return what would count for `target` if nobody had configured anything."""
+    ssh = shutil.which("ssh")
+    return (
+        _ask_ssh(ssh, target, configured=False)
+        if ssh
+        else Options(_with_defaults(target, {"hostname": [target.alias.lower()]}))
+    )
+
+
+def _ask_ssh(ssh: str, target: SSHTarget, *, configured: bool = True) -> Options:
+    with _config_arguments() if configured else nullcontext(["-F", os.devnull]) as config:
         command = [ssh, "-G", *config]
         command += ["-l", target.user] if target.user else []
         command += ["-p", str(target.port)] if target.port else []

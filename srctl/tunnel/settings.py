@@ -31,6 +31,8 @@ _REFUSED = {
 }
 """Options that change how one connects, and the values under which they do nothing."""
 
+_STRICTNESS = {"true": "yes", "yes": "yes", "ask": "ask", "accept-new": "accept-new"}
+
 
 @dataclass(frozen=True, slots=True)
 class Algorithms:
@@ -91,7 +93,8 @@ def resolve(target: SSHTarget) -> Settings:
 
 def settings_from(target: SSHTarget, options: Options) -> Settings:
     """Turn the options of `ssh -G` into settings; pure but for looking up the home folder and the machine's name."""
-    _refuse_unsupported(target, options)
+    for refusal in refusals(target, options).values():
+        raise refusal
     hostname, user, port = options.one("hostname", target.alias), options.one("user"), _number(options, "port", 22)
     tokens = {"h": hostname, "n": target.alias, "p": str(port), "r": user}
     tokens["k"] = options.one("hostkeyalias", target.alias)
@@ -111,7 +114,7 @@ def settings_from(target: SSHTarget, options: Options) -> Settings:
         known_hosts=_files(_words(options.one("userknownhostsfile", "~/.ssh/known_hosts")), tokens),
         global_known_hosts=_files(_words(options.one("globalknownhostsfile", "")), tokens),
         host_key_alias=options.one("hostkeyalias", "") or None,
-        strict=_strictness(target, options.one("stricthostkeychecking", "ask")),
+        strict=_STRICTNESS[options.one("stricthostkeychecking", "ask").lower()],
         hash_known_hosts=options.flag("hashknownhosts"),
         proxy_jump=_hops(target, options.one("proxyjump", "none")),
         proxy_command=_proxy_command(options.one("proxycommand", "none"), tokens),
@@ -128,24 +131,23 @@ def settings_from(target: SSHTarget, options: Options) -> Settings:
     )
 
 
-def _refuse_unsupported(target: SSHTarget, options: Options) -> None:
+def refusals(target: SSHTarget, options: Options) -> dict[str, UsageError]:
+    """Return the options that we refuse because of their value, in lower case, with the reason."""
+    found: dict[str, UsageError] = {}
     for name, harmless in _REFUSED.items():
         value = options.one(name, "")
         if value and value.lower() not in harmless:
-            raise UsageError(
+            found[name] = UsageError(
                 f"The ssh configuration for {target} sets {name} to {value!r}, which srctl does not support",
                 f"Take {name} out for this host, or reach it by another entry of ssh_config",
             )
-
-
-def _strictness(target: SSHTarget, value: str) -> str:
-    word = {"true": "yes", "yes": "yes", "ask": "ask", "accept-new": "accept-new"}.get(value.lower())
-    if word is None:
-        raise UsageError(
+    value = options.one("stricthostkeychecking", "ask")
+    if value.lower() not in _STRICTNESS:
+        found["stricthostkeychecking"] = UsageError(
             f"The ssh configuration for {target} sets StrictHostKeyChecking to {value!r}: anybody could pose as it",
             "srctl always checks host keys; use `accept-new` to accept unknown keys without a question",
         )
-    return word
+    return found
 
 
 def _methods(options: Options) -> tuple[str, ...]:
