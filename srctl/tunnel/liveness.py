@@ -6,6 +6,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from paramiko.ssh_exception import SSHException
 
@@ -17,20 +18,29 @@ _SLEEP = 5.0
 """Seconds by which the wall clock must run ahead of the steady one for a sleep of the computer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The clock on the wall, and the one that is never set; in seconds."""
+
+    wall: Callable[[], float] = time.time
+    steady: Callable[[], float] = time.monotonic
+
+
 class Liveness:
     """Judges one connection, at each `beat`."""
 
-    def __init__(self, interval: float, count: int, probe: Callable[[], None]) -> None:
-        """`probe` sends a request that wants an answer."""
+    def __init__(self, interval: float, count: int, probe: Callable[[], None], clocks: Clocks | None = None) -> None:
+        """`probe` sends a request that wants an answer; `interval` is in seconds."""
         self._interval, self._count = interval, count
         self._probe = probe
+        self._clocks = clocks or Clocks()
         self._unanswered, self._probed = 0, 0.0
-        self._clocks = time.time() - time.monotonic()
+        self._ahead = self._clocks.wall() - self._clocks.steady()
         self._first_asked: float | None = None
 
     def beat(self, heard: float) -> None:
         """Probe if it is time to; `heard` is when anything last came. Raises `SSHException` for a dead peer."""
-        now = time.monotonic()
+        now = self._clocks.steady()
         if heard > self._probed:
             self._unanswered = 0
         if self._slept():
@@ -43,12 +53,12 @@ class Liveness:
 
     def ask(self) -> None:
         """Probe now, to learn the round trip."""
-        self._ask(time.monotonic())
+        self._ask(self._clocks.steady())
 
     def answered(self) -> float | None:
         """Take note of an answer; return the round trip in seconds if it is known which probe it is for."""
         asked, self._first_asked = self._first_asked, None
-        return None if asked is None else time.monotonic() - asked
+        return None if asked is None else self._clocks.steady() - asked
 
     def _ask(self, now: float) -> None:
         self._unanswered += 1
@@ -58,5 +68,5 @@ class Liveness:
 
     def _slept(self) -> bool:
         """Tell whether the computer slept since the last beat, where the steady clock stands still meanwhile."""
-        before, self._clocks = self._clocks, time.time() - time.monotonic()
-        return self._clocks - before > _SLEEP
+        before, self._ahead = self._ahead, self._clocks.wall() - self._clocks.steady()
+        return self._ahead - before > _SLEEP

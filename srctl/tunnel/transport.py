@@ -5,7 +5,9 @@ blocking the only thread that can finish the exchange. Each message of a channel
 the lock that orders all sending. And silence is noticed: probes that want a reply are counted.
 """
 
+import contextlib
 import logging
+import socket
 import threading
 import time
 from collections import deque
@@ -287,6 +289,8 @@ class Transport(_Transport):
     def watch(self, interval: float, count: int) -> None:
         """Probe after `interval` seconds of silence; end the connection when `count` probes stay unanswered."""
         self._liveness = Liveness(interval, count, self._probe)
+        with contextlib.suppress(AttributeError, OSError):  # Linux has it; for what is sent and not acknowledged
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int((interval * count + 1) * 1000))
         self.packetizer.on_beat = lambda: self._liveness.beat(self.packetizer.heard)
 
     def _probe(self) -> None:
