@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -66,8 +67,10 @@ class Tunnel:
         """Return the bytes of memory that the client's process holds (proc(5), /proc/pid/status, VmRSS)."""
         if self.pid is None:
             return 0
-        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+        found = re.search(r"^VmRSS:\s+(\d+) kB$", Path(f"/proc/{self.pid}/status").read_text(), re.MULTILINE)
+        if found is None:
+            raise SetupError("The tunnel's process has ended")
+        return int(found[1]) * 1024
 
     def ask(self, *words: object) -> list[str]:
         """Return the command of our own load program against the answering server."""

@@ -46,7 +46,8 @@ def line(row: Row, rounds: Sequence[Round]) -> str:
 
 def failed(row: Row, why: str) -> str:
     """Return the row of a measure that could not be taken."""
-    return _line([row.title, _number(row.target), _number(row.stretch), f"failed: {' '.join(why.split())}"])
+    reason = " ".join(why.split()).replace("|", "/")
+    return _line([row.title, _number(row.target), _number(row.stretch), f"failed: {reason}", "", "", "", "no"])
 
 
 def ratio(row: Row, figures: Round) -> float:

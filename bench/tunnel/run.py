@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -16,11 +17,13 @@ from bench.tunnel.stage import Stage, stage
 from tools.debian import SetupError
 
 ROUNDS, QUICK_ROUNDS = 5, 2
+FAILURES = (SetupError, OSError, LookupError, ValueError, subprocess.SubprocessError)
+"""What becomes of a measure whose contender dies or breaks off; the others are taken all the same."""
 
 
 def main(words: Sequence[str]) -> int:
     """Take the measures; the exit code says only whether all could be taken, since a time is no test."""
-    chosen = _parser().parse_args(words)
+    chosen = _chosen(words)
     failures = 0
     try:
         with stage() as found:
@@ -33,13 +36,17 @@ def main(words: Sequence[str]) -> int:
     return 1 if failures else 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _chosen(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench tunnel", description="Compare the tunnel with `ssh -L`.")
     parser.add_argument("measures", nargs="*", metavar="MEASURE", help=f"any of: {', '.join(MEASURES)}")
     parser.add_argument("--rounds", type=int, help=f"rounds of each measure (default {ROUNDS}, quick {QUICK_ROUNDS})")
     parser.add_argument("--quick", action="store_true", help="do little, to see that everything works")
     parser.add_argument("--direct", action="store_true", help="measure the way without a tunnel too")
-    return parser
+    chosen = parser.parse_args(words)
+    unknown = [name for name in chosen.measures if name not in MEASURES]
+    if unknown:
+        parser.error(f"there is no measure {unknown[0]!r}; there are {', '.join(MEASURES)}")
+    return chosen
 
 
 def _take(found: Stage, name: str, chosen: argparse.Namespace) -> bool:
@@ -47,7 +54,7 @@ def _take(found: Stage, name: str, chosen: argparse.Namespace) -> bool:
     measure, began = MEASURES[name], time.monotonic()
     try:
         rounds = _rounds(found, measure, chosen)
-    except SetupError as error:
+    except FAILURES as error:
         lines = [report.failed(row, str(error)) for row in measure.rows]
     else:
         lines = [report.line(row, rounds) for row in measure.rows]
