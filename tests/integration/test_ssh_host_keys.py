@@ -1,6 +1,7 @@
 """Which host keys are accepted, asked about and refused, by a real server."""
 
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from srctl.tunnel.connection import SSHConnection
 from srctl.tunnel.errors import HostKeyError
 from srctl.tunnel.known_hosts import fingerprint, remember
-from tests.integration.ssh_parts import Person, host_key, keygen
+from tests.integration.ssh_parts import Person, host_key, keygen, says
 from tools.clean_home import Home
 from tools.sshd import Options, Sshd
 
@@ -129,3 +130,53 @@ def test_the_type_of_key_that_is_known_is_asked_for(home: Home, make_sshd: MakeS
     write_known(server, home, f"[127.0.0.1]:{server.port} {(tmp_path / 'rsa.pub').read_text()}")
     with SSHConnection.connect("ssh://box") as connection:
         assert connection.transport.host_key_type == "rsa-sha2-512"
+
+
+def certified(make_sshd: MakeSshd, folder: Path, kind: str, *names: str) -> Sshd:
+    """Start a server whose host key of this kind is certified for the names; the authority lies in the folder."""
+    authority, key = keygen(folder / "ca"), keygen(folder / "host", kind=kind)
+    sign = ["ssh-keygen", "-q", "-s", str(authority), "-I", "host", "-h", "-n", ",".join(names), f"{key}.pub"]
+    subprocess.run(sign, check=True)
+    plan = {"HostKey": str(key), "HostCertificate": f"{key}-cert.pub"}
+    return make_sshd(f"certified-{folder.name}", Options(extra=plan))
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+def test_certified_keys_of_every_type_are_accepted_without_a_question_or_a_note(
+    home: Home, make_sshd: MakeSshd, tmp_path: Path, kind: str
+) -> None:
+    server = certified(make_sshd, tmp_path, kind, "127.0.0.1")
+    home.add_ssh_config("")
+    path = write_known(server, home, f"@cert-authority 127.0.0.* {(tmp_path / 'ca.pub').read_text()}")
+    before = path.read_text()
+    person = Person()
+    with SSHConnection.connect("ssh://box", prompter=person) as connection:
+        assert "-cert-v01@openssh.com" in str(connection.transport.host_key_type)
+        connection.transport.renegotiate_keys()
+        assert says("echo on", connection) == b"on\n"
+    assert not person.asked
+    assert path.read_text() == before
+
+
+def test_a_certificate_that_does_not_count_is_told_with_the_reason(
+    home: Home, make_sshd: MakeSshd, tmp_path: Path
+) -> None:
+    server = certified(make_sshd, tmp_path, "ed25519", "elsewhere")
+    home.add_ssh_config("")
+    path = write_known(server, home, f"@cert-authority * {(tmp_path / 'ca.pub').read_text()}")
+    with pytest.raises(HostKeyError, match=r"it is for elsewhere, not for 127\.0\.0\.1"):
+        SSHConnection.connect("ssh://box")
+    person = Person(agrees=False)
+    with pytest.raises(HostKeyError):
+        SSHConnection.connect("ssh://box", prompter=person)
+    assert "No certificate vouches for it: its certificate does not count: it is for elsewhere" in person.asked[0]
+    assert len(path.read_text().splitlines()) == 1
+
+
+def test_a_revoked_authority_is_refused_by_its_line(home: Home, make_sshd: MakeSshd, tmp_path: Path) -> None:
+    server = certified(make_sshd, tmp_path, "ed25519", "127.0.0.1")
+    home.add_ssh_config("")
+    authority = (tmp_path / "ca.pub").read_text()
+    path = write_known(server, home, f"@cert-authority * {authority}@revoked * {authority}")
+    with pytest.raises(HostKeyError, match=f"revoked by {path}:2"):
+        SSHConnection.connect("ssh://box")

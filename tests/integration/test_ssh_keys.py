@@ -1,5 +1,6 @@
 """Keys from files and agents, and certificates of users, at a real server."""
 
+import base64
 import socket
 import subprocess
 import threading
@@ -11,11 +12,19 @@ import pytest
 from srctl.errors import UnreachableError
 from srctl.tunnel.connection import SSHConnection
 from srctl.tunnel.errors import LoginNeededError
+from srctl.tunnel.known_hosts import key_type
+from tests.integration.fake_agent import HeldKey, certificate_alone, fake_agent, hardware_key, string
 from tests.integration.ssh_parts import Person, keygen, only
 from tools.clean_home import Home
 from tools.sshd import Options, Sshd
 
 MakeSshd = Callable[[str, Options], Sshd]
+
+
+def allow(server: Sshd, key: bytes) -> None:
+    """Let a public key, as on the wire, log in."""
+    with (server.folder / "authorized_keys").open("a") as file:
+        file.write(f"{key_type(key)} {base64.b64encode(key).decode()}\n")
 
 
 def test_an_encrypted_key_asks_once_and_only_a_person(box: Sshd, home: Home, tmp_path: Path) -> None:
@@ -41,15 +50,22 @@ def test_nobody_is_asked_for_the_passphrase_of_a_key_that_the_server_would_not_t
     assert not person.asked
 
 
-@pytest.mark.parametrize(("kind", "form"), [("rsa", "PEM"), ("ecdsa", "PEM"), ("rsa", "RFC4716"), ("ecdsa", "RFC4716")])
-def test_keys_of_other_types_and_older_formats_work(box: Sshd, home: Home, kind: str, form: str) -> None:
-    key = home.path / f"{kind}-{form}"
-    command = ["ssh-keygen", "-q", "-t", kind, "-m", form, "-N", "", "-f", str(key)]
+@pytest.mark.parametrize("passphrase", ["", "a word"], ids=["open", "locked"])
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [(kind, form) for kind in ("rsa", "ecdsa", "ed25519") for form in ("RFC4716", "PEM", "PKCS8")],
+)
+def test_keys_of_every_type_and_format_work(box: Sshd, home: Home, kind: str, form: str, passphrase: str) -> None:
+    key = home.path / "key"
+    command = ["ssh-keygen", "-q", "-t", kind, "-m", form, "-N", passphrase, "-f", str(key)]
     subprocess.run(command, check=True)
-    with (box.folder / "authorized_keys").open("a") as file:
-        file.write(key.with_name(key.name + ".pub").read_text())
+    allow(box, base64.b64decode((home.path / "key.pub").read_text().split()[1]))
     only(box, home, IdentityFile=str(key))
-    SSHConnection.connect("ssh://box").close()
+    person = Person([passphrase])
+    SSHConnection.connect("ssh://box", prompter=person).close()
+    assert len(person.asked) == bool(passphrase)
+    (home.path / "key.pub").unlink()
+    SSHConnection.connect("ssh://box", prompter=Person([passphrase])).close()
 
 
 def test_a_key_that_others_can_read_is_not_used(box: Sshd, home: Home, tmp_path: Path) -> None:
@@ -104,31 +120,85 @@ def test_identities_only_keeps_the_rest_of_the_agent_out(box: Sshd, home: Home, 
 def test_an_agent_with_strange_keys_does_not_break_the_login(
     box: Sshd, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def string(value: bytes) -> bytes:
-        return len(value).to_bytes(4, "big") + value
-
-    hardware = string(string(b"sk-ssh-ed25519@openssh.com") + string(b"x" * 32) + string(b"ssh:"))
-    future = string(string(b"ssh-quantum") + b"\xff\xff\xff\xff")
-    listing = bytes([12]) + (2).to_bytes(4, "big") + hardware + string(b"\xff\xfe") + future + string(b"")
-    path = home.path / "fake-agent"
-
-    def answer() -> None:
-        with listener.accept()[0] as connection:
-            while head := connection.recv(4):
-                request = connection.recv(int.from_bytes(head, "big"))
-                connection.sendall(string(listing if request[0] == 11 else bytes([5])))
-
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
-        threading.Thread(target=answer, daemon=True).start()
-        monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
-        (home.path / ".ssh" / "id_ed25519").write_bytes(box.identity.read_bytes())
-        (home.path / ".ssh" / "id_ed25519").chmod(0o600)
-        config = box.client_config("box", {"IdentitiesOnly": "no"})
-        kept = [line for line in config.splitlines() if "IdentityFile" not in line]
-        (home.path / ".ssh" / "config").write_text("\n".join(kept))
+    future = HeldKey(string(b"ssh-quantum") + b"\xff\xff\xff\xff", comment=b"\xff\xfe")
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(home.path / "fake"))
+    only(box, home, IdentityFile=str(box.identity))
+    with fake_agent(home.path / "fake", future, hardware_key(touched=False), HeldKey(b""), HeldKey(b"\0\0\0\x09x")):
         SSHConnection.connect("ssh://box").close()
+
+
+def test_a_hardware_key_of_the_agent_opens_the_login(box: Sshd, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = hardware_key()
+    allow(box, key.blob)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(home.path / "fake"))
+    only(box, home)
+    with fake_agent(home.path / "fake", key) as asked:
+        SSHConnection.connect("ssh://box").close()
+    assert asked == [key.blob]
+
+
+def test_a_hardware_key_that_nobody_touches_is_passed_over(
+    box: Sshd, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = hardware_key(touched=False)
+    allow(box, key.blob)
+    locked = keygen(home.path / "locked", passphrase="word")
+    allow(box, base64.b64decode((home.path / "locked.pub").read_text().split()[1]))
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(home.path / "fake"))
+    only(box, home, IdentityFile=str(locked))
+    with fake_agent(home.path / "fake", key) as asked:
+        SSHConnection.connect("ssh://box", prompter=Person(["word"])).close()
+        assert asked == [key.blob]
+        with pytest.raises(LoginNeededError, match="refuses to sign"):
+            SSHConnection.connect("ssh://box")
+
+
+def test_a_key_that_needs_nobody_is_taken_before_one_that_wants_a_touch(
+    box: Sshd, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = hardware_key()
+    allow(box, key.blob)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(home.path / "fake"))
+    only(box, home, IdentityFile=str(box.identity))
+    with fake_agent(home.path / "fake", key) as asked:
+        SSHConnection.connect("ssh://box").close()
+    assert asked == []
+
+
+def test_an_agent_that_holds_a_certificate_alone_opens_the_login(
+    home: Home, make_sshd: MakeSshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = keygen(tmp_path / "ca")
+    server = make_sshd("ca-alone", Options(extra={"TrustedUserCAKeys": f"{authority}.pub"}))
+    key = keygen(tmp_path / "key")
+    sign = ["ssh-keygen", "-q", "-s", str(authority), "-I", "me", "-n", server.user, f"{key}.pub"]
+    subprocess.run(sign, check=True)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(home.path / "fake"))
+    home.add_ssh_config("")
+    only(server, home)
+    with fake_agent(home.path / "fake", certificate_alone(key)) as asked:
+        SSHConnection.connect("ssh://box").close()
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("answer", [b"", b"\0\0\0\1\x0c", b"\0\0\0\5\x0c\0\0\0\x09", b"\xff\xff\xff\xff", b"\0\0\0\0"])
+def test_an_agent_that_talks_nonsense_counts_as_an_empty_one(
+    box: Sshd, home: Home, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    def serve() -> None:
+        with listener.accept()[0] as connection:
+            connection.recv(100)
+            connection.sendall(answer)
+
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(home.path / "fake"))
+    only(box, home, IdentityFile=str(box.identity))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(home.path / "fake"))
+        listener.listen()
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        SSHConnection.connect("ssh://box").close()
+        thread.join(5)
 
 
 def test_a_certificate_opens_what_its_key_alone_does_not(home: Home, make_sshd: MakeSshd, tmp_path: Path) -> None:
