@@ -67,7 +67,7 @@ class PumpingPacketizer(_Packetizer):
         """Whether a channel number is one of paramiko's."""
         self._sock = sock
         self._watched = 0
-        self._inbox, self._outgoing = Inbox(), Outgoing(sock, self.loop.wake)
+        self._inbox, self._outgoing = Inbox(sock), Outgoing(sock, self.loop.wake)
         self._plain = memoryview(bytearray(SIZE + codec.LONGEST))
         self._unsealer: codec.Unsealer | None = None
         self._posting = threading.Lock()
@@ -233,8 +233,9 @@ class PumpingPacketizer(_Packetizer):
         return False
 
     def _consider_rekeying(self) -> None:
-        much = max(self._received_bytes, self._outgoing.bytes) > self.REKEY_BYTES
-        if (much or self._outgoing.packets > self.REKEY_PACKETS) and not self.need_rekey() and not self._exchanging:
+        out, limit = self._outgoing, self.REKEY_BYTES
+        worn = self._received_bytes > limit or out.bytes > limit or out.packets > self.REKEY_PACKETS
+        if worn and not self.need_rekey() and not self._exchanging:
             self._trigger_rekey()
 
     # -- the loop
@@ -266,7 +267,7 @@ class PumpingPacketizer(_Packetizer):
     def _ready(self, mask: int) -> None:
         if mask & READ:
             try:
-                self._inbox.fill(self._sock)
+                self._inbox.fill()
             except BlockingIOError:
                 return
             self.heard = time.monotonic()

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
         active: bool
         lock: threading.Lock
+        sock: socket.socket
         saved_exception: Exception | None
         _channels: Any
         _preferred_keys: tuple[str, ...]

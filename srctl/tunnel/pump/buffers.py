@@ -1,6 +1,5 @@
 """What has come from the SSH socket and is not read yet, and what is to go there and is not sent yet."""
 
-import contextlib
 import socket
 from collections import deque
 
@@ -10,13 +9,15 @@ SIZE = 256 << 10
 
 _AT_ONCE = 32
 _SMALL = 16 << 10
-_QUICKACK = getattr(socket, "TCP_QUICKACK", None)
+_QUICKACK: int = getattr(socket, "TCP_QUICKACK", 0)  # Linux
 
 
 class Inbox:
     """Bytes from the socket, in one piece of memory. For the one thread that reads."""
 
-    def __init__(self) -> None:
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._quick = _QUICKACK != 0 and sock.family in (socket.AF_INET, socket.AF_INET6)
         self._memory = bytearray(SIZE + codec.LONGEST)
         self._view = memoryview(self._memory)
         self._start = self._end = 0
@@ -50,7 +51,7 @@ class Inbox:
         end = self._memory.find(b"\n", self._start, self._end)
         return None if end < 0 else self.take(end + 1 - self._start)
 
-    def fill(self, sock: socket.socket) -> None:
+    def fill(self) -> None:
         """Read once. Raises `EOFError` at the end, `BlockingIOError` when there is nothing."""
         if self._start == self._end:
             self._start = self._end = 0
@@ -58,13 +59,12 @@ class Inbox:
             rest = self.take(len(self))
             self._view[: len(rest)] = rest
             self._start, self._end = 0, len(rest)
-        count = sock.recv_into(self._view[self._end :])
+        count = self._sock.recv_into(self._view[self._end :])
         if not count:
             raise EOFError
         self._end += count
-        if count < _SMALL and _QUICKACK is not None:  # an answer may wait for it: TCP would hold it back 40 ms
-            with contextlib.suppress(OSError):  # the stream of a ProxyCommand is no TCP
-                sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        if self._quick and count < _SMALL:  # the server may wait for it, while TCP would hold it back 40 ms
+            self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
 
 class Outbox:
