@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from queue import SimpleQueue
 
 from srctl import policy as rules
 from srctl.errors import ConflictError, NameTakenError, NotFoundError, SrctlError
@@ -79,6 +80,7 @@ class FakeEngine:
     specs: dict[str, ContainerSpec] = field(default_factory=dict)
     present: dict[str, Image] = field(default_factory=lambda: {WEB: web_image()})
     registry: dict[str, Image] = field(default_factory=dict)
+    listeners: list[tuple[str, SimpleQueue[str]]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def require_way_to_endpoints(self) -> None:
@@ -146,6 +148,7 @@ class FakeEngine:
             port = self.specs[container.id].port
             binding = Binding(port, "127.0.0.1", 30000 + int(container.id, 16))
             self.stored[container.id] = replace(container, state="running", bindings=(binding,))
+            self._tell(container.id, "start")
 
     def stop(self, container_id: str) -> None:
         self._called("stop")
@@ -156,7 +159,10 @@ class FakeEngine:
         container = self._find(container_id)
         if container.state == "running" and not force:
             raise ConflictError(f"{container.name} runs")
+        if container.state == "running":
+            self._tell(container.id, "die")
         del self.stored[container.id]
+        self._tell(container.id, "destroy")
 
     def logs(
         self,
@@ -170,6 +176,12 @@ class FakeEngine:
         lines = [b"cannot start: told to crash\n" if crashed else b"starting\n"]
         yield from lines[len(lines) - tail if tail is not None else 0 :]
 
+    def events(self, container_id: str) -> Iterator[str]:
+        self._called("events")
+        words: SimpleQueue[str] = SimpleQueue()
+        self.listeners.append((container_id, words))
+        return iter(words.get, "")
+
     def probe(self, endpoint: Endpoint, patience: float) -> int | None:
         self._called("probe")
         for container in self.stored.values():
@@ -181,6 +193,12 @@ class FakeEngine:
         """Let a container's process end."""
         ended = replace(self.stored[container_id], state="exited", bindings=(), exit_code=code)
         self.stored[container_id] = ended
+        self._tell(container_id, "die")
+
+    def _tell(self, container_id: str, word: str) -> None:
+        for wanted, words in self.listeners:
+            if wanted == container_id:
+                words.put(word)
 
     def _answer(self, container: Container, path: str, patience: float) -> int | None:
         mode = self._mode(container.id)

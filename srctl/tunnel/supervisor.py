@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
@@ -171,10 +172,10 @@ class SupervisedTunnel:
 
     def _located(self) -> Endpoint:
         try:
-            return _within(self._pace.engine, self._session.locate)
+            return _within(self._pace.engine, self._link, self._session.locate)
         except UnreachableError as error:
             if not self._link.alive:
-                raise
+                raise UnreachableError(f"the SSH connection was lost: {self._link.cause}") from error
             self._log(f"the engine can't be asked where the session is: {error.message}")
             with self._changed:
                 self._look_at = min(self._look_at, time.monotonic() + self._pace.pauses[-1])
@@ -189,8 +190,6 @@ class SupervisedTunnel:
         except SrctlError:
             self._hold(held)
             raise
-        self._forget()
-        self._forget = self._link.when_lost(self._lost)
         with self._changed:
             self._forward, self._endpoint = forward, endpoint
             again = self._standing.state != "up"
@@ -198,6 +197,8 @@ class SupervisedTunnel:
                 count = self._standing.reconnects + 1
                 self._standing = replace(self._standing, state="up", since=_now(), cause=None, reconnects=count)
             self._changed.notify_all()
+        self._forget()
+        self._forget = self._link.when_lost(self._lost)
         self._log(f"up{' again' if again else ''}: port {self.local_port} leads to {endpoint.address}:{endpoint.port}")
 
     def _interrupt(self, cause: str) -> None:
@@ -272,8 +273,8 @@ def _with(standing: Standing, stats: Numbers, *, over: bool = False) -> Standing
     )
 
 
-def _within(seconds: float, call: Callable[[], Endpoint]) -> Endpoint:
-    """Return what a call returns. Raises what it raises, and `UnreachableError` when it takes longer."""
+def _within(seconds: float, link: Link, call: Callable[[], Endpoint]) -> Endpoint:
+    """Return what a call returns. Raises what it raises, `UnreachableError` when it is late or the link is lost."""
     outcome: SimpleQueue[Endpoint | SrctlError] = SimpleQueue()
 
     def run() -> None:
@@ -283,13 +284,14 @@ def _within(seconds: float, call: Callable[[], Endpoint]) -> Endpoint:
             outcome.put(error)
 
     threading.Thread(target=run, name="srctl-locate", daemon=True).start()
-    try:
-        found = outcome.get(timeout=seconds)
-    except Empty:
-        raise UnreachableError(f"The engine did not answer within {seconds:g} s") from None
-    if isinstance(found, SrctlError):
-        raise found
-    return found
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit and link.alive:
+        with suppress(Empty):
+            found = outcome.get(timeout=0.1)
+            if isinstance(found, SrctlError):
+                raise found
+            return found
+    raise UnreachableError(f"The engine did not answer within {seconds:g} s")
 
 
 def _now() -> datetime:

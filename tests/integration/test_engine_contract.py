@@ -216,6 +216,19 @@ def test_a_running_container_can_be_removed_once(host: Engine, make_spec: MakeSp
         host.remove(container.id)
 
 
+def test_what_happens_to_one_container_is_told_as_it_happens(host: DockerHost, make_spec: MakeSpec) -> None:
+    other, container = (launch(host, make_spec()) for _ in range(2))
+    events = host.events(container.id)
+    for each in (other, container):
+        host.stop(each.id)
+    assert next(events) == "die"
+    for each in (other, container):
+        host.start(each.id, "srctl")
+    assert next(events) == "start"
+    host.remove(container.id)
+    assert [next(events) for _ in range(2)] == ["die", "destroy"]
+
+
 def test_an_image_tells_its_labels_ports_and_user(host: Engine) -> None:
     image = host.image(WEB)
     assert image.labels["eu.simphony-project.docker.type"] == "webapp"

@@ -296,7 +296,12 @@ def test_an_engine_that_is_away_does_not_keep_the_tunnel_down(stage: Stage) -> N
 
 def test_an_engine_that_hangs_does_not_either(stage: Stage) -> None:
     hanging = threading.Event()
-    stage.session.locate = lambda: hanging.wait(20) and None  # type: ignore[method-assign, assignment, return-value]
+
+    def locate() -> Endpoint:
+        hanging.wait(20)
+        return stage.session.endpoint
+
+    stage.session.locate = locate  # type: ignore[method-assign]
     stage.link.lose()
     stage.back()
     hanging.set()
