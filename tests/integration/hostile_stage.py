@@ -146,7 +146,7 @@ class Stage:
 
     def settle(self) -> bool:
         """Wait until the client has seen all that was sent; check what must hold then. Return whether it is up."""
-        self.peer.try_to_send(packed(ssh.GLOBAL_REQUEST, "are-you-there@test", True))
+        self.peer.try_to_send(packed(ssh.REQUEST, self.control.channel, "are-you-there@test", True))
         wait_until(self._has_seen_all, "an answer or the end", limit=LIMIT)
         if not self.connection.alive:
             self.lost()
@@ -172,12 +172,11 @@ class Stage:
         return cause
 
     def _has_seen_all(self) -> bool:
-        if not self.connection.alive:
-            return True
-        answer = self.peer.find(ssh.REQUEST_FAILURE)
-        if answer is not None:
+        answer = packed(ssh.FAILURE, self.control.number)
+        if answer in self.peer.said:
             self.peer.said.remove(answer)
-        return answer is not None
+            return True
+        return not self.connection.alive
 
     def _leave(self) -> None:
         if not self._begun:

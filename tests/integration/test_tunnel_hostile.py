@@ -127,37 +127,37 @@ def after_its_end(*kinds: int) -> Act:
 
     def act(play: Stage, line: Line) -> None:
         for kind in kinds:
-            play.peer.send(packed(kind, line.channel), *messages(line.channel)[2:], packed(kind, line.channel))
+            play.peer.try_to_send(packed(kind, line.channel), *messages(line.channel)[2:], packed(kind, line.channel))
 
     return act
 
 
 def confirmed_again(play: Stage, line: Line) -> None:
-    play.peer.send(packed(ssh.CONFIRMATION, line.channel, play.control.number, 1 << 30, 1 << 30))
-    play.peer.send(packed(ssh.OPEN_FAILURE, line.channel, 1, "after all", ""))
+    play.peer.try_to_send(packed(ssh.CONFIRMATION, line.channel, play.control.number, 1 << 30, 1 << 30))
+    play.peer.try_to_send(packed(ssh.OPEN_FAILURE, line.channel, 1, "after all", ""))
 
 
 def filled_beyond_its_window(play: Stage, line: Line) -> None:
-    play.peer.send(*[packed(ssh.ADJUST, line.channel, 0xFFFFFFFF)] * 3)
+    play.peer.try_to_send(*[packed(ssh.ADJUST, line.channel, 0xFFFFFFFF)] * 3)
     with contextlib.suppress(OSError):
         line.local.sendall(b"x" * 1000)
 
 
 def credited_by_nothing(play: Stage, line: Line) -> None:
-    play.peer.send(*[packed(ssh.ADJUST, line.channel, 0)] * 20_000)
+    play.peer.try_to_send(*[packed(ssh.ADJUST, line.channel, 0)] * 20_000)
 
 
 def told_nothing_at_length(play: Stage, line: Line) -> None:
-    play.peer.send(*[packed(ssh.DATA, line.channel, b"")] * 20_000)
+    play.peer.try_to_send(*[packed(ssh.DATA, line.channel, b"")] * 20_000)
 
 
 def failed_often(play: Stage, line: Line) -> None:
     failures = [packed(ssh.OPEN_FAILURE, line.channel + each, 2, "no " * 100, "") for each in range(2, 5_000)]
-    play.peer.send(*failures)
+    play.peer.try_to_send(*failures)
 
 
 def spoken_of_as_another(play: Stage, line: Line) -> None:
-    play.peer.send(packed(ssh.DATA, line.number, b"mixed up"), packed(ssh.CLOSE, line.number))
+    play.peer.try_to_send(packed(ssh.DATA, line.number, b"mixed up"), packed(ssh.CLOSE, line.number))
 
 
 ACTS = {
