@@ -88,6 +88,7 @@ def test_the_environment_of_containers_is_what_is_documented() -> None:
 ENV_LABELS = ("x11-width", "x11-height", "x11-depth", "startupdata")
 ROWS = {
     "Session": views.SESSION,
+    "Tunnel": views.TUNNEL,
     "Offer": views.AVAILABLE,
     "User": views.USER,
     "Key": views.KEY,
@@ -108,7 +109,7 @@ def test_the_keys_of_json_are_those_that_are_printed(title: str) -> None:
 def test_every_command_that_prints_json_is_listed() -> None:
     rows = table(REFERENCE / "json.md", "command")
     said = {name for row in rows for name in re.split(r", (?:and every )?", row[0])} - {"remove"}
-    silent = {"logs", "session logs", "completion", "config edit"}
+    silent = {"logs", "session logs", "tunnel logs", "completion", "config edit"}
     removals = {name for name, _ in leaves() if name.endswith("remove")}
     short = {"session start", "session open", "session stop"}
     assert said == {name for name, _ in leaves()} - silent - removals - short
