@@ -38,12 +38,12 @@ class Amount:
 
     seconds: int = 2
     pings: int = 20_000
-    connections: int = 1_800
-    slow_connections: int = 15
+    connections: int = 1_200
+    slow_connections: int = 10
 
 
 FULL = Amount()
-QUICK = Amount(1, 1_000, 120, 5)
+QUICK = Amount(1, 1_000, 120, 4)
 
 
 def download(tunnel: Tunnel, amount: Amount) -> Figures:
@@ -78,7 +78,7 @@ def requests(tunnel: Tunnel, amount: Amount) -> Figures:
     said = output_of(command, "wrk")
     if "Socket errors" in said or "Non-2xx" in said:
         raise SetupError(f"wrk met errors: {said}")
-    plain = _ask(tunnel, "requests", amount.connections * 3, ANSWER)
+    plain = _ask(tunnel, "requests", amount.connections * 4, ANSWER)
     return {"p50": _percentile(said, 50), "p99": _percentile(said, 99), "plain_p99": plain["p99"]}
 
 
@@ -101,7 +101,7 @@ def slow_connections(tunnel: Tunnel, amount: Amount) -> Figures:
 
 def idle_pings(tunnel: Tunnel, amount: Amount) -> Figures:
     """Send pings on a tunnel that does nothing else."""
-    return _ask(tunnel, "pings", amount.pings, 100, 60)
+    return _ask(tunnel, "pings", amount.pings, 0, 60)
 
 
 def loaded_pings(tunnel: Tunnel, amount: Amount) -> Figures:
