@@ -24,22 +24,6 @@ KEYS = [
     *("id", "session_id", "image", "host", "local_port", "url", "state", "since", "reconnects", "bytes_in"),
     *("bytes_out", "last_error", "pid", "cause", "background"),
 ]
-    "id",
-    "session_id",
-    "image",
-    "host",
-    "local_port",
-    "url",
-    "state",
-    "since",
-    "reconnects",
-    "bytes_in",
-    "bytes_out",
-    "last_error",
-    "pid",
-    "cause",
-    "background",
-]
 
 
 def plan(number: int, *, background: bool = True) -> TunnelPlan:
@@ -211,9 +195,7 @@ def test_files_are_for_their_owner_only(registry: Registry, held: TunnelPlan) ->
     assert {stat.S_IMODE(each.stat().st_mode) for each in registry.folder.iterdir()} == {0o600}
 
 
-def test_ids_of_tunnels_are_offered(
-    bare: FrontDoor, registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ids_of_tunnels_are_offered(bare: FrontDoor, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     registry.write(plan(1), standing("down"))
     assert offered(bare, "srctl tunnel close 1", monkeypatch) == [plan(1).id]
     assert offered(bare, "srctl tunnel logs 2", monkeypatch) == []
