@@ -195,12 +195,12 @@ def test_a_message_before_the_channel_is_confirmed_does_no_harm(play: Stage, ind
 def test_the_client_keeps_to_odd_windows_and_packet_sizes(play: Stage, window: int, packet: int) -> None:
     line = play.line(window, packet)
     with contextlib.suppress(OSError):  # a client that cannot be served is reset
-        line.local.sendall(b"x" * 100_000)
+        line.local.sendall(b"x" * 20_000)
     if play.settle() and packet and window > 1:
         if packet == 1:
             wait_until(lambda: len(play.peer.heard(line.number)) > 1000, "data, byte by byte")
         else:
-            wait_until(lambda: len(play.peer.heard(line.number)) == 100_000, "all data")
+            wait_until(lambda: len(play.peer.heard(line.number)) == 20_000, "all data")
     sizes = [len(each) - 9 for each in list(play.peer.said) if each[0] == ssh.DATA and ssh.number(each) == line.number]
     assert sum(sizes) <= window
     assert max(sizes, default=0) <= min(packet, 1 << 18)

@@ -60,7 +60,7 @@ def growth_while(play: Stage, message: bytes, count: int) -> int:
             return finished.is_set() or not play.connection.alive
 
         with contextlib.suppress(Exception):  # neither: the client takes no more, which is fine as well
-            wait_until(over, "the end of the flood", limit=5)
+            wait_until(over, "the end of the flood", limit=3)
         most = max(sizes)
         if not finished.is_set():
             play.peer.close()
@@ -190,7 +190,7 @@ def test_no_greeting_does_more_than_fail_the_connection_in_words(home: Home) -> 
         before = resources()
 
         @settings(
-            max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+            max_examples=30, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
         )
         @given(GREETINGS)
         def attempt(greeting: bytes) -> None:
