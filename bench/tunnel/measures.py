@@ -98,7 +98,10 @@ MEASURES = {
     "connections": Measure(
         "loopback",
         load.connections,
-        (Row("new connections, one at a time", "rate", PER_SECOND, 0.6, 0.9),),
+        (
+            Row("new connections, one at a time", "rate", PER_SECOND, 0.6, 0.9),
+            Row("new connections, one at a time, p50", "p50", MICROSECONDS, 0.6, 0.9),
+        ),
     ),
     "six-connections": Measure(
         "loopback",
