@@ -198,7 +198,8 @@ class Context:
         """Return what opens sessions on this machine, by tunnels of this process or in the background."""
         from srctl.opening import Opener
 
-        return Opener(self.sessions, self.launcher(progress), self._background if background else self.ways)
+        ways = self._background if background else self.ways
+        return Opener(self.sessions, self.launcher(progress), ways)
 
     @cached_property
     def ways(self) -> "Ways":
@@ -213,7 +214,10 @@ class Context:
 
         asked = self.prompter
         prompter = asked and Recalling(asked, self._answers)
-        return BackgroundWays(lambda: self.host, self.config.get("connect_timeout"), self._open, prompter)
+        ways = BackgroundWays(lambda: self.host, self.config.get("connect_timeout"), self._open, prompter)
+        if not self.local:
+            ways.prepare()
+        return ways
 
     @cached_property
     def registry(self) -> "Registry":

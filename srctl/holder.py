@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import srctl.tunnel.handshake  # noqa: F401 - what a login needs, before the order comes
 from srctl.errors import SrctlError
 from srctl.models import TunnelPlan
 from srctl.tunnel.background import Parent, outlive_terminal

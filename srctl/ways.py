@@ -25,6 +25,7 @@ from srctl.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
     from srctl.hosts.engine import DockerHost
+    from srctl.tunnel.background import Child
     from srctl.tunnel.prompter import Prompter
 
 GRACE = 3.0
@@ -150,16 +151,26 @@ class BackgroundWays(Ways):
         self._prompter = prompter
 
     @cached_property
+    def _child(self) -> "Child":
+        from srctl.tunnel.background import Child
+
+        child = Child()
+        self._stack.callback(child.discard)
+        return child
+
+    def prepare(self) -> None:
+        """Start the process already: it imports what it needs while the session is looked for."""
+        self._child  # noqa: B018 - made at the first look
+
+    @cached_property
     def registry(self) -> Registry:
         """The registry, without which there is nothing in the background. Raises `SrctlError`."""
         return Registry()
 
     def lead(self, listener: socket.socket, session: Session, endpoint: Endpoint) -> HeldTunnel:
         """Start a process that leads the listener to the session. Raises whatever it meets."""
-        from srctl.tunnel.background import spawn
-
         plan = self._plan(listener, session, endpoint, background=True)
-        spawn(plan, listener, self._prompter)
+        self._child.hold(plan, listener, self._prompter)
         record = self.registry.read(plan.id)
         if record is None:
             raise NotFoundError("The tunnel was closed as soon as it was up")

@@ -40,39 +40,60 @@ def _let_go() -> None:
         child.returncode = child.poll() or 0
 
 
-def spawn(plan: TunnelPlan, listener: socket.socket, prompter: Prompter | None, *, locate: bool = False) -> int:
-    """Start a process that holds the tunnel, wait until it is up, and return its id; the listener is closed here.
+class Child:
+    """A process that will hold a tunnel. It is started as early as that: it imports while its order is not known."""
 
-    `locate` has it ask the engine first where the session is. Raises the error that the child met.
-    """
-    # without -P the working directory would be searched for modules
-    command = [sys.executable, "-P", "-m", MODULE]
-    handed: Any = {} if sys.platform == "win32" else {"pass_fds": (listener.fileno(),), "start_new_session": True}
-    if sys.platform == "win32":
-        handed["creationflags"] = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
-    child = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **handed
-    )
-    _STARTED[:] = [each for each in _STARTED if each.poll() is None] + [child]
-    try:
-        order = {"plan": to_plain(asdict(plan)), "listener": _handed(listener, child.pid)}
-        _converse(child, order | {"interactive": prompter is not None, "locate": locate}, prompter)
-    except BaseException:
-        child.kill()
-        child.wait()
-        raise
-    finally:
-        listener.close()
-        for pipe in (child.stdin, child.stdout):
+    def __init__(self) -> None:
+        # without -P the working directory would be searched for modules
+        command = [sys.executable, "-P", "-m", MODULE]
+        self._ours: socket.socket | None = None
+        handed: dict[str, Any] = {}
+        theirs = None
+        if sys.platform == "win32":
+            handed["creationflags"] = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+        else:
+            self._ours, theirs = socket.socketpair()
+            command.append(str(theirs.fileno()))
+            handed |= {"pass_fds": (theirs.fileno(),), "start_new_session": True}
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, **handed)
+        _STARTED[:] = [each for each in _STARTED if each.poll() is None] + [self._process]
+        if theirs is not None:
+            theirs.close()
+        self._given = False
+
+    def hold(
+        self, plan: TunnelPlan, listener: socket.socket, prompter: Prompter | None, *, locate: bool = False
+    ) -> None:
+        """Have it hold the tunnel, and wait until that is up; the listener is closed here.
+
+        `locate` has it ask the engine first where the session is. Raises the error that it met.
+        """
+        order = {"plan": to_plain(asdict(plan)), "interactive": prompter is not None, "locate": locate}
+        try:
+            _converse(self._process, order | {"listener": self._hand_over(listener)}, prompter)
+            self._given = True
+        finally:
+            listener.close()
+            self.discard()
+
+    def _hand_over(self, listener: socket.socket) -> str | None:
+        if sys.platform == "win32":
+            return base64.b64encode(listener.share(self._process.pid)).decode()
+        assert self._ours is not None  # noqa: S101 - made above
+        with suppress(OSError):  # that it is gone is noticed next
+            socket.send_fds(self._ours, [b"x"], [listener.fileno()])
+        return None
+
+    def discard(self) -> None:
+        """Let go of it; one that holds no tunnel ends."""
+        if not self._given:
+            self._process.kill()
+            self._process.wait()
+        for end in (self._process.stdin, self._process.stdout, self._ours):
             with suppress(OSError):
-                pipe.close()  # type: ignore[union-attr]
-    return child.pid
-
-
-def _handed(listener: socket.socket, pid: int) -> int | str:
-    if sys.platform == "win32":
-        return base64.b64encode(listener.share(pid)).decode()
-    return listener.fileno()
+                if end is not None:
+                    end.close()
 
 
 def _converse(child: subprocess.Popen[bytes], order: dict[str, Any], prompter: Prompter | None) -> None:
@@ -163,10 +184,12 @@ class Parent:
             os._exit(1)
 
 
-def _taken(handed: Any) -> socket.socket:
+def _taken(handed: str | None) -> socket.socket:
     if sys.platform == "win32":
-        return socket.fromshare(base64.b64decode(handed))
-    return socket.socket(fileno=int(handed))
+        return socket.fromshare(base64.b64decode(handed or ""))
+    with socket.socket(fileno=int(sys.argv[1])) as parent:
+        _, descriptors, _, _ = socket.recv_fds(parent, 1, 1)
+    return socket.socket(fileno=descriptors[0])
 
 
 def outlive_terminal(end: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from srctl.errors import ConflictError, SrctlError
 from srctl.shared_files import replace_file
-from srctl.tunnel.background import spawn
+from srctl.tunnel.background import Child
 from srctl.tunnel.ports import bind_local
 from srctl.tunnel.prompter import Prompter
 from srctl.tunnel.registry import Record, Registry
@@ -43,7 +43,7 @@ def restart(registry: Registry, record: Record, prompter: Prompter | None) -> No
         _end(registry, record)
         replace_file(registry.log_of(plan.id), log)
         try:
-            spawn(plan, bind_local(plan.local_port), prompter, locate=True)
+            Child().hold(plan, bind_local(plan.local_port), prompter, locate=True)
         except SrctlError as error:
             last = replace(record.standing, state="down", cause=error.message, last_error=error.message)
             registry.write(plan, last)

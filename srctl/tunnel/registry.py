@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import stat
+import sys
 import time
 import warnings
 import zlib
@@ -210,7 +211,7 @@ def default_folder() -> Path:
 
 def _check_private(folder: Path) -> None:
     """Raise `UnsupportedError` for a folder that somebody else could have made, or may write to."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         return
     for each in (folder, folder.parent):
         found = each.lstat()
