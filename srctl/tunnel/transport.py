@@ -99,7 +99,7 @@ class Transport(_Transport):
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
-        """The host key algorithms to ask for: never certificates, which we do not check."""
+        """The host key algorithms to ask for; certificates among them only where an authority is trusted."""
         return self.host_key_algorithms
 
     def is_active(self) -> bool:
