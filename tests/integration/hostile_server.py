@@ -1,8 +1,8 @@
 """An SSH server that is honest until somebody has logged in, and then says whatever a test wants.
 
-Key exchange and authentication are paramiko's own, in server mode, with aes128-gcm. After the login every message of
-the client is written down and answered by nobody but the test; messages of the test go out as correctly encrypted
-packets, as packets with a fault of the test's choice, or as raw bytes. Two courtesies keep the client busy with the
+Key exchange and authentication are paramiko's own, in server mode. After the login every message of the client is
+written down and answered by nobody but the test; messages of the test go out as correctly encrypted packets, as raw
+bytes, or, under AES-GCM, as packets with a fault of the test's choice. Two courtesies keep the client busy with the
 test alone: commands are refused, and global requests are answered, until `silent` is set.
 
 A packet (RFC 4253, section 6; RFC 5647, section 7.2) is: length (4 bytes, authenticated, in the clear), then
@@ -79,7 +79,8 @@ class Wire(Packetizer):
         """Note the cipher and the nonce: a fixed part of 4 bytes, a counter of 8."""
         with self._turn:
             super().set_outbound_cipher(block_engine, *rest, **more)
-            assert more["aead"], "the client did not agree to AES-GCM"
+            if not more.get("aead"):  # paramiko makes the packets then
+                return
             first = more["iv_out"]
             self._cipher = block_engine
             self._fixed, self._counter = first[:4], int.from_bytes(first[4:], "big")
@@ -94,7 +95,11 @@ class Wire(Packetizer):
     def send(self, *payloads: bytes) -> None:
         """Send correct packets in one piece."""
         with self._turn:
-            self.write_all(b"".join(self.sealed(body(payload)) for payload in payloads))
+            if self._cipher is None:
+                for payload in payloads:
+                    super().send_message(Message(payload))
+            else:
+                self.write_all(b"".join(self.sealed(body(payload)) for payload in payloads))
 
     def sealed(self, plain: bytes, length: int | None = None, *, spoil: bool = False) -> bytes:
         """Return `plain` (padding length, payload, padding) encrypted; `length` may lie, `spoil` breaks the tag."""
@@ -142,7 +147,6 @@ class Peer:
         assert isinstance(self.transport.packetizer, Wire)
         self.wire = self.transport.packetizer
         self.wire.hear = self._hear
-        self.transport.get_security_options().ciphers = ("aes128-gcm@openssh.com",)
         self.transport.add_server_key(key)
         self.transport.start_server(threading.Event(), _Anybody())
 
@@ -230,9 +234,11 @@ class HostileServer:
         self._thread.join(10)
 
     def client_config(self, alias: str) -> str:
-        """Return a section of ssh_config that reaches the server as `alias`."""
+        """Return a section of ssh_config that reaches the server as `alias`, and one with `-ctr` added to it."""
         return (
-            f"Host {alias}\n    HostName 127.0.0.1\n    Port {self._listener.getsockname()[1]}\n    User somebody\n"
+            f"Host {alias}-ctr\n    Ciphers aes128-ctr\n"
+            f"Host {alias} {alias}-ctr\n    HostName 127.0.0.1\n"
+            f"    Port {self._listener.getsockname()[1]}\n    User somebody\n"
             f"    IdentityFile {self._user_key}\n    IdentitiesOnly yes\n"
             f"    UserKnownHostsFile {self._folder / 'hostile_known_hosts'}\n"
         )

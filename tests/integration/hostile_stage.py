@@ -93,8 +93,9 @@ def until_its_end(local: socket.socket) -> bytes:
 class Stage:
     """A client of the hostile server; `perform` gives one connection of it."""
 
-    def __init__(self, server: HostileServer, bystander: Forward) -> None:
+    def __init__(self, server: HostileServer, bystander: Forward, alias: str) -> None:
         self._server = server
+        self._alias = alias
         self._bystander = bystander
         self._numbers = iter(range(7_000, 1 << 30))
         self._open: list[socket.socket] = []
@@ -108,7 +109,7 @@ class Stage:
         if self._begun and self.connection.alive:
             return
         self._leave()
-        self.connection = SSHConnection.connect("ssh://hostile")
+        self.connection = SSHConnection.connect(f"ssh://{self._alias}")
         self.transport = self.connection.transport
         self.peer = self._server.peer()
         self._listener = bind_local()
@@ -242,12 +243,12 @@ def surroundings(folder: Path, sshd: Sshd) -> Iterator[tuple[HostileServer, Forw
 
 
 @contextlib.contextmanager
-def stage(server: HostileServer, bystander: Forward) -> Iterator[Stage]:
+def stage(server: HostileServer, bystander: Forward, alias: str = "hostile") -> Iterator[Stage]:
     """Give a client that is connected; afterwards check that nothing of it is left."""
     check_bystander(bystander)
     wait_until(lambda: bystander.stats.connections == 0, "the end of the bystander's connection")
     before = resources()
-    play = Stage(server, bystander)
+    play = Stage(server, bystander, alias)
     try:
         play.fresh()
         yield play

@@ -14,7 +14,7 @@ from tests.integration.hostile_server import HostileServer, Wire, body, packed
 from tests.integration.hostile_stage import Stage, exactly, stage, surroundings, until_its_end
 from tools.sshd import Sshd
 
-EXAMPLES = 150
+EXAMPLES = 100
 """How many sequences of mutated messages are tried."""
 
 IGNORED = packed(ssh.IGNORE, b"nothing")
@@ -63,6 +63,17 @@ def test_a_packet_with_a_fault_ends_the_connection_at_once_and_with_a_cause(play
     play.peer.wire.raw(FAULTS[name](play.peer.wire))
     assert until_its_end(line.local) == b""
     play.lost()
+
+
+@pytest.mark.parametrize(
+    "raw", [bytes(1000), b"\xff" * 1000, (16).to_bytes(4, "big") * 250, b"HTTP/1.1 400\r\n\r\n" * 50]
+)
+def test_raw_bytes_end_a_connection_under_another_cipher_too(around: tuple[HostileServer, Forward], raw: bytes) -> None:
+    with stage(*around, "hostile-ctr") as play:
+        line = play.line()
+        play.peer.wire.raw(raw)
+        assert until_its_end(line.local) == b""
+        play.lost()
 
 
 @pytest.mark.parametrize("size", [1, 100, 32_752, 32_759, 32_768])
@@ -192,7 +203,16 @@ STEPS = st.tuples(
 )
 
 
-def test_no_sequence_of_mutated_messages_does_more_than_end_the_connection(play: Stage) -> None:
+@pytest.mark.parametrize("alias", ["hostile", "hostile-ctr"])
+def test_no_sequence_of_mutated_messages_does_more_than_end_the_connection(
+    around: tuple[HostileServer, Forward], alias: str
+) -> None:
+    with stage(*around, alias) as play:
+        assert 0 < lost_by(play) < EXAMPLES
+
+
+def lost_by(play: Stage) -> int:
+    """Try sequences; return how many connections they have cost."""
     lost = 0
 
     @settings(
@@ -213,7 +233,7 @@ def test_no_sequence_of_mutated_messages_does_more_than_end_the_connection(play:
         play.peer.said.clear()
 
     attempt()
-    assert 0 < lost < EXAMPLES
+    return lost
 
 
 def changed(message: bytes, change: tuple[str, int] | None) -> bytes:

@@ -200,7 +200,7 @@ STEPS = st.tuples(
     st.integers(0, 3),
     st.integers(0, 1),
     st.sampled_from(["send"] * 6 + ["read"] * 4 + ["catch up"] * 3 + ["wait", "wait", "end", "end", "close", "reset"]),
-    st.sampled_from([1, 100, 5_000, 70_000, 400_000]),
+    st.sampled_from([1, 100, 5_000, 70_000, 400_000, 3_000_000]),
 )
 STRAYS = st.lists(
     st.tuples(st.sampled_from([0.0, 0.0005, 0.002]), st.sampled_from(["close", "reset", "end"])), max_size=3
