@@ -23,6 +23,7 @@ from srctl.tunnel.pump.buffers import SIZE, Inbox
 from srctl.tunnel.pump.flow import Budget
 from srctl.tunnel.pump.loop import READ, WRITE, Loop
 from srctl.tunnel.pump.outgoing import FULL, ROOMY, Outgoing
+from srctl.tunnel.pump.round_trip import shortest
 from srctl.tunnel.pump.streams import Streams
 from srctl.tunnel.vetting import vet
 
@@ -248,14 +249,19 @@ class PumpingPacketizer(_Packetizer):
         if now >= self._next_beat:
             self._next_beat = now + BEAT
             self._beat()
-        if self._outgoing.size:
-            self._watch(READ | WRITE if self._outgoing.flush() else READ)
+        self._flush()
         if self.paused or self._exchanging or self._outgoing.size > FULL:
             self._pace()
         self.loop.turn(self._next_beat - now)
+        self._flush()  # before the work on what came, which takes a while after a full read
+
+    def _flush(self) -> None:
+        if self._outgoing.size:
+            self._watch(READ | WRITE if self._outgoing.flush() else READ)
 
     def _beat(self) -> None:
         self.streams.tick()
+        self.round_trip = min(self.round_trip, shortest(self._sock) or self.round_trip)
         if self.on_beat is not None:
             self.on_beat()
 

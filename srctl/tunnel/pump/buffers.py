@@ -6,6 +6,7 @@ from collections import deque
 from srctl.tunnel.pump import codec
 
 SIZE = 256 << 10
+"""Bytes read at once."""
 
 _AT_ONCE = 32
 _SMALL = 16 << 10
@@ -59,7 +60,7 @@ class Inbox:
             rest = self.take(len(self))
             self._view[: len(rest)] = rest
             self._start, self._end = 0, len(rest)
-        count = self._sock.recv_into(self._view[self._end :])
+        count = self._sock.recv_into(self._view[self._end : self._end + SIZE])
         if not count:
             raise EOFError
         self._end += count
