@@ -4,6 +4,7 @@
     hold ALIAS FAR_PORT      connect, forward, print the local port, and stay until standard input ends
     get | put | both PORT COUNT       move COUNT bytes through a forward, and check every one of them
     knock PORT TIMES         open connections one after the other, each with a question and its answer
+    crowd PORT COUNT         have all connections open before the first of them goes on
 
 A connection to `far` begins with a letter: D COUNT (it sends that many bytes, then their SHA-256), U (it reads to the
 end, then sends the SHA-256), X COUNT (both at once), E (it sends without end), S (as U, but in small sips).
@@ -188,6 +189,17 @@ def knock(port: str, times: str) -> None:
             check(local.recv(1), b"")
 
 
+def crowd(port: str, count: str) -> None:
+    """Open many connections at once."""
+    with contextlib.ExitStack() as stack:
+        locals_ = [stack.enter_context(dial(port)) for _ in range(int(count))]
+        for local in locals_:
+            local.sendall(b"U")
+        for number, local in enumerate(locals_):
+            check(upload(local, number), exactly(local, 32))
+            check(local.recv(1), b"")
+
+
 def hold(alias: str, far_port: str) -> None:
     """Be the process whose memory is measured."""
     from srctl.tunnel.connection import SSHConnection
@@ -221,6 +233,7 @@ ROLES: dict[str, Callable[..., Any]] = {
     "put": put,
     "both": both,
     "knock": knock,
+    "crowd": crowd,
 }
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import hashlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import pytest
 from srctl.tunnel import transport
 from srctl.tunnel.channel import Channel
 from srctl.tunnel.connection import SSHConnection
-from srctl.tunnel.forward import Forward
+from srctl.tunnel.forward import MOST_STREAMS, Forward
 from srctl.tunnel.ports import bind_local
 from tests.integration import fire_load as load
 from tests.integration.fire_parts import Far, Load, far_end
@@ -99,6 +100,14 @@ def test_two_hundred_connections_at_once_are_all_served(plain: Tunnel) -> None:
         assert list(pool.map(exchange, range(200))) == [b""] * 200
     assert plain.forward.stats.connections_total == 200
     assert plain.forward.stats.bytes_out == 200 + 1000 * sum(range(200))
+
+
+def test_more_connections_than_are_served_at_once_wait_their_turn(plain: Tunnel) -> None:
+    count = MOST_STREAMS + 80
+    with Load("crowd", plain.port, count) as crowd:
+        wait_until(lambda: plain.forward.stats.connections == MOST_STREAMS, "as many connections as are served")
+        assert crowd.finished()
+    assert plain.forward.stats.connections_total == count
 
 
 # -- a connection of the Docker API on the same transport
@@ -201,6 +210,23 @@ def test_a_key_exchange_each_megabyte_or_two_harms_nothing(
 def packetizer_class() -> type:
     """Return the class whose limits make the client ask for new keys."""
     return transport.Transport.__init__.__defaults__[0]  # type: ignore[no-any-return, index]
+
+
+def test_a_connection_that_was_busy_costs_no_processor_time_when_it_is_idle(plain: Tunnel) -> None:
+    """Threads that sent at the same time must leave nothing behind that keeps the loop turning."""
+    for _ in range(3):
+        with (
+            api_traffic(plain, 3) as counts,
+            Load("put", plain.port, 20_000_000) as up,
+            Load("both", plain.port, 20_000_000) as both,
+        ):
+            assert up.finished()
+            assert both.finished()
+            wait_until(lambda: min(counts) > 100, "some traffic")
+        wait_until(lambda: plain.forward.stats.connections == 0, "the end of all connections")
+        before = time.process_time()
+        threading.Event().wait(0.7)
+        assert time.process_time() - before < 0.3
 
 
 # -- those who are slow
