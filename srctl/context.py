@@ -198,8 +198,9 @@ class Context:
         """Return what opens sessions on this machine, by tunnels of this process or in the background."""
         from srctl.opening import Opener
 
-        ways = self._background if background else self.ways
-        return Opener(self.sessions, self.launcher(progress), ways)
+        ways = self._background if background else None  # it has a process to start
+        launcher = self.launcher(progress)  # a login begins
+        return Opener(self.sessions, launcher, ways or self.ways)
 
     @cached_property
     def ways(self) -> "Ways":

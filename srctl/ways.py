@@ -170,7 +170,11 @@ class BackgroundWays(Ways):
     def lead(self, listener: socket.socket, session: Session, endpoint: Endpoint) -> HeldTunnel:
         """Start a process that leads the listener to the session. Raises whatever it meets."""
         plan = self._plan(listener, session, endpoint, background=True)
-        self._child.hold(plan, listener, self._prompter)
+        try:
+            self._child.hold(plan, listener, self._prompter)
+        except BaseException:
+            self.registry.forget(plan.id)
+            raise
         record = self.registry.read(plan.id)
         if record is None:
             raise NotFoundError("The tunnel was closed as soon as it was up")

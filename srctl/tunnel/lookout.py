@@ -20,7 +20,7 @@ _LASTING = 5.0
 
 
 class Lookout:
-    """Follows from construction until `close`, on a thread of its own, while `allow` has said that it may.
+    """Follows while `allow` has said that it may, until `close`; each time anew, on a thread of its own.
 
     `events` opens a stream of words (`start`, `die`, `destroy`); `tell` is called with each, and with `OPENED`.
     """
@@ -28,51 +28,45 @@ class Lookout:
     def __init__(self, events: Callable[[], Iterator[str]], tell: Callable[[str], None]) -> None:
         self._events = events
         self._tell = tell
-        self._allowed = threading.Event()
-        self._closed = threading.Event()
-        self.problem: str | None = None
-        """Why nothing is heard at present, in words."""
-        threading.Thread(target=self._follow, name="srctl-lookout", daemon=True).start()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._over.set()
+        self._closed = False
 
     def allow(self, allowed: bool) -> None:
-        """Say whether the way to the engine is there; a stream that is open goes on."""
-        if allowed:
-            self._allowed.set()
-        else:
-            self._allowed.clear()
+        """Say whether the way to the engine is there; a stream from before it was lost is not listened to any more."""
+        with self._lock:
+            if self._closed or allowed != self._over.is_set():
+                return
+            if allowed:
+                self._over = threading.Event()
+                threading.Thread(target=self._follow, args=(self._over,), name="srctl-lookout", daemon=True).start()
+            else:
+                self._over.set()
 
     def close(self) -> None:
         """Tell nothing more. A stream that is open ends with its connection."""
-        self._closed.set()
-        self._allowed.set()
+        with self._lock:
+            self._closed = True
+            self._over.set()
 
-    def _follow(self) -> None:
+    def _follow(self, over: threading.Event) -> None:
         failures = 0
-        while True:
-            self._allowed.wait()
-            if self._closed.is_set():
-                return
+        while not over.is_set():
             begun = time.monotonic()
             try:
-                self._listen()
-                self.problem = "the engine has ended its stream of events"
-            except SrctlError as error:
-                self.problem = error.message
+                self._listen(over)
+            except SrctlError:
+                pass  # the engine is away; whoever looks at the session will say so
             except Exception:
-                if not self._closed.is_set():  # else its connection was closed under it
+                if not over.is_set():  # else its connection was closed under it
                     raise
             failures = 0 if time.monotonic() - begun > _LASTING else failures + 1
-            self._closed.wait(PAUSES[min(failures, len(PAUSES)) - 1] if failures else PAUSES[0])
+            over.wait(PAUSES[min(max(failures, 1), len(PAUSES)) - 1])
 
-    def _listen(self) -> None:
+    def _listen(self, over: threading.Event) -> None:
         stream = self._events()
-        self.problem = None
-        self._told(OPENED)
-        for word in stream:
-            if self._closed.is_set():
-                return
-            self._told(word)
-
-    def _told(self, word: str) -> None:
-        if not self._closed.is_set():
+        word: str | None = OPENED
+        while word is not None and not over.is_set():
             self._tell(word)
+            word = next(stream, None)

@@ -87,7 +87,9 @@ class RecordedTunnel:
         """Wait until it stands differently, `timeout` seconds at most, and write down how it stands."""
         self._tunnel.wait(timeout)
         standing = self._tunnel.standing
-        if standing == self._written:
+        if not self._registry.lock_of(self.id).exists():
+            self._settle_anew()
+        elif standing == self._written:
             return
         refused = standing.last_error
         if standing.state == self._written.state == "up" and refused not in (None, self._written.last_error):
@@ -95,6 +97,12 @@ class RecordedTunnel:
         self._written = standing
         with suppress(OSError):
             self._registry.write(self._plan, standing)
+
+    def _settle_anew(self) -> None:
+        """Make folder and lock again: systems remove a user's runtime folder at the last logout."""
+        with suppress(SrctlError, OSError):
+            self._registry.make_folder()
+            self._claim.enter_context(self._registry.held(self.id))
 
     def close(self) -> None:
         """End it. What failed keeps its row until it is closed by name or a day has passed."""

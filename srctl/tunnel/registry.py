@@ -73,6 +73,10 @@ class Registry:
     def __init__(self, folder: Path | None = None) -> None:
         """Use `folder`, else the one of this user. Raises `SrctlError` for one that is not safe, or can't be made."""
         self.folder = folder or default_folder()
+        self.make_folder()
+
+    def make_folder(self) -> None:
+        """Make the folder, if it is not there. Raises `SrctlError`."""
         try:
             make_private(self.folder)
             _check_private(self.folder)
