@@ -1,14 +1,17 @@
 """How much the server may send us for each stream, and for all together (windows of RFC 4254, section 5.2).
 
 Only bytes that the local reader took are given back as credit, so a reader that stalls costs at most its window. A
-window follows twice what the connection carries in one round trip: enough to keep the line full, and little enough
-not to fill the queues on the way. A budget over all streams keeps many stalled readers cheap.
+window follows what the connection carries in one round trip, and half as much again: enough to keep the line full,
+and little enough not to fill the queues on the way. A budget over all streams keeps many stalled readers cheap.
 """
 
 import time
 
 FIRST = 1 << 20
 LEAST, MOST = 256 << 10, 16 << 20
+SPARE, AMPLE = 128 << 10, 1.5
+"""A window is `AMPLE` times what comes in one round trip, and `SPARE` bytes: credit comes when a quarter is used up."""
+
 STEP = 256 << 10
 """Credit is given in steps of this many bytes at most, a quarter of the window at least."""
 
@@ -18,6 +21,11 @@ FLOOR = 64 << 10
 TOTAL = 64 << 20
 
 _SHORTEST_SAMPLE = 0.02
+_THOUGHT = 0.0003
+"""Seconds that a server takes to act on credit."""
+
+_YOUNG = 4 << 20
+"""Bytes before which TCP may still be starting slowly, and a low rate means nothing."""
 
 
 class Budget:
@@ -86,7 +94,9 @@ class ReceiveWindow:
         self._sample = now, self._taken
         if self.queued:  # the reader is the narrow place, and a wider window would only be filled
             return
-        wanted = LEAST + int(2 * (self._taken - taken) / (now - began) * (round_trip + 0.0003))
-        if wanted < self.target:  # come down slowly: one quiet moment says little
-            wanted = (7 * self.target + wanted) // 8
-        self.target = max(LEAST, min(MOST, wanted))
+        rate = (self._taken - taken) / (now - began)
+        wanted = max(LEAST, min(MOST, SPARE + int(AMPLE * rate * (round_trip + _THOUGHT))))
+        if wanted > self.target:
+            self.target = wanted
+        elif self._taken > _YOUNG:  # come down slowly: one quiet moment says little
+            self.target = (7 * self.target + wanted) // 8
