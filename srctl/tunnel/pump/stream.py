@@ -9,12 +9,13 @@ import contextlib
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from paramiko.ssh_exception import SSHException
 
 from srctl.tunnel.errors import REASONS, plain
 from srctl.tunnel.pump import messages
+from srctl.tunnel.pump.backlog import Backlog
 from srctl.tunnel.pump.flow import ReceiveWindow
 from srctl.tunnel.pump.loop import READ, WRITE
 from srctl.tunnel.pump.wire import Tally, Wire
@@ -25,7 +26,6 @@ PACKET = 32768
 LINGER = 5.0
 """Seconds to let a client finish talking to a far end that is gone: a reset would take the answer from it."""
 
-_SPAN = 256 << 10
 _MOST_PIECES = 512  # systems take 1,024 at the most; Windows has no such call
 _MOST_WINDOW = 2**32 - 1
 
@@ -46,7 +46,7 @@ class Stream:
         self._wire = wire
         self._local: socket.socket | None = local
         self._watched = 0
-        self._backlog = bytearray()
+        self._backlog = Backlog()
         self._remote: int | None = None
         self._leave, self._packet = 0, PACKET
         self._local_ended = self._remote_ended = False
@@ -118,16 +118,9 @@ class Stream:
                 self.abort()
                 return
         if sent < total:
-            self._keep(batch, sent)
+            self._backlog.keep(batch, sent)
+            self.watch()
         self._credit(sent)
-
-    def _keep(self, batch: list[memoryview], sent: int) -> None:
-        """Copy what the local socket did not take of a batch."""
-        for piece in batch:
-            if sent < len(piece):
-                self._backlog += piece[sent:]
-            sent = max(0, sent - len(piece))
-        self.watch()
 
     def adjust(self, more: int) -> None:
         """Take leave to send `more` bytes."""
@@ -189,7 +182,7 @@ class Stream:
         self._wire.loop.watch(self._local, self._watched, 0, self._ready)
         self._local.close()
         self._local = None
-        self._backlog = bytearray()
+        self._backlog = Backlog()
         self.window.close()
         self.tally.connections -= 1
 
@@ -201,14 +194,13 @@ class Stream:
 
     def _drain(self, local: socket.socket) -> None:
         try:
-            with memoryview(self._backlog) as waiting, waiting[:_SPAN] as span:
-                sent = local.send(span)
+            sent = _send_all_at_once(local, self._backlog.first())
         except BlockingIOError:
             return
         except OSError:
             self.abort()
             return
-        del self._backlog[:sent]
+        self._backlog.drop(sent)
         self._credit(sent)
         if not self._backlog:
             self.watch()
@@ -288,7 +280,7 @@ class Stream:
             self.on_answer = None
 
 
-def _send_all_at_once(sock: socket.socket, batch: list[memoryview]) -> int:
+def _send_all_at_once(sock: socket.socket, batch: Sequence[memoryview | bytearray]) -> int:
     if hasattr(sock, "sendmsg") and len(batch) <= _MOST_PIECES:
         return sock.sendmsg(batch)
     return sock.send(b"".join(batch))
