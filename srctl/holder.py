@@ -18,6 +18,7 @@ from srctl.tunnel.connection import SSHConnection
 from srctl.tunnel.forward import Forward
 from srctl.tunnel.record import Log, RecordedTunnel
 from srctl.tunnel.registry import Registry
+from srctl.tunnel.roles import SWITCH_INTERVAL
 from srctl.tunnel.supervisor import SupervisedTunnel
 from srctl.whereabouts import Whereabouts
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 BEAT = 1.0
 """Seconds between two looks at the numbers."""
-
-SWITCH_INTERVAL = 0.0002
-"""Seconds that a busy Python thread may keep the one that forwards from running."""
 
 
 class _EndError(BaseException):

@@ -46,9 +46,11 @@ class Ways:
     def registry(self) -> Registry | None:
         """The registry; `None` where it can't be kept, which hinders no tunnel of this process."""
         try:
-            return Registry()
+            registry = Registry()
+            registry.make_folder()
         except SrctlError:
             return None
+        return registry
 
     def claim(self, port: int) -> socket.socket | None:
         """Bind a local port; `None` for one that a tunnel of ours has. Raises `ConflictError` for a busy one."""
@@ -94,9 +96,10 @@ class Ways:
         """Lead a listener to the session, by this process. Raises `UnreachableError`."""
         from srctl.tunnel.forward import Forward
         from srctl.tunnel.record import Log, RecordedTunnel
+        from srctl.tunnel.roles import SWITCH_INTERVAL
         from srctl.tunnel.supervisor import SupervisedTunnel
 
-        sys.setswitchinterval(0.0002)  # else a busy thread keeps the one that forwards from running
+        sys.setswitchinterval(SWITCH_INTERVAL)
         plan, link, registry = (
             self._plan(listener, session, endpoint, background=False),
             self._host().link,

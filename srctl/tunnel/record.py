@@ -101,7 +101,6 @@ class RecordedTunnel:
     def _settle_anew(self) -> None:
         """Make folder and lock again: systems remove a user's runtime folder at the last logout."""
         with suppress(SrctlError, OSError):
-            self._registry.make_folder()
             self._claim.enter_context(self._registry.held(self.id))
 
     def close(self) -> None:

@@ -71,17 +71,16 @@ class Registry:
     """The folder of state files."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Use `folder`, else the one of this user. Raises `SrctlError` for one that is not safe, or can't be made."""
+        """Use `folder`, else the one of this user, which need not be there. Raises `SrctlError` for an unsafe one."""
         self.folder = folder or default_folder()
-        self.make_folder()
+        with _said_of(self.folder), suppress(FileNotFoundError):
+            _check_private(self.folder)
 
     def make_folder(self) -> None:
         """Make the folder, if it is not there. Raises `SrctlError`."""
-        try:
+        with _said_of(self.folder):
             make_private(self.folder)
             _check_private(self.folder)
-        except OSError as error:
-            raise SrctlError(f"The folder {self.folder} can't be used: {error.strerror}") from error
 
     def new_id(self) -> str:
         """Return an id that no tunnel has."""
@@ -160,7 +159,8 @@ class Registry:
 
     @contextmanager
     def held(self, identifier: str) -> Iterator[None]:
-        """Hold a tunnel: it lives until the block, or this process, ends."""
+        """Hold a tunnel: it lives until the block, or this process, ends. Raises `SrctlError`."""
+        self.make_folder()
         handle = open_lock(self.lock_of(identifier))
         try:
             lock(handle)
@@ -190,7 +190,8 @@ class Registry:
 
     @contextmanager
     def opening(self, host_url: str, session_id: str) -> Iterator[None]:
-        """Let no other process open a tunnel to this session meanwhile."""
+        """Let no other process open a tunnel to this session meanwhile. Raises `SrctlError`."""
+        self.make_folder()
         stripe = zlib.crc32(f"{host_url}\0{session_id}".encode()) % _STRIPES
         handle = open_lock(self.folder / f"opening-{stripe}.lock")
         try:
@@ -211,6 +212,14 @@ def default_folder() -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a fallback is used is no news to a person
         return user_runtime_path("srctl", appauthor=False) / "tunnels"
+
+
+@contextmanager
+def _said_of(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SrctlError(f"The folder {folder} can't be used: {error.strerror}") from error
 
 
 def _check_private(folder: Path) -> None:

@@ -11,6 +11,9 @@ from typing import Any, Protocol
 from srctl.models import Endpoint
 from srctl.tunnel.waiting import PATIENCE
 
+SWITCH_INTERVAL = 0.0002
+"""Seconds that a busy Python thread may keep the one that forwards from running, for `sys.setswitchinterval`."""
+
 
 class Numbers(Protocol):
     """What went through a forward."""

@@ -42,7 +42,9 @@ def standing(state: str = "up", age: float = 0.0) -> Standing:
 @pytest.fixture
 def registry(bare: FrontDoor) -> Registry:
     """The folder of tunnels of the clean home."""
-    return Registry(Path(bare.environ["XDG_RUNTIME_DIR"]) / "srctl" / "tunnels")
+    registry = Registry(Path(bare.environ["XDG_RUNTIME_DIR"]) / "srctl" / "tunnels")
+    registry.make_folder()
+    return registry
 
 
 @pytest.fixture
@@ -53,8 +55,13 @@ def held(registry: Registry) -> Iterator[TunnelPlan]:
         yield plan(1)
 
 
-def test_there_are_no_tunnels_at_first(bare: FrontDoor) -> None:
+def test_there_are_no_tunnels_at_first_and_looking_makes_nothing(bare: FrontDoor) -> None:
+    before = bare.files()
     assert bare.json("tunnel", "list") == []
+    assert bare("tunnel", "close", "--all").code == 0
+    assert bare("tunnel", "logs", "1").code == 3
+    assert bare.files() == before
+    assert not (Path(bare.environ["XDG_RUNTIME_DIR"]) / "srctl").exists()
 
 
 def test_a_row_has_the_keys_of_the_contract_in_their_order(bare: FrontDoor, held: TunnelPlan) -> None:

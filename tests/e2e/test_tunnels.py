@@ -14,9 +14,11 @@ import pytest
 from tests.e2e.conftest import Desk, prepared, said_by
 from tests.e2e.test_open import fetch, refused
 from tests.integration.ssh_parts import keygen, kill_logins
+from tests.integration.tunnel_stage import server
 from tests.terminal import terminal
 from tools.clean_home import Home
 from tools.engine import Engine
+from tools.lab import Lab
 from tools.processes import wait_until
 from tools.sshd import Sshd
 
@@ -196,6 +198,16 @@ def test_open_uses_the_tunnel_in_the_background_and_leaves_it_alone(tunnels: Des
     assert [each["id"] for each in listed(tunnels)] == [row["id"]]
 
 
+def test_open_on_a_tunnel_in_the_background_ends_with_the_session(tunnels: Desk) -> None:
+    row = opened(tunnels)
+    with tunnels.start_open(WEB) as process:
+        assert said_by(process)["url"] == row["url"]
+        tunnels.run("stop", row["session_id"])
+        assert process.wait(20) == 3
+        assert process.stderr is not None
+        assert "was stopped and removed" in process.stderr.read()
+
+
 def test_a_tunnel_in_the_foreground_is_listed_and_closed_by_its_id(tunnels: Desk) -> None:
     with tunnels.home.start("tunnel", "open", WEB, "-o", "json") as process:
         row = said_by(process)
@@ -206,6 +218,21 @@ def test_a_tunnel_in_the_foreground_is_listed_and_closed_by_its_id(tunnels: Desk
         tunnels.run("tunnel", "close", row["id"])
         assert process.wait(20) == 0
     assert listed(tunnels) == []
+
+
+def test_open_shows_on_the_screen_that_it_reconnects_and_why(tunnels: Desk, lab: Lab) -> None:
+    home = tunnels.home
+    socket_path = tunnels.json("host", "list")[0]["url"].removeprefix("ssh://lab")
+    with server(lab, "shown") as ssh, terminal(home) as screen:
+        home.add_ssh_config(ssh.reached.client_config("shown"))
+        screen.run("open", WEB, "--no-browser", "--host", f"ssh://shown{socket_path}")
+        screen.wait_for("in all")
+        ssh.stop()
+        screen.wait_for("reconnecting: ", "refuses connections")
+        ssh.start()
+        screen.wait_for("in all")
+        screen.press("C-c")
+        assert screen.end() == 0
 
 
 def test_a_passphrase_is_asked_for_once_and_the_tunnel_outlives_the_terminal(tunnels: Desk, sshd: Sshd) -> None:
@@ -261,9 +288,11 @@ def test_a_folder_that_others_may_write_to_is_refused(tunnels: Desk) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o777)
     done = tunnels.home.run("tunnel", "open", WEB, "--background")
-    folder.chmod(0o700)
     assert done.returncode == 8
     assert "not yours alone" in done.stderr
+    with tunnels.open(WEB) as held:  # which needs no such folder
+        assert "200 OK" in fetch(held.url)
+    folder.chmod(0o700)
 
 
 def test_on_this_machine_the_direct_url_is_the_answer(home: Home, engine: Engine, web_image: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from srctl.errors import NotFoundError, UnreachableError
 from tests.integration.tunnel_stage import QUICK, Server, Stage, page, server, stage
 from tools import images
 from tools.clean_home import Home
+from tools.counting_proxy import counting_proxy
 from tools.engine import Engine
 from tools.lab import Lab
 from tools.outage import outage
@@ -178,6 +180,38 @@ def test_a_host_with_another_key_ends_the_tunnel(staged: Stage, ssh: Server) -> 
     ssh.start()
     staged.stands("down")
     assert isinstance(staged.tunnel.failure, UnreachableError)
+
+
+def test_an_engine_that_was_away_is_listened_to_again(
+    lab: Lab, ssh: Server, engine: Engine, client: Any, container: str
+) -> None:
+    socket = lab.folder / "away.sock"
+    with ExitStack() as way:
+        way.enter_context(counting_proxy(engine.socket, socket))
+        with stage(f"ssh://lab{socket}", container) as staged:
+            wait_until(lambda: answers(staged), "the page", limit=20)
+            way.close()
+            client.restart(container, timeout=0)
+            with counting_proxy(engine.socket, socket):
+                found = staged.back()
+                assert "moved to port" in str(found.last_error)
+                assert wait_until(lambda: answers(staged), "the page", limit=20)
+                assert staged.link.logins == 1
+
+
+def test_an_engine_that_is_away_after_a_reconnect_does_not_keep_the_tunnel_down(
+    lab: Lab, ssh: Server, engine: Engine, container: str
+) -> None:
+    socket = lab.folder / "later.sock"
+    with ExitStack() as way:
+        way.enter_context(counting_proxy(engine.socket, socket))
+        with stage(f"ssh://lab{socket}", container) as staged:
+            wait_until(lambda: answers(staged), "the page", limit=20)
+            way.close()
+            ssh.drop()
+            staged.back()
+            assert staged.fetch() == 200
+            assert any("can't be asked where the session is" in line for line in staged.log)
 
 
 @pytest.fixture
