@@ -256,7 +256,7 @@ class PumpingPacketizer(_Packetizer):
         self._flush()  # before the work on what came, which takes a while after a full read
 
     def _flush(self) -> None:
-        if self._outgoing.size:
+        if self._outgoing.size or self._watched != READ:  # another thread may have emptied the queue
             self._watch(READ | WRITE if self._outgoing.flush() else READ)
 
     def _beat(self) -> None:
