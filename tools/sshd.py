@@ -136,6 +136,7 @@ def write_config(folder: Path, options: Options, address: str, port: int) -> Pat
         "MaxStartups": "200",
         "MaxSessions": options.max_sessions,
         "AllowStreamLocalForwarding": "yes" if options.streamlocal else "no",
+        "SetEnv": "SHLVL=2",  # keeps Debian's bash from reading the account's .bashrc, which may take any time
         **options.extra,
     }
     path = folder / "sshd_config"
