@@ -5,10 +5,10 @@ The parts come from elsewhere: edges do not import each other, so what the engin
 
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from srctl.models import Endpoint
+from srctl.models import Endpoint, Standing
 from srctl.tunnel.waiting import PATIENCE
 
 SWITCH_INTERVAL = 0.0002
@@ -23,6 +23,18 @@ class Numbers(Protocol):
     bytes_in: int
     bytes_out: int
     last_error: str | None
+
+
+def counted(standing: Standing, stats: Numbers, *, over: bool = False) -> Standing:
+    """Return the standing with a forward's numbers added; those of one that is over have no open connections."""
+    return replace(
+        standing,
+        connections=0 if over else stats.connections,
+        connections_total=standing.connections_total + stats.connections_total,
+        bytes_in=standing.bytes_in + stats.bytes_in,
+        bytes_out=standing.bytes_out + stats.bytes_out,
+        last_error=standing.last_error if over else stats.last_error or standing.last_error,
+    )
 
 
 class Leading(Protocol):

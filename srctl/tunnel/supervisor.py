@@ -10,6 +10,7 @@ import random
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -20,7 +21,7 @@ from srctl.errors import NotFoundError, SessionEndedError, SrctlError, Unreachab
 from srctl.models import Endpoint, Standing
 from srctl.tunnel.errors import HostKeyError, LoginNeededError
 from srctl.tunnel.lookout import Lookout
-from srctl.tunnel.roles import Lead, Leading, Link, Numbers, Pace, Whereabouts
+from srctl.tunnel.roles import Lead, Leading, Link, Pace, Whereabouts, counted
 from srctl.tunnel.waiting import Held, WaitingRoom
 
 _NEVER = float("inf")
@@ -69,7 +70,7 @@ class SupervisedTunnel:
         """How it stands now; its numbers count everything since it was made."""
         with self._changed:
             standing, forward = self._standing, self._forward
-        return standing if forward is None else _with(standing, forward.stats)
+        return standing if forward is None else counted(standing, forward.stats)
 
     def row(self) -> None:
         """It is in no list; `RecordedTunnel` is."""
@@ -109,9 +110,11 @@ class SupervisedTunnel:
         try:
             while self._news():
                 self._restore()
-        except OSError:
+        except Exception as error:  # else it would be dead without a word
             if not self._closing:  # else the listener was closed under us
-                raise
+                self._log("".join(traceback.format_exception(error)))
+                what = f"Something went wrong that should not have: {type(error).__name__}"
+                self._give_up(SrctlError(what, "Please report it with what srctl tunnel logs says"))
         finally:
             self._drop()
 
@@ -210,7 +213,7 @@ class SupervisedTunnel:
         if forward is not None:
             forward.close()
             with self._changed:
-                self._standing, self._forward = _with(self._standing, forward.stats, over=True), None
+                self._standing, self._forward = counted(self._standing, forward.stats, over=True), None
         if self._room is None:
             self._hold([])
 
@@ -250,7 +253,7 @@ class SupervisedTunnel:
         if forward is not None:
             forward.close()
             with self._changed:
-                self._standing = _with(self._standing, forward.stats, over=True)
+                self._standing = counted(self._standing, forward.stats, over=True)
         if room is not None:
             room.close()
 
@@ -261,26 +264,14 @@ class SupervisedTunnel:
                 self._changed.wait(left)
 
 
-def _with(standing: Standing, stats: Numbers, *, over: bool = False) -> Standing:
-    """Return the standing with a forward's numbers added; those of one that is over have no open connections."""
-    return replace(
-        standing,
-        connections=0 if over else stats.connections,
-        connections_total=standing.connections_total + stats.connections_total,
-        bytes_in=standing.bytes_in + stats.bytes_in,
-        bytes_out=standing.bytes_out + stats.bytes_out,
-        last_error=standing.last_error if over else stats.last_error or standing.last_error,
-    )
-
-
 def _within(seconds: float, link: Link, call: Callable[[], Endpoint]) -> Endpoint:
     """Return what a call returns. Raises what it raises, `UnreachableError` when it is late or the link is lost."""
-    outcome: SimpleQueue[Endpoint | SrctlError] = SimpleQueue()
+    outcome: SimpleQueue[Endpoint | Exception] = SimpleQueue()
 
     def run() -> None:
         try:
             outcome.put(call())
-        except SrctlError as error:
+        except Exception as error:
             outcome.put(error)
 
     threading.Thread(target=run, name="srctl-locate", daemon=True).start()
@@ -288,7 +279,7 @@ def _within(seconds: float, link: Link, call: Callable[[], Endpoint]) -> Endpoin
     while time.monotonic() < limit and link.alive:
         with suppress(Empty):
             found = outcome.get(timeout=0.1)
-            if isinstance(found, SrctlError):
+            if isinstance(found, Exception):
                 raise found
             return found
     raise UnreachableError(f"The engine did not answer within {seconds:g} s")

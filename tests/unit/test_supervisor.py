@@ -321,6 +321,16 @@ def test_closing_does_not_wait_for_a_login_under_way(stage: Stage) -> None:
     assert len(stage.forwards) == 1
 
 
+def test_a_failure_that_nobody_foresaw_ends_the_tunnel_and_is_in_the_log(
+    stage: Stage,
+) -> None:
+    stage.link.reconnect = lambda: 1 // 0  # type: ignore[method-assign, assignment]
+    stage.link.lose()
+    found = stage.stands("down", "ZeroDivisionError")
+    assert found.last_error == found.cause
+    assert any("Traceback" in line for line in stage.log)
+
+
 def test_waiting_for_a_change_ends_when_there_is_one(stage: Stage) -> None:
     threading.Timer(0.05, stage.link.lose).start()
     begun = time.monotonic()
