@@ -8,6 +8,7 @@ judge (`Match localnetwork`, an option that we have never heard of) ends the rea
 import glob
 import os
 import re
+import stat
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -89,6 +90,7 @@ class Reading:
 
     def _read(self, path: Path, folder: Path, active: bool, depth: int) -> None:
         never = not active
+        refuse_insecure(path)
         try:
             text = path.read_text(encoding="utf-8", errors="surrogateescape")
         except OSError as error:
@@ -192,6 +194,14 @@ class Reading:
                 f"{line.where} uses {what}, which only ssh itself can judge, and ssh is not installed",
                 "Install the OpenSSH client",
             )
+
+
+def refuse_insecure(path: Path) -> None:
+    """Raise `UsageError` for a file that others can change, as ssh does: it may name commands to run."""
+    status = path.stat()
+    foreign = hasattr(os, "getuid") and status.st_uid not in (0, os.getuid())
+    if foreign or (os.name != "nt" and status.st_mode & stat.S_IWOTH):
+        raise UsageError(f"Others can change {path}, so it is not used", f"Make it yours alone: chmod 600 {path}")
 
 
 def _arguments(name: str, rest: str, where: str) -> tuple[str, ...]:

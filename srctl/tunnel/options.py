@@ -15,7 +15,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from srctl.errors import UsageError
-from srctl.tunnel.config_reader import Line, Reading
+from srctl.tunnel.config_reader import Line, Reading, refuse_insecure
 from srctl.tunnel.errors import plain
 from srctl.tunnel.keywords import FLAGS, LISTS, SEVERAL, TIMES
 from srctl.tunnel.target import SSHTarget
@@ -139,6 +139,7 @@ def _combined_config(home: Path, system: Path) -> str:
     lines: list[str] = []
     own = home / ".ssh" / "config"
     if own.exists():
+        refuse_insecure(own)  # ssh does not look at what it is handed by name
         for line in own.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
             match = _INCLUDE.match(line)
             if match:

@@ -10,7 +10,7 @@ import pytest
 from srctl.tunnel.connection import SSHConnection
 from srctl.tunnel.errors import HostKeyError
 from srctl.tunnel.known_hosts import fingerprint, remember
-from tests.integration.ssh_parts import Person, host_key, keygen
+from tests.integration.ssh_parts import Person, host_key, keygen, says
 from tools.clean_home import Home
 from tools.sshd import Options, Sshd
 
@@ -153,7 +153,7 @@ def test_certified_keys_of_every_type_are_accepted_without_a_question_or_a_note(
     with SSHConnection.connect("ssh://box", prompter=person) as connection:
         assert "-cert-v01@openssh.com" in str(connection.transport.host_key_type)
         connection.transport.renegotiate_keys()
-        assert connection.alive
+        assert says("echo on", connection) == b"on\n"
     assert not person.asked
     assert path.read_text() == before
 

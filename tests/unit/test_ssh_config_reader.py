@@ -1,5 +1,6 @@
 """Our own reading of ssh_config, held to what `ssh -G` says about the same files."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -140,6 +141,19 @@ def test_a_file_that_includes_itself_ends(home: Path) -> None:
     write(home, "Include {folder}/.ssh/config\n")
     with pytest.raises(UsageError, match="too deeply"):
         read_lines(SSHTarget("box"))
+
+
+@pytest.mark.parametrize("search", ["ssh", "nothing"])
+def test_a_file_that_others_can_change_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch, search: str) -> None:
+    write(home, "Include {folder}/part\n")
+    if search == "nothing":
+        monkeypatch.setenv("PATH", str(home / "empty"))
+    for path in (home / ".ssh" / "config", home / "part"):
+        path.chmod(0o666)
+        with pytest.raises(UsageError, match=re.escape(str(path))):
+            read_options(SSHTarget("box"))
+        path.chmod(0o600)
+    assert read_options(SSHTarget("box")).one("hostname") == "from.part"
 
 
 def test_the_lines_that_apply_are_known_by_file_and_number(home: Path) -> None:
