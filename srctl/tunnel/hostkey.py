@@ -94,6 +94,8 @@ class HostKeyCheck:
 
     def _consider_unknown(self, key: bytes, doubt: str, prompter: Prompter | None) -> None:
         settings = self._settings
+        if not settings.known_hosts:  # ssh too accepts nothing new that it could not remember
+            raise self._unknown(key, doubt)
         if settings.strict == "accept-new":
             self._remember(key)
             return
@@ -110,14 +112,14 @@ class HostKeyCheck:
         self._remember(key)
 
     def _remember(self, key: bytes) -> None:
-        for path in self._settings.known_hosts[:1]:
-            try:
-                remember(path, self.name, key, hashed=self._settings.hash_known_hosts)
-            except OSError as error:
-                raise HostKeyError(
-                    f"The host key of {self.name} cannot be written to {path}: {error.strerror}",
-                    "Make the file writable, or name another one as UserKnownHostsFile",
-                ) from error
+        path = self._settings.known_hosts[0]
+        try:
+            remember(path, self.name, key, hashed=self._settings.hash_known_hosts)
+        except OSError as error:
+            raise HostKeyError(
+                f"The host key of {self.name} cannot be written to {path}: {error.strerror}",
+                "Make the file writable, or name another one as UserKnownHostsFile",
+            ) from error
 
     def _unknown(self, key: bytes, doubt: str) -> HostKeyError:
         settings = self._settings

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,14 @@ class Server:
         """The line of known_hosts for this server."""
         return f"[127.0.0.1]:{self.port} {self.key}"
 
+    @cached_property
+    def hashed(self) -> str:
+        """The same with the name hashed, as ssh-keygen does it."""
+        path = self.sshd.folder / "hashed"
+        path.write_text(self.line + "\n")
+        subprocess.run(["ssh-keygen", "-q", "-H", "-f", path], check=True, capture_output=True)
+        return path.read_text().strip()
+
     def logins(self) -> list[tuple[str, str]]:
         """Return who was let in since the last look: account and key."""
         return [(match[1], match[2]) for match in _ACCEPTED.finditer(self.sshd.log[self.seen :])]
@@ -142,6 +151,7 @@ class Stage:
         """Return a template with the parts of this stage."""
         blobs = {f"{name}_key": " ".join(self.public(name).split()[:2]) for name in self.keys}
         values: dict[str, Any] = {**self.servers, **self.keys, **blobs, "home": home, "account": OTHER_ACCOUNT}
+        values["agent_two"] = self.agent("two")["SSH_AUTH_SOCK"]
         values |= {"relay": f"{sys.executable} {self.folder}/relay.py", "two_private": self.keys["two"].read_text()}
         for name in ("certified", "misnamed", "expired"):
             values[f"{name}_key"] = " ".join((self.folder / f"{name}_host.pub").read_text().split()[:2])

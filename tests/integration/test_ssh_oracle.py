@@ -84,6 +84,10 @@ CASES = {
         files={"k.pub": "{two_key}\n"},
     ),
     "no agent": Case("IdentityAgent none\nIdentityFile {one}\n", identity=False, agent="two"),
+    "another agent": Case("IdentityAgent {agent_two}\nIdentityFile none\n", identity=False, agent="stranger"),
+    "an agent by a variable": Case(
+        "IdentityAgent $SSH_AUTH_SOCK\nIdentityFile none\n", identity=False, agent="stranger two"
+    ),
     "a certificate beside its key": Case("IdentityFile {certified_user}\n", identity=False),
     "a certificate by name": Case(
         "CertificateFile {certified_user}-cert.pub\nIdentityFile {home}/k\n",
@@ -151,6 +155,20 @@ CASES = {
         "StrictHostKeyChecking accept-new\nHost box\n HashKnownHosts yes\n", known=""
     ),
     "an unknown key, unchecked": Case("StrictHostKeyChecking no\n", known="", refused="StrictHostKeyChecking"),
+    "an unknown key of a jump host, to be accepted": Case(
+        "StrictHostKeyChecking accept-new\nHost box\n ProxyJump gate\nHost gate\n Port {second.port}\n", known=""
+    ),
+    "an unknown key of an alias, to be accepted": Case(
+        "StrictHostKeyChecking accept-new\nHostKeyAlias Lab\n", known=""
+    ),
+    "an unknown key, accepted and forgotten": Case(
+        "StrictHostKeyChecking accept-new\nUserKnownHostsFile /dev/null\n", known=""
+    ),
+    "an unknown key, accepted and kept nowhere": Case(
+        "StrictHostKeyChecking accept-new\nUserKnownHostsFile none\n", known=""
+    ),
+    "a hashed name": Case(known="{second.hashed}\n{plain.hashed}"),
+    "a hashed name of another host": Case(known="{second.hashed}"),
     "a changed key": Case("StrictHostKeyChecking accept-new\n", known="[127.0.0.1]:{plain.port} {second.key}"),
     "a key of another type": Case(
         "StrictHostKeyChecking accept-new\n", known="[127.0.0.1]:{plain.port} {host_rsa_key}"
