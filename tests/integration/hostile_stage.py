@@ -117,10 +117,14 @@ class Stage:
         self._begun = True
         self.control = self.line()
 
-    def dial(self) -> socket.socket:
-        """Connect to the forward as a local program."""
-        local = socket.create_connection(("127.0.0.1", self.forward.local_port), timeout=LIMIT)
+    def dial(self, buffer: int | None = None) -> socket.socket:
+        """Connect to the forward as a local program, one that holds little when `buffer` (bytes) is small."""
+        local = socket.socket()
         self._open.append(local)
+        if buffer is not None:
+            local.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        local.settimeout(LIMIT)
+        local.connect(("127.0.0.1", self.forward.local_port))
         return local
 
     def asked(self) -> tuple[socket.socket, int]:
