@@ -8,13 +8,26 @@ from srctl.errors import NotFoundError, NotReadyError, SessionEndedError
 from srctl.models import Container, Endpoint
 
 
+class Stream(Protocol):
+    """Words that come as things happen."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Return itself."""
+
+    def __next__(self) -> str:
+        """Wait for the next one."""
+
+    def close(self) -> None:
+        """End it; another thread may wait for it."""
+
+
 class Engine(Protocol):
     """A Docker host, as far as it is asked here."""
 
     def container(self, name: str) -> Container:
         """Return one container. Raises `NotFoundError`."""
 
-    def events(self, container_id: str) -> Iterator[str]:
+    def events(self, container_id: str) -> Stream:
         """Open a stream of what happens to a container."""
 
 
@@ -48,6 +61,6 @@ class Whereabouts:
             raise NotReadyError(f"Session {self._session_id} has no published port yet ({container.state})")
         return endpoint
 
-    def events(self) -> Iterator[str]:
+    def events(self) -> Stream:
         """Open a stream of what happens to the session's container. Raises `UnreachableError`."""
         return self._engine().events(self._container_id)

@@ -62,6 +62,25 @@ class FakeTime:
 
 
 @dataclass
+class FakeEvents:
+    """A stream of what happens to one container."""
+
+    container_id: str
+    words: SimpleQueue[str] = field(default_factory=SimpleQueue)
+
+    def __iter__(self) -> FakeEvents:
+        return self
+
+    def __next__(self) -> str:
+        if word := self.words.get():
+            return word
+        raise StopIteration
+
+    def close(self) -> None:
+        self.words.put("")
+
+
+@dataclass
 class FakeEngine:
     """An engine in memory whose containers behave as the test page does: their `MODE` tells how.
 
@@ -80,7 +99,7 @@ class FakeEngine:
     specs: dict[str, ContainerSpec] = field(default_factory=dict)
     present: dict[str, Image] = field(default_factory=lambda: {WEB: web_image()})
     registry: dict[str, Image] = field(default_factory=dict)
-    listeners: list[tuple[str, SimpleQueue[str]]] = field(default_factory=list)
+    listeners: list[FakeEvents] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def require_way_to_endpoints(self) -> None:
@@ -176,11 +195,10 @@ class FakeEngine:
         lines = [b"cannot start: told to crash\n" if crashed else b"starting\n"]
         yield from lines[len(lines) - tail if tail is not None else 0 :]
 
-    def events(self, container_id: str) -> Iterator[str]:
+    def events(self, container_id: str) -> FakeEvents:
         self._called("events")
-        words: SimpleQueue[str] = SimpleQueue()
-        self.listeners.append((container_id, words))
-        return iter(words.get, "")
+        self.listeners.append(FakeEvents(container_id))
+        return self.listeners[-1]
 
     def probe(self, endpoint: Endpoint, patience: float) -> int | None:
         self._called("probe")
@@ -196,9 +214,9 @@ class FakeEngine:
         self._tell(container_id, "die")
 
     def _tell(self, container_id: str, word: str) -> None:
-        for wanted, words in self.listeners:
-            if wanted == container_id:
-                words.put(word)
+        for each in self.listeners:
+            if each.container_id == container_id:
+                each.words.put(word)
 
     def _answer(self, container: Container, path: str, patience: float) -> int | None:
         mode = self._mode(container.id)

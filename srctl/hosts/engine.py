@@ -23,6 +23,7 @@ from srctl.errors import (
 )
 from srctl.hosts import create, parse, transport
 from srctl.hosts.endpoints import LOCAL_SCHEMES, scheme
+from srctl.hosts.events import WORDS, Events
 from srctl.hosts.faults import plain, translated
 from srctl.hosts.readiness import http_status, local_dial
 from srctl.hosts.sdk import docker
@@ -39,8 +40,6 @@ STOP_GRACE = 5
 
 START_TRIES = 4
 """How often a container is started: several processes may make its network at once, or take the port given to it."""
-
-EVENTS = ("start", "die", "destroy")
 
 _SUPPORTED = re.compile(r"(?:Maximum|Minimum) supported API version is ([0-9]+\.[0-9]+)")
 _PORT_TAKEN = re.compile(r"address already in use|port is already allocated")
@@ -249,11 +248,11 @@ class DockerHost:
         stream = self._call(lambda api: api.logs(container_id, stream=True, follow=follow, tail=count))
         yield from self._pieces(stream)
 
-    def events(self, container_id: str) -> Iterator[str]:
-        """Open a stream of what happens to a container, of `EVENTS`; it ends when its connection does."""
-        filters = {"type": ["container"], "container": [container_id], "event": list(EVENTS)}
+    def events(self, container_id: str) -> Events:
+        """Open a stream of what happens to a container: one request."""
+        filters = {"type": ["container"], "container": [container_id], "event": list(WORDS)}
         stream = self._call(lambda api: api.events(decode=True, filters=filters))
-        return (parse.field(event, "Action") for event in self._pieces(stream))
+        return Events(stream, self._pieces(stream))
 
     def _pieces(self, stream: Iterator[T]) -> Iterator[T]:
         """Yield what a stream brings; it is left to its connection to end it, since the SDK can't over SSH."""

@@ -7,6 +7,7 @@ before a stream was open is not told by it, so each opening is news too.
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from srctl.errors import SrctlError
 
@@ -19,22 +20,36 @@ PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 _LASTING = 5.0
 
 
+class Stream(Protocol):
+    """Words that come as things happen."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Return itself."""
+
+    def __next__(self) -> str:
+        """Wait for the next one."""
+
+    def close(self) -> None:
+        """End it; another thread may wait for it."""
+
+
 class Lookout:
     """Follows while `allow` has said that it may, until `close`; each time anew, on a thread of its own.
 
     `events` opens a stream of words (`start`, `die`, `destroy`); `tell` is called with each, and with `OPENED`.
     """
 
-    def __init__(self, events: Callable[[], Iterator[str]], tell: Callable[[str], None]) -> None:
+    def __init__(self, events: Callable[[], Stream], tell: Callable[[str], None]) -> None:
         self._events = events
         self._tell = tell
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._over.set()
         self._closed = False
+        self._stream: Stream | None = None
 
     def allow(self, allowed: bool) -> None:
-        """Say whether the way to the engine is there; a stream from before it was lost is not listened to any more."""
+        """Say whether the engine may be asked; a stream that is open ends when it may not."""
         with self._lock:
             if self._closed or allowed != self._over.is_set():
                 return
@@ -42,13 +57,19 @@ class Lookout:
                 self._over = threading.Event()
                 threading.Thread(target=self._follow, args=(self._over,), name="srctl-lookout", daemon=True).start()
             else:
-                self._over.set()
+                self._stop()
 
     def close(self) -> None:
-        """Tell nothing more. A stream that is open ends with its connection."""
+        """Tell nothing more."""
         with self._lock:
             self._closed = True
-            self._over.set()
+            self._stop()
+
+    def _stop(self) -> None:
+        self._over.set()
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
 
     def _follow(self, over: threading.Event) -> None:
         failures = 0
@@ -66,6 +87,11 @@ class Lookout:
 
     def _listen(self, over: threading.Event) -> None:
         stream = self._events()
+        with self._lock:
+            if over.is_set():
+                stream.close()
+                return
+            self._stream = stream
         word: str | None = OPENED
         while word is not None and not over.is_set():
             self._tell(word)

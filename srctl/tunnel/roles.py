@@ -4,11 +4,12 @@ The parts come from elsewhere: edges do not import each other, so what the engin
 """
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from srctl.models import Endpoint, Standing
+from srctl.tunnel.lookout import Stream
 from srctl.tunnel.waiting import PATIENCE
 
 SWITCH_INTERVAL = 0.0002
@@ -84,7 +85,7 @@ class Whereabouts(Protocol):
         `UnreachableError` when nobody answers and other errors when that can't be said yet.
         """
 
-    def events(self) -> Iterator[str]:
+    def events(self) -> Stream:
         """Open a stream of what happens to its container."""
 
 

@@ -12,14 +12,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from queue import Empty, SimpleQueue
 
 from srctl.errors import NotFoundError, SessionEndedError, SrctlError, UnreachableError
 from srctl.models import Endpoint, Standing
-from srctl.tunnel.errors import HostKeyError, LoginNeededError
+from srctl.tunnel.errors import ConnectionLostError, HostKeyError, LoginNeededError
+from srctl.tunnel.inquiry import inquire
 from srctl.tunnel.lookout import Lookout
 from srctl.tunnel.roles import Lead, Leading, Link, Pace, Whereabouts, counted
 from srctl.tunnel.waiting import Held, WaitingRoom
@@ -56,6 +55,7 @@ class SupervisedTunnel:
         self._room: WaitingRoom | None = None
         self._look_at = _NEVER
         self._closing = False
+        self._asks = False  # now and then, where listening to the engine is not possible
         self._forget: Callable[[], None] = lambda: None
         self._begin(endpoint)
         self._lookout = Lookout(session.events, self._heard)
@@ -164,8 +164,9 @@ class SupervisedTunnel:
         if not works and self._forward is not None:
             cause = self._link.cause or self._forward.cause or "it ended"
             self._interrupt(f"the SSH connection was lost: {cause}")
+            self._asks = False
         self._link.reconnect()
-        self._lookout.allow(True)
+        self._lookout.allow(not self._asks)
         endpoint = self._located()
         if self._closing or (works and endpoint == self._endpoint):
             return
@@ -174,15 +175,28 @@ class SupervisedTunnel:
         self._begin(endpoint)
 
     def _located(self) -> Endpoint:
-        try:
-            return _within(self._pace.engine, self._link, self._session.locate)
-        except UnreachableError as error:
-            if not self._link.alive:
-                raise UnreachableError(f"the SSH connection was lost: {self._link.cause}") from error
-            self._log(f"the engine can't be asked where the session is: {error.message}")
-            with self._changed:
-                self._look_at = min(self._look_at, time.monotonic() + self._pace.pauses[-1])
-            return self._endpoint
+        """Ask the engine, without its stream if need be: that may have the only session that the server allows."""
+        for listening in (True, False):
+            try:
+                found = inquire(self._session, self._link, self._pace.engine)
+            except ConnectionLostError:
+                raise
+            except UnreachableError as error:
+                problem = error.message
+                self._lookout.allow(False)
+            else:
+                self._asks = self._asks or not listening
+                if self._asks:
+                    self._look_later()
+                return found
+        self._log(f"the engine can't be asked where the session is: {problem}")
+        self._lookout.allow(not self._asks)
+        self._look_later()
+        return self._endpoint
+
+    def _look_later(self) -> None:
+        with self._changed:
+            self._look_at = min(self._look_at, time.monotonic() + self._pace.pauses[-1])
 
     def _begin(self, endpoint: Endpoint) -> None:
         """Lead the listener, and who waits, to the endpoint. Raises `UnreachableError`, and then they wait on."""
@@ -206,7 +220,7 @@ class SupervisedTunnel:
 
     def _interrupt(self, cause: str) -> None:
         """Stop forwarding, and let who connects wait."""
-        self._lookout.allow(self._link.alive)
+        self._lookout.allow(self._link.alive and not self._asks)
         if not self._stands(cause):
             return
         forward = self._forward
@@ -262,27 +276,6 @@ class SupervisedTunnel:
         with self._changed:
             while not self._closing and (left := min(until, self._look_at) - time.monotonic()) > 0:
                 self._changed.wait(left)
-
-
-def _within(seconds: float, link: Link, call: Callable[[], Endpoint]) -> Endpoint:
-    """Return what a call returns. Raises what it raises, `UnreachableError` when it is late or the link is lost."""
-    outcome: SimpleQueue[Endpoint | Exception] = SimpleQueue()
-
-    def run() -> None:
-        try:
-            outcome.put(call())
-        except Exception as error:
-            outcome.put(error)
-
-    threading.Thread(target=run, name="srctl-locate", daemon=True).start()
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit and link.alive:
-        with suppress(Empty):
-            found = outcome.get(timeout=0.1)
-            if isinstance(found, Exception):
-                raise found
-            return found
-    raise UnreachableError(f"The engine did not answer within {seconds:g} s")
 
 
 def _now() -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -227,6 +228,20 @@ def test_what_happens_to_one_container_is_told_as_it_happens(host: DockerHost, m
     assert next(events) == "start"
     host.remove(container.id)
     assert [next(events) for _ in range(2)] == ["die", "destroy"]
+    events.close()
+
+
+def test_closing_a_stream_of_events_ends_it_for_who_waits(host: DockerHost, running: Container) -> None:
+    events, over = host.events(running.id), threading.Event()
+
+    def wait() -> None:
+        with suppress(Exception):
+            next(events)
+        over.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    events.close()
+    assert over.wait(10)
 
 
 def test_an_image_tells_its_labels_ports_and_user(host: Engine) -> None:

@@ -141,6 +141,22 @@ def test_one_session_at_a_time_is_enough(lab: Lab, home: Home, engine: Engine, c
             assert wait_until(lambda: answers(staged), "the page", limit=20)
 
 
+def test_two_sessions_and_no_sockets_are_enough_too(
+    lab: Lab, home: Home, engine: Engine, client: Any, container: str
+) -> None:
+    with server(lab, "faults-door") as ssh:
+        ssh.stop()
+        ssh.start({"AllowStreamLocalForwarding": "no"}, max_sessions=2)
+        home.add_ssh_config(ssh.reached.client_config("lab"))
+        with stage(f"ssh://lab{engine.socket}", container) as staged:
+            wait_until(lambda: answers(staged), "the page", limit=20)
+            client.restart(container, timeout=0)
+            staged.back(limit=25)
+            assert wait_until(lambda: answers(staged), "the page", limit=20)
+            client.remove_container(container, force=True)
+            staged.stands("down", "was stopped and removed", limit=25)
+
+
 def test_a_key_that_left_the_agent_needs_a_login_and_one_that_is_back_recovers(
     lab: Lab, home: Home, ssh: Server, engine: Engine, container: str, tmp_path: Path
 ) -> None:

@@ -81,26 +81,47 @@ class FakeLink:
             call()
 
 
+class FakeStream:
+    """The words of a queue, until there is none or it is closed."""
+
+    def __init__(self, session: FakeSession) -> None:
+        self._session = session
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        word = self._session.words.get()
+        if word is None:
+            raise StopIteration
+        return word
+
+    def close(self) -> None:
+        self._session.listeners -= 1
+        self._session.say(None)
+
+
 class FakeSession:
     """A session at `endpoint`, or whose whereabouts `problem` keeps from being told; `say` makes its engine tell."""
 
     def __init__(self) -> None:
         self.endpoint = Endpoint("127.0.0.1", 1000)
         self.problem: SrctlError | None = None
-        self.streams = 0
-        self._words: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.streams = self.listeners = 0
+        self.words: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def locate(self) -> Endpoint:
         if self.problem is not None:
             raise self.problem
         return self.endpoint
 
-    def events(self) -> Iterator[str]:
+    def events(self) -> FakeStream:
         self.streams += 1
-        return iter(self._words.get, None)
+        self.listeners += 1
+        return FakeStream(self)
 
     def say(self, word: str | None) -> None:
-        self._words.put(word)
+        self.words.put(word)
 
 
 class Stage:
@@ -151,9 +172,7 @@ class Stage:
 def stage() -> Iterator[Stage]:
     stage = Stage()
     yield stage
-    stage.session.say(None)
     stage.tunnel.close()
-    stage.session.say(None)
 
 
 def test_a_lost_connection_is_made_again_and_its_cause_is_kept(stage: Stage) -> None:
@@ -292,6 +311,22 @@ def test_an_engine_that_is_away_does_not_keep_the_tunnel_down(stage: Stage) -> N
     stage.back()
     assert stage.forwards[-1].endpoint.port == 1000
     assert any("can't be asked where the session is: Docker does not answer" in line for line in stage.log)
+
+
+def test_an_engine_that_answers_only_while_nobody_listens_is_asked_now_and_then(stage: Stage) -> None:
+    def locate() -> Endpoint:
+        if stage.session.listeners:
+            raise UnreachableError("the server allows one session")
+        return stage.session.endpoint
+
+    stage.session.locate = locate  # type: ignore[method-assign]
+    stage.session.endpoint = Endpoint("127.0.0.1", 2000)
+    stage.session.say("start")
+    stage.back()
+    stage.session.endpoint = Endpoint("127.0.0.1", 3000)
+    stage.back(2)
+    assert [forward.endpoint.port for forward in stage.forwards] == [1000, 2000, 3000]
+    assert stage.session.streams == 1
 
 
 def test_an_engine_that_hangs_does_not_either(stage: Stage) -> None:
