@@ -21,7 +21,7 @@ from tests.integration.hostile_stage import Stage, exactly, stage, surroundings,
 from tools.processes import wait_until
 from tools.sshd import Sshd
 
-EXAMPLES = 80
+EXAMPLES = 120
 LIMIT = 5
 TEXT = bytes(range(256)) * 8192
 
@@ -192,7 +192,7 @@ SIZES = st.sampled_from([1, 100, 5_000, 40_000, 300_000, 1_200_000])
 DEEDS = st.sampled_from(
     ["say"] * 5 + ["write"] * 5 + ["take"] * 3 + ["grant"] * 3 + ["request", "end", "shut", "close", "leave_at_once"]
 )
-STEPS = st.lists(st.tuples(st.integers(0, 1), DEEDS, SIZES), max_size=30)
+STEPS = st.lists(st.tuples(st.integers(0, 1), DEEDS, SIZES), max_size=40)
 SHAPES = st.tuples(
     st.sampled_from([0, 1, 5_000, 1 << 20]), st.sampled_from([1_000, 32_768, 1 << 20]), st.sampled_from([None, 4096])
 )
@@ -212,6 +212,8 @@ def test_the_client_keeps_to_the_protocol_whatever_happens(play: Stage) -> None:
         for channel in channels:
             channel.finish()
         assert play.settle()
+        for channel in channels:
+            channel.judge()
 
     attempt()
 
