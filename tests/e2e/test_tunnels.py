@@ -60,6 +60,15 @@ def test_a_background_tunnel_is_listed_and_serves_until_it_is_closed(tunnels: De
     assert tunnels.json("session", "show", row["session_id"])["status"] == "running"
 
 
+def test_a_tunnel_in_the_background_takes_less_than_60_mb(tunnels: Desk) -> None:
+    row = opened(tunnels)
+    fetch(row["url"])
+    wait_until(lambda: listed(tunnels)[0]["bytes_in"] or None, "the numbers", limit=10)
+    memory = Path(f"/proc/{row['pid']}/status").read_text().partition("VmRSS:")[2].split()
+    assert memory[1] == "kB"
+    assert int(memory[0]) < 60_000
+
+
 def test_opening_again_gives_the_same_tunnel(tunnels: Desk) -> None:
     row = opened(tunnels)
     again = opened(tunnels)
