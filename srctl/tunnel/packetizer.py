@@ -76,7 +76,7 @@ class PumpingPacketizer(_Packetizer):
         self._exchanging = False
         self._received = self._received_bytes = 0
         self._next_beat = 0.0
-        self._shut = self._over = False
+        self._came = self._shut = self._over = False
         self._watch(READ)
 
     # -- what the transport calls
@@ -155,6 +155,10 @@ class PumpingPacketizer(_Packetizer):
         """Queue what paramiko made a packet of."""
         self._outgoing.put(bytes(out))
 
+    def answer_at_leisure(self) -> None:
+        """Stop acknowledging each packet at once: the server does not hold small ones back any more."""
+        self._inbox.quick = False
+
     def wait_for_room(self, patience: float) -> bool:
         """Wait until the queue is not full; whether it is so. For threads other than the transport's."""
         return self._outgoing.wait_for_room(patience)
@@ -194,8 +198,8 @@ class PumpingPacketizer(_Packetizer):
             self.streams.deliver()
             if found is not None:
                 return found
-            if self._unsealer is not None:
-                self._turn()
+            while self._unsealer is not None and not self._turn():
+                pass
 
     def _read_one(self) -> tuple[int, Message] | None:
         """Have paramiko open the next packet, and handle it unless it is paramiko's."""
@@ -241,23 +245,26 @@ class PumpingPacketizer(_Packetizer):
 
     # -- the loop
 
-    def _turn(self) -> None:
-        """Send what waits, wait for sockets, serve them, and read what has come."""
+    def _turn(self) -> bool:
+        """Send what waits, wait for sockets, serve them, and read what has come; whether that was anything."""
         if self._shut:
             raise EOFError
         now = time.monotonic()
         if now >= self._next_beat:
             self._next_beat = now + BEAT
             self._beat()
-        self._flush()
+        if self._outgoing.size or self._watched != READ:  # another thread may have emptied the queue
+            self._flush()
         if self.paused or self._exchanging or self._outgoing.size > FULL:
             self._pace()
+        self._came = False
         self.loop.turn(self._next_beat - now)
-        self._flush()  # before the work on what came, which takes a while after a full read
+        if self._outgoing.size:  # now, since the work on what came takes a while after a full read
+            self._flush()
+        return self._came
 
     def _flush(self) -> None:
-        if self._outgoing.size or self._watched != READ:  # another thread may have emptied the queue
-            self._watch(READ | WRITE if self._outgoing.flush() else READ)
+        self._watch(READ | WRITE if self._outgoing.flush() else READ)
 
     def _beat(self) -> None:
         self.streams.tick()
@@ -277,6 +284,7 @@ class PumpingPacketizer(_Packetizer):
             except BlockingIOError:
                 return
             self.heard = time.monotonic()
+            self._came = True
 
     def _pace(self) -> None:
         """Take data from local sockets only while there is room for it."""

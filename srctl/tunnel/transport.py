@@ -170,6 +170,7 @@ class Transport(_Transport):
 
     def _run_errand(self, channel: Channel) -> None:
         self.send_from(channel, compose(cMSG_CHANNEL_REQUEST, channel.remote_chanid, "exec", False, "true"))
+        self.packetizer.answer_at_leisure()
 
     def _request_open(
         self, kind: str, payload: bytes, then: "Callable[[Channel], None] | None" = None

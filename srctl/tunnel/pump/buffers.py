@@ -18,7 +18,8 @@ class Inbox:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._quick = _QUICKACK != 0 and sock.family in (socket.AF_INET, socket.AF_INET6)
+        self.quick = _QUICKACK != 0 and sock.family in (socket.AF_INET, socket.AF_INET6)
+        """Whether to acknowledge small packets at once, for a server that else waits before it sends the next."""
         self._memory = bytearray(SIZE + codec.LONGEST)
         self._view = memoryview(self._memory)
         self._start = self._end = 0
@@ -64,7 +65,7 @@ class Inbox:
         if not count:
             raise EOFError
         self._end += count
-        if self._quick and count < _SMALL:  # the server may wait for it, while TCP would hold it back 40 ms
+        if self.quick and count < _SMALL:  # TCP would hold it back 40 ms
             self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
 

@@ -27,6 +27,8 @@ class Outgoing:
         """`wake` ends the loop's present wait."""
         self.packets = self.bytes = 0
         """Sealed under the present key."""
+        self.size = 0
+        """Bytes that wait."""
         self._sealer: Sealer | None = None
         self._sock = sock
         self._wake = wake
@@ -36,11 +38,6 @@ class Outgoing:
         self._room = threading.Condition(self._lock)
         self._waiters = 0
         self._over = False
-
-    @property
-    def size(self) -> int:
-        """Bytes that wait."""
-        return self._outbox.size
 
     def belong(self, thread: int) -> None:
         """Name the thread that turns the loop."""
@@ -64,14 +61,18 @@ class Outgoing:
             self.packets += 1
             self.bytes += len(packet)
             self._outbox.put(packet)
-            self._send(at_once=self._outbox.size > FULL)
+            self.size = self._outbox.size
+            if self.size > FULL or threading.get_ident() != self._thread:
+                self._send()
             return True
 
     def put(self, packet: bytes) -> None:
         """Queue a packet that is made already, from any thread. Raises `EOFError` when the connection is broken."""
         with self._lock:
             self._outbox.put(packet)
-            self._send(at_once=False)
+            self.size = self._outbox.size
+            if threading.get_ident() != self._thread:
+                self._send()
 
     def flush(self) -> int:
         """Send what the socket takes now; return how many bytes still wait. For the thread that turns the loop.
@@ -80,7 +81,7 @@ class Outgoing:
         """
         with self._lock:
             self._outbox.flush(self._sock)
-            waiting = self._outbox.size
+            self.size = waiting = self._outbox.size
             if self._waiters and waiting <= FULL:
                 self._room.notify_all()
         if waiting > MOST:
@@ -92,7 +93,7 @@ class Outgoing:
         with self._lock:
             self._waiters += 1
             try:
-                return self._room.wait_for(lambda: self._over or self._outbox.size <= FULL, patience)
+                return self._room.wait_for(lambda: self._over or self.size <= FULL, patience)
             finally:
                 self._waiters -= 1
 
@@ -102,15 +103,13 @@ class Outgoing:
             self._over = True
             self._room.notify_all()
 
-    def _send(self, *, at_once: bool) -> None:
-        ours = threading.get_ident() == self._thread
-        if ours and not at_once:
-            return
+    def _send(self) -> None:
         if self._over:
             raise EOFError
         try:
             self._outbox.flush(self._sock)
         except OSError as error:
             raise EOFError from error
-        if self._outbox.size and not ours:
+        self.size = self._outbox.size
+        if self.size:
             self._wake()

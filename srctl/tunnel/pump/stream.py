@@ -156,7 +156,7 @@ class Stream:
         if self._local is None:
             return
         wanted = WRITE if self._backlog else 0
-        if not self._local_ended and (self.deadline or (self._leave and not self._wire.paused)):
+        if self._room():
             wanted |= READ
         if wanted != self._watched:
             self._wire.loop.watch(self._local, self._watched, wanted, self._ready)
@@ -206,10 +206,17 @@ class Stream:
             self.watch()
             self._settle()
 
+    def _room(self) -> int:
+        """Return how many bytes may be read from the local socket now."""
+        if self._local_ended:
+            return 0
+        if self.deadline:
+            return len(self._wire.scratch)
+        return 0 if self._close_sent or self._wire.paused else min(self._leave, len(self._wire.scratch))
+
     def _read(self, local: socket.socket) -> None:
-        scratch = self._wire.scratch
-        room = len(scratch) if self.deadline else min(self._leave, len(scratch))
-        if not room or self._wire.paused:
+        room, scratch = self._room(), self._wire.scratch
+        if not room:
             self.watch()
             return
         try:
@@ -229,6 +236,9 @@ class Stream:
     def _send(self, remote: int, data: memoryview) -> None:
         self._leave -= len(data)
         self.tally.bytes_out += len(data)
+        if len(data) <= self._packet:
+            self._wire.send(messages.data_head(remote, len(data)), data)
+            return
         for start in range(0, len(data), self._packet):
             piece = data[start : start + self._packet]
             self._wire.send(messages.data_head(remote, len(piece)), piece)
