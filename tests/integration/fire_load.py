@@ -7,7 +7,8 @@
     crowd PORT COUNT         have all connections open before the first of them goes on
 
 A connection to `far` begins with a letter: D COUNT (it sends that many bytes, then their SHA-256), U (it reads to the
-end, then sends the SHA-256), X COUNT (both at once), E (it sends without end), S (as U, but in small sips).
+end, then sends the SHA-256), X COUNT (both at once), E (it sends without end), S (as U, but in small sips), H (it
+talks and hangs up, whatever still comes).
 Data is never the same twice: each block of 64 KiB begins with its number.
 """
 
@@ -26,6 +27,9 @@ from typing import Any
 BLOCK = 64 << 10
 _FILLING = random.Random(7).randbytes(BLOCK - 8)  # noqa: S311  # reproducible, no secret
 _COUNT = struct.Struct(">Q")
+HASTY = 60
+"""Blocks that somebody who hangs up early says before."""
+
 ANSWER = 3000
 """Bytes of an answer of the API."""
 
@@ -84,6 +88,8 @@ def serve(far: socket.socket) -> None:
         digest = digest_of(far)
         sender.join()
         far.sendall(digest)
+    elif kind == b"H":
+        far.sendall(_FILLING * HASTY)
     elif kind == b"E":
         while True:
             far.sendall(_FILLING)

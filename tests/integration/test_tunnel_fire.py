@@ -261,6 +261,26 @@ def test_slow_readers_and_slow_writers_get_every_byte(plain: Tunnel) -> None:
     assert plain.forward.stats.connections_total == 32
 
 
+def test_far_ends_that_hang_up_early_disturb_nobody_else(plain: Tunnel) -> None:
+    """A web server that refuses an upload answers and closes, while the client still sends and has not read."""
+
+    def upload_all_the_same(number: int) -> None:
+        with load.dial(plain.port) as local:
+            local.sendall(b"H")
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                local.settimeout(0.2)
+                for _ in range(200):
+                    local.sendall(bytes(20_000))
+            local.settimeout(60)
+            with contextlib.suppress(ConnectionError):
+                while local.recv(1000 * (1 + number)):
+                    pass
+
+    with Load("knock", plain.port, 300) as others, ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(upload_all_the_same, range(48))) == [None] * 48
+        assert others.finished()
+
+
 @pytest.mark.parametrize(("readers", "most"), [(4, 6 << 20), (100, (64 << 20) + 100 * (64 << 10) + (8 << 20))])
 def test_stalled_readers_cost_little_memory_and_hold_nobody_up(
     home: Home, sshd: Sshd, far: Far, readers: int, most: int
