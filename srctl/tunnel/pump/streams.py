@@ -20,10 +20,8 @@ from srctl.tunnel.pump.wire import Tally, Wire
 
 FIRST_NUMBER = 1 << 30
 
-MOST_STREAMS = 512
-"""Streams of one forward at a time; further connections wait in the listener's queue."""
-
-_AT_ONCE = 32
+MOST_STREAMS = 400
+"""Streams of one forward at a time; further connections wait in the listener's queue. Windows can watch 512 sockets."""
 
 
 @dataclass(slots=True, eq=False)
@@ -165,18 +163,18 @@ class Streams:
         self._watch(door, READ if door.tally.connections < MOST_STREAMS else 0)
 
     def _watch(self, door: Door, wanted: int) -> None:
-        self._wire.loop.watch(door.listener, door.watched, wanted, lambda _: self._accept(door))
-        door.watched = wanted
+        if wanted != door.watched:
+            self._wire.loop.watch(door.listener, door.watched, wanted, lambda _: self._accept(door))
+            door.watched = wanted
 
     def _accept(self, door: Door) -> None:
-        for _ in range(min(_AT_ONCE, MOST_STREAMS - door.tally.connections)):
-            try:
-                local, _ = door.listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:  # too many open files: others may end soon
-                door.tally.last_error = f"a connection could not be accepted: {error.strerror}"
-                self._watch(door, 0)
-                return
-            self.connect(local, door.endpoint, door.tally)
+        try:
+            local, _ = door.listener.accept()
+        except BlockingIOError:
+            return
+        except OSError as error:  # too many open files: others may end soon
+            door.tally.last_error = f"a connection could not be accepted: {error.strerror}"
+            self._watch(door, 0)
+            return
+        self.connect(local, door.endpoint, door.tally)
         self._attend(door)
