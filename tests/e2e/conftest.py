@@ -120,6 +120,16 @@ def desk(home: Home, engine: Engine, sshd: Sshd) -> Desk:
 
 
 @pytest.fixture
+def tunnels(desk: Desk, web_image: str) -> Iterator[Desk]:
+    """The desk, with the test page granted; every tunnel and session is gone afterwards."""
+    desk.grant(web_image)
+    yield desk
+    desk.run("tunnel", "close", "--all")
+    if ids := desk.run("ps", "--all", "-q").split():
+        desk.run("stop", *ids)
+
+
+@pytest.fixture
 def browser_page(chromium: str) -> Iterator[Callable[[], Any]]:
     """Open pages in a headless Chromium."""
     from playwright.sync_api import sync_playwright
