@@ -1,4 +1,4 @@
-"""Processes that load forwards, started and ended by tests."""
+"""A forward to put under load, and processes that load it, started and ended by tests."""
 
 import contextlib
 import subprocess
@@ -6,6 +6,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from srctl.tunnel.connection import SSHConnection
+from srctl.tunnel.forward import Forward
+from srctl.tunnel.ports import bind_local
+from tests.integration.hostile_stage import resources
+from tools.clean_home import Home
+from tools.processes import wait_until
+from tools.sshd import Sshd
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
@@ -65,3 +73,36 @@ def far_end() -> Iterator[Far]:
     with Load("far") as load:
         port, path = load.line().split()
         yield Far(int(port), path)
+
+
+@dataclass
+class Tunnel:
+    """A forward to the far end, and what it runs over."""
+
+    connection: SSHConnection
+    forward: Forward
+    far: Far
+    server: Sshd
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self.forward.local_port
+
+    def key_exchanges(self) -> int:
+        """Return how many key exchanges the server has finished after the first."""
+        return self.server.log.count("SSH2_MSG_NEWKEYS received") - 1
+
+
+@contextlib.contextmanager
+def tunnel(home: Home, server: Sshd, far: Far) -> Iterator[Tunnel]:
+    """Give a forward to the far end; afterwards nothing of it may be left."""
+    home.add_ssh_config(server.client_config("box"))
+    with SSHConnection.connect("ssh://box") as connection, bind_local() as listener:
+        before = resources()
+        with Forward(listener, connection, "127.0.0.1", far.port) as forward:
+            yield Tunnel(connection, forward, far, server)
+            wait_until(lambda: forward.stats.connections == 0, "the end of all connections")
+        wait_until(lambda: resources() <= before, f"no more descriptors and threads than before ({before})")
+        assert connection.alive
+        assert connection.logins == 1
