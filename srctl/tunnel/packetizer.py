@@ -173,14 +173,14 @@ class PumpingPacketizer(_Packetizer):
             if time.monotonic() > deadline:
                 raise TimeoutError("timed out")
             if len(self._inbox) > codec.LONGEST:
-                raise EOFError
+                raise SSHException("the server's greeting has no end")
             self._turn()
         return line.rstrip(b"\r\n").decode("utf-8", "replace")
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
-        """Return `n` bytes for paramiko's own reading of packets."""
-        if n > codec.LONGEST:
-            raise EOFError
+        """Return `n` bytes for paramiko's own reading of packets. Raises `SSHException` where no packet has so many."""
+        if not 0 <= n <= codec.LONGEST:
+            raise SSHException(f"a packet claims {n} bytes")
         while len(self._inbox) < n:
             if check_rekey and not len(self._inbox) and self.need_rekey() and not self._exchanging:
                 raise NeedRekeyException

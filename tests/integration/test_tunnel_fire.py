@@ -20,7 +20,7 @@ from tools.processes import wait_until
 from tools.sshd import Options, Sshd
 
 MakeSshd = Callable[[str, Options], Sshd]
-MEGABYTES = int(os.environ.get("SRCTL_TEST_MEGABYTES", "600"))
+MEGABYTES = int(os.environ.get("SRCTL_TEST_MEGABYTES", "3000"))
 """How much the long checksum moves in all, both ways together; 3000 for the full proof."""
 
 REKEYS = 5
