@@ -6,6 +6,7 @@ and read from one buffer. Sealing and queueing happen under one lock: a nonce is
 order of their nonces, whichever thread sends.
 """
 
+import math
 import socket
 import threading
 import time
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from paramiko.common import cMSG_UNIMPLEMENTED
 from paramiko.message import Message
+from paramiko.message import Message
 from paramiko.packet import NeedRekeyException, Packetizer
 from paramiko.ssh_exception import SSHException
 
+from srctl.tunnel.compose import compose
 from srctl.tunnel.pump import codec
 from srctl.tunnel.pump.buffers import SIZE, Inbox
 from srctl.tunnel.pump.flow import Budget
@@ -41,7 +44,6 @@ if TYPE_CHECKING:
 
         def _trigger_rekey(self) -> None: ...
         def need_rekey(self) -> bool: ...
-        def handshake_timed_out(self) -> bool: ...
 else:
     _Packetizer = Packetizer
 
@@ -76,6 +78,7 @@ class PumpingPacketizer(_Packetizer):
         self._exchanging = False
         self._received = self._received_bytes = 0
         self._next_beat = 0.0
+        self._handshake_ends = math.inf
         self._came = self._shut = self._over = False
         self._watch(READ)
 
@@ -129,6 +132,18 @@ class PumpingPacketizer(_Packetizer):
         """Switch to a cipher for what goes."""
         super().set_outbound_cipher(block_engine, *rest, **more)
         self._outgoing.change(codec.Sealer(block_engine, more["iv_out"]) if more.get("aead") else None)
+
+    def start_handshake(self, timeout: float) -> None:
+        """Give the handshake `timeout` seconds. paramiko starts a thread for that, which a process must wait for."""
+        self._handshake_ends = time.monotonic() + timeout
+
+    def handshake_timed_out(self) -> bool:
+        """Tell whether the time for the handshake is up."""
+        return time.monotonic() > self._handshake_ends
+
+    def complete_handshake(self) -> None:
+        """Note that the handshake is done."""
+        self._handshake_ends = math.inf
 
     def reset_seqno_in(self) -> None:
         """Count packets from 0 again."""
@@ -231,10 +246,7 @@ class PumpingPacketizer(_Packetizer):
         """Tell whether a message is one for paramiko; answer it if nobody knows its type."""
         if vet(payload, exchanging=self._exchanging, has_channel=self.has_channel):
             return True
-        reply = Message()
-        reply.add_byte(cMSG_UNIMPLEMENTED)
-        reply.add_int(number)
-        self.send_message(reply)
+        self.send_message(compose(cMSG_UNIMPLEMENTED, number))
         return False
 
     def _consider_rekeying(self) -> None:

@@ -21,7 +21,7 @@ from tools.sshd import Options, Sshd
 
 MakeSshd = Callable[[str, Options], Sshd]
 MEGABYTES = int(os.environ.get("SRCTL_TEST_MEGABYTES", "3000"))
-"""How much the long checksum moves in all, both ways together; 3000 for the full proof."""
+"""How much the long checksum moves in all, both ways together."""
 
 REKEYS = 5
 
