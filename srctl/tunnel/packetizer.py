@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from paramiko.common import cMSG_UNIMPLEMENTED
 from paramiko.message import Message
-from paramiko.message import Message
 from paramiko.packet import NeedRekeyException, Packetizer
 from paramiko.ssh_exception import SSHException
 
