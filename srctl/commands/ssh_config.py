@@ -21,7 +21,10 @@ def ssh_config(
     context: Context,
     where: Annotated[str, typer.Argument(metavar="ALIAS|URL|HOST", autocompletion=complete_hosts)],
 ) -> None:
-    """Print what a connection to a host would use, and which file says so; nobody is contacted."""
+    """Print what a connection to a host would use, and which file says so; nobody is contacted.
+
+    The commands of `Match exec` are run, as ssh runs them, and more than once.
+    """
     explained = explain(_target(context, where))
     rows = [asdict(origin) for origin in explained.origins]
     columns = views.SSH_CONFIG if any(row["refused"] for row in rows) else views.SSH_CONFIG[:-1]

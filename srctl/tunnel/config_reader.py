@@ -11,6 +11,7 @@ import re
 import stat
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import translate
 from pathlib import Path
@@ -65,10 +66,11 @@ class Reading:
     def read(self, files: Sequence[Path]) -> None:
         """Add the lines of the files that exist, and again for `Match final`, as ssh does. Raises `UsageError`."""
         self._name = self.target.alias
-        self._read_all(files)
-        if self._wants_final:
-            self._name, self._final = self.hostname, True
+        with readable():
             self._read_all(files)
+            if self._wants_final:
+                self._name, self._final = self.hostname, True
+                self._read_all(files)
 
     @property
     def hostname(self) -> str:
@@ -85,16 +87,13 @@ class Reading:
 
     def _read_all(self, files: Sequence[Path]) -> None:
         for path in files:
-            if path.is_file():
+            if is_there(path):
                 self._read(path, path.parent, True, 0)
 
     def _read(self, path: Path, folder: Path, active: bool, depth: int) -> None:
         never = not active
         refuse_insecure(path)
-        try:
-            text = path.read_text(encoding="utf-8", errors="surrogateescape")
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
         for number, content in enumerate(text.splitlines(), 1):
             match = _KEYWORD.match(content)
             if match is None:
@@ -194,6 +193,27 @@ class Reading:
                 f"{line.where} uses {what}, which only ssh itself can judge, and ssh is not installed",
                 "Install the OpenSSH client",
             )
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Raise `UsageError`, which names the file, where one can't be read."""
+    try:
+        yield
+    except OSError as error:
+        hint = "Make it readable for you, or move it away"
+        raise UsageError(f"{error.filename} cannot be read: {error.strerror}", hint) from error
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is a file to be read. Raises `UsageError` for a folder and the like, and `OSError`."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    if stat.S_ISREG(mode) or stat.S_ISCHR(mode):  # nothing is to be found in /dev/null
+        return stat.S_ISREG(mode)
+    raise UsageError(f"{path} is not a file, so it cannot be read as an ssh configuration", "Move it away")
 
 
 def refuse_insecure(path: Path) -> None:

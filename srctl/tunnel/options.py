@@ -11,17 +11,18 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from srctl.errors import UsageError
-from srctl.tunnel.config_reader import Line, Reading, refuse_insecure
+from srctl.tunnel.config_reader import Line, Reading, is_there, readable, refuse_insecure
 from srctl.tunnel.errors import plain
 from srctl.tunnel.keywords import FLAGS, LISTS, SEVERAL, TIMES
 from srctl.tunnel.target import SSHTarget
 from srctl.tunnel.tokens import local_user
 
 _INCLUDE = re.compile(r"^(\s*include[\s=]+)(.*)$", re.IGNORECASE)
+_AT_LINE = re.compile(r"\bline \d+: ")
 _EXPANDED_BY_SSH = re.compile(r"^\s*(userknownhostsfile|identityagent)\b", re.IGNORECASE)
 _DEFAULT_KNOWN_HOSTS = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
 _RIVALS = {"proxyjump": "proxycommand", "proxycommand": "proxyjump"}
@@ -91,11 +92,21 @@ def _ask_ssh(ssh: str, target: SSHTarget, *, configured: bool = True) -> Options
         except (OSError, subprocess.TimeoutExpired) as error:
             raise UsageError(f"`ssh -G {target.alias}` did not work: {plain(str(error))}") from error
     if answer.returncode:
-        reason = plain(answer.stderr) or f"exit code {answer.returncode}"
-        raise UsageError(
-            f"ssh cannot use its configuration for {target.alias}: {reason}", "Try: ssh -G " + target.alias
-        )
+        raise _refused(target, answer, config[-1] if config else None)
     return Options(_collect(answer.stdout.decode("utf-8", "replace"), _home_shift()))
+
+
+def _refused(target: SSHTarget, answer: subprocess.CompletedProcess[bytes], joined: str | None) -> UsageError:
+    """Return ssh's refusal in its own words, said of the person's file and not of the one that we `joined`."""
+    own, _ = config_files()
+    text = answer.stderr.decode("utf-8", "replace")
+    lines = [line for line in text.splitlines() if line.strip() and ": terminating, " not in line]
+    line = next(filter(_AT_LINE.search, lines), lines[0] if lines else f"exit code {answer.returncode}")
+    place = f"-F {own} " if joined is not None and joined in line else ""
+    reason = plain(line.replace(joined, str(own)) if joined is not None else line)
+    return UsageError(
+        f"ssh cannot use its configuration for {target.alias}: {reason}", f"Try: ssh {place}-G {target.alias}"
+    )
 
 
 def _collect(text: str, shift: tuple[str, str] | None) -> dict[str, list[str]]:
@@ -125,12 +136,22 @@ def _home_shift() -> tuple[str, str] | None:
 @contextmanager
 def _config_arguments() -> Iterator[list[str]]:
     shift = _home_shift()
-    if shift is None:
+    with readable():
+        if shift is None:
+            is_there(config_files()[0])
+            text = ""
+        else:
+            text = _combined_config(config_home(), _system_config())
+    if not text:
         yield []
         return
-    with tempfile.TemporaryDirectory(prefix="srctl-") as folder:
-        path = Path(folder) / "config"
-        path.write_text(_combined_config(config_home(), _system_config()), encoding="utf-8")
+    with ExitStack() as stack:
+        try:
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="srctl-"))) / "config"
+            path.write_text(text, encoding="utf-8", errors="surrogateescape")
+        except OSError as error:
+            what = f"ssh cannot be handed its configuration in a temporary file: {error.strerror}"
+            raise UsageError(what, "Name another folder with TMPDIR") from error
         yield ["-F", str(path)]
 
 
@@ -138,7 +159,7 @@ def _combined_config(home: Path, system: Path) -> str:
     """Return the person's configuration followed by the system's; first values win, so the order is ssh's own."""
     lines: list[str] = []
     own = home / ".ssh" / "config"
-    if own.exists():
+    if is_there(own):
         refuse_insecure(own)  # ssh does not look at what it is handed by name
         for line in own.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
             match = _INCLUDE.match(line)

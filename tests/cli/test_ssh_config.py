@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,6 +122,49 @@ def test_a_source_is_not_guessed_where_only_ssh_can_tell(home: FrontDoor) -> Non
     config.write_text("CanonicalizeHostname always\nCanonicalDomains invalid\nHost lab\n  Port 2200\n  User ann\n")
     rows = home.json("ssh-config", "lab")
     assert found(rows, "Port") == [("2200", f"{config}:4")]
+
+
+def in_place_of_the_file(home: FrontDoor) -> Path:
+    """Remove the configuration and return its path."""
+    path = home.home / ".ssh" / "config"
+    path.unlink()
+    return path
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to(path)])
+def test_a_configuration_that_is_no_file_is_named(either: FrontDoor, make: Callable[[Path], None]) -> None:
+    path = in_place_of_the_file(either)
+    make(path)
+    for command in (("ssh-config", "lab"), ("--host", "ssh://lab", "ps")):
+        ran = either(*command)
+        assert ran.code == 2, ran
+        assert f"{path} " in ran.err
+        assert len(ran.err.splitlines()) == 2
+
+
+def test_an_empty_configuration_may_be_a_device(either: FrontDoor) -> None:
+    in_place_of_the_file(either).symlink_to(os.devnull)
+    assert found(either.json("ssh-config", "lab"), "Port") == [("22", "default")]
+
+
+def test_a_refusal_of_ssh_is_told_in_one_line_of_the_persons_own_file(home: FrontDoor) -> None:
+    path = home.home / ".ssh" / "config"
+    path.write_text("Host lab\n  Port 2200\n  NoSuchOption yes\n  NorThisOne yes\n")
+    ran = home("ssh-config", "lab")
+    assert ran.code == 2
+    message, hint = ran.err.splitlines()
+    assert f"{path}: line 3: Bad configuration option: nosuchoption" in message
+    assert not any(word in message for word in ("srctl-", "terminating", "northisone"))
+    assert f"ssh -F {path} -G lab" in hint
+
+
+def test_bytes_that_are_no_utf_8_are_handed_to_ssh_as_they_are(either: FrontDoor) -> None:
+    (either.home / ".ssh" / "config").write_bytes(b"# caf\xe9\nHost lab\n  Port 2200\n")
+    assert [value for value, _ in found(either.json("ssh-config", "lab"), "Port")] == ["2200"]
+
+
+def test_the_help_says_that_commands_are_run(home: FrontDoor) -> None:
+    assert "Match exec" in home.ok("ssh-config", "--help").out
 
 
 @pytest.mark.parametrize("word", ["", "a b", "-x", "tcp://lab", "ssh://lab:x"])
