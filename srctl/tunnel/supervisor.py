@@ -25,6 +25,8 @@ from srctl.tunnel.waiting import Held, WaitingRoom
 
 _NEVER = float("inf")
 
+_AWAITED = "the application has stopped and is waited for"
+
 _LONGEST_NAP = 2.0
 """Seconds between two looks at the forward: its connection may be lost, and be back, just as it is made."""
 
@@ -145,7 +147,7 @@ class SupervisedTunnel:
                     self._give_up(error)
                     return
                 pause = min(pause, max(0.0, ended - time.monotonic()))
-                self._interrupt(error.message)
+                self._interrupt(_AWAITED)
             except (HostKeyError, NotFoundError) as error:
                 self._give_up(error)
                 return

@@ -90,7 +90,7 @@ def test_a_container_that_restarts_is_followed_on_the_same_local_port(
     found = staged.back()
     assert client.port(container, 8888)[0]["HostPort"] != before
     assert wait_until(lambda: answers(staged), "the page", limit=20)
-    assert "ended" in str(found.last_error)
+    assert "has stopped and is waited for" in str(found.last_error)
     assert staged.link.logins == 1
 
 

@@ -111,7 +111,7 @@ def test_some_failures_end_the_tunnel_for_good(stage: Stage, error: SrctlError) 
 def test_a_container_that_restarts_is_followed_to_its_new_port(stage: Stage) -> None:
     stage.session.problem = SessionEndedError("the application ended with exit code 0")
     stage.session.say("die")
-    stage.stands("reconnecting", "exit code 0")
+    stage.stands("reconnecting", "the application has stopped and is waited for")
     with stage.connect() as client:
         client.sendall(b"x")
         stage.session.problem, stage.session.endpoint = None, Endpoint("127.0.0.1", 2000)
@@ -119,6 +119,9 @@ def test_a_container_that_restarts_is_followed_to_its_new_port(stage: Stage) -> 
         stage.back()
         assert stage.forwards[-1].endpoint.port == 2000
         assert [each.recv(1) for each in stage.forwards[-1].waiting] == [b"x"]
+    told = [*stage.log, str(stage.tunnel.standing.last_error)]
+    assert sum("has stopped and is waited for" in line for line in told) == 2
+    assert not any("exit code" in line for line in told)
 
 
 def test_a_port_that_moves_while_nothing_breaks_is_followed(stage: Stage) -> None:
@@ -142,6 +145,7 @@ def test_an_application_that_ended_ends_the_tunnel_after_a_grace(stage: Stage) -
     stage.session.problem = SessionEndedError("the application ended with exit code 3")
     stage.session.say("die")
     stage.stands("down", "exit code 3")
+    assert [line.partition(":")[0] for line in stage.log] == ["up", "reconnecting", "down"]
     assert time.monotonic() - begun >= FAST.grace
 
 
