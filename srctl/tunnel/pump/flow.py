@@ -21,7 +21,7 @@ FLOOR = 64 << 10
 TOTAL = 64 << 20
 
 _SHORTEST_SAMPLE = 0.02
-_THOUGHT = 0.0003
+_THOUGHT = 0.001
 """Seconds that a server takes to act on credit."""
 
 _YOUNG = 4 << 20
