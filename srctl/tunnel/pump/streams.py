@@ -23,6 +23,8 @@ FIRST_NUMBER = 1 << 30
 MOST_STREAMS = 400
 """Streams of one forward at a time; further connections wait in the listener's queue. Windows can watch 512 sockets."""
 
+_AT_ONCE = 32
+
 
 @dataclass(slots=True, eq=False)
 class Door:
@@ -168,13 +170,14 @@ class Streams:
             door.watched = wanted
 
     def _accept(self, door: Door) -> None:
-        try:
-            local, _ = door.listener.accept()
-        except BlockingIOError:
-            return
-        except OSError as error:  # too many open files: others may end soon
-            door.tally.last_error = f"a connection could not be accepted: {error.strerror}"
-            self._watch(door, 0)
-            return
-        self.connect(local, door.endpoint, door.tally)
+        for _ in range(min(_AT_ONCE, MOST_STREAMS - door.tally.connections)):
+            try:
+                local, _ = door.listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:  # too many open files: others may end soon
+                door.tally.last_error = f"a connection could not be accepted: {error.strerror}"
+                self._watch(door, 0)
+                return
+            self.connect(local, door.endpoint, door.tally)
         self._attend(door)
