@@ -15,6 +15,15 @@ from srctl.tunnel.pump import messages
 _EXCHANGE = range(30, 50)
 _CHANNEL = range(91, 101)
 _KNOWN = frozenset(MSG_NAMES) | frozenset(_EXCHANGE)
+_SHAPES: dict[int, Callable[[memoryview], object]] = {
+    messages.DATA: messages.data,
+    messages.WINDOW_ADJUST: messages.adjustment,
+    messages.OPEN_CONFIRMATION: messages.confirmation,
+    messages.OPEN_FAILURE: messages.failure,
+    messages.REQUEST: messages.wants_reply,
+    messages.EXTENDED_DATA: messages.extended_data,
+}
+"""What takes a message apart, and raises `SSHException` where its fields are longer than itself."""
 
 
 def vet(message: memoryview, *, exchanging: bool, has_channel: Callable[[int], bool]) -> bool:
@@ -30,21 +39,7 @@ def vet(message: memoryview, *, exchanging: bool, has_channel: Callable[[int], b
     if kind in _CHANNEL:
         if len(message) < messages.SHORTEST or not has_channel(messages.channel(message)):
             raise SSHException("a message came for a channel that there is not")
-        _measure(kind, message)
+        take_apart = _SHAPES.get(kind)
+        if take_apart is not None:
+            take_apart(message)
     return True
-
-
-def _measure(kind: int, message: memoryview) -> None:
-    """Raise `SSHException` for a message whose fields are longer than itself."""
-    if kind == messages.DATA:
-        messages.data(message)
-    elif kind == messages.WINDOW_ADJUST:
-        messages.adjustment(message)
-    elif kind == messages.OPEN_CONFIRMATION:
-        messages.confirmation(message)
-    elif kind == messages.OPEN_FAILURE:
-        messages.failure(message)
-    elif kind == messages.REQUEST:
-        messages.wants_reply(message)
-    elif kind == messages.EXTENDED_DATA:
-        messages.extended_data(message)
