@@ -207,7 +207,7 @@ class Context:
         """The ways to sessions of the host in force."""
         from srctl.ways import Ways
 
-        return Ways(lambda: self.host, self.config.get("connect_timeout"), self._open)
+        return Ways(lambda: self.host, self.config.get("connect_timeout"), self._open, self.output.note)
 
     @cached_property
     def _background(self) -> "Ways":

@@ -35,20 +35,29 @@ _LOOK = 0.25
 
 
 class Ways:
-    """The ways to sessions of one host; what is opened is closed with `stack`."""
+    """The ways to sessions of one host; what is opened is closed with `stack`. `note` says what is worth knowing."""
 
-    def __init__(self, host: "Callable[[], DockerHost]", timeout: float, stack: ExitStack) -> None:
+    def __init__(
+        self,
+        host: "Callable[[], DockerHost]",
+        timeout: float,
+        stack: ExitStack,
+        note: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._host = host
         self._timeout = timeout
         self._stack = stack
+        self._note = note
+        self._unlisted: SrctlError | None = None
 
     @cached_property
     def registry(self) -> Registry | None:
         """The registry; `None` where it can't be kept, which hinders no tunnel of this process."""
         try:
             registry = Registry()
-            registry.make_folder()
-        except SrctlError:
+            registry.prepare()
+        except SrctlError as error:
+            self._unlisted = error
             return None
         return registry
 
@@ -121,6 +130,9 @@ class Ways:
             if registry is not None:
                 tunnel = RecordedTunnel(registry, plan, tunnel, log, claim.pop_all())
                 self._stack.callback(tunnel.close)
+        if self._unlisted is not None:
+            why = f"{self._unlisted.message}. {self._unlisted.hint}"
+            self._note(f"srctl tunnel list does not show this tunnel: {why}")
         return tunnel
 
     def _whereabouts(self, session: Session) -> Whereabouts:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -82,7 +81,9 @@ def close(
     from srctl.tunnel import ending
 
     registry = context.registry
-    if bool(ids) == everything:
+    if ids and everything:
+        raise UsageError("Tunnels are closed by name or with --all, not both", "Leave out one of the two")
+    if not ids and not everything:
         raise UsageError("Name the tunnels to close, or say --all", "srctl tunnel list shows them")
     names = [record.plan.id for record in registry.records()] if everything else ids or []
 
@@ -102,8 +103,7 @@ def logs(
 ) -> None:
     """Print what happened to a tunnel: when it was up, why it was not, and which connections failed."""
     record = context.registry.find(tunnel)
-    path = context.registry.log_of(record.plan.id)
-    for text in _followed(context, record, path) if follow else [_text(path)]:
+    for text in _followed(context, record) if follow else [_text(context, record)]:
         context.output.raw(text)
 
 
@@ -145,19 +145,16 @@ def _row(opened: "Opened") -> Tunnel:
     )
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+def _text(context: Context, record: "Record") -> str:
+    return context.registry.log(record.plan.id).decode("utf-8", "replace")
 
 
-def _followed(context: Context, record: "Record", path: Path) -> Iterator[str]:
+def _followed(context: Context, record: "Record") -> Iterator[str]:
     """Yield the log as it grows, until the tunnel is gone; of one that was cut meanwhile what is new is told."""
     seen = ""
     while True:
         alive = context.registry.is_held(record.plan.id)
-        text = _text(path)
+        text = _text(context, record)
         if text and not text.startswith(seen):
             last = seen.rstrip("\n").rpartition("\n")[2]
             known, found, rest = text.partition(f"{last}\n")

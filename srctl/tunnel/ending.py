@@ -29,8 +29,8 @@ def close(registry: Registry, record: Record) -> None:
 def restart(registry: Registry, record: Record, prompter: Prompter | None) -> None:
     """End a tunnel and start it in the background, with the same id and port.
 
-    Raises `ConflictError` for one that a terminal holds, or whose port is taken, and what its new process meets; its
-    row then says so.
+    Raises `SrctlError` where its log is not to be trusted, `ConflictError` for one that a terminal holds, or whose
+    port is taken, and what its new process meets; its row then says so.
     """
     plan = replace(record.plan, background=True)
     if record.alive and not record.plan.background:
@@ -39,7 +39,7 @@ def restart(registry: Registry, record: Record, prompter: Prompter | None) -> No
             "End it there, or: srctl tunnel close",
         )
     with registry.opening(plan.host.url, plan.session_id):
-        log = registry.log_of(plan.id).read_bytes() if registry.log_of(plan.id).is_file() else b""
+        log = registry.log(plan.id)
         _end(registry, record)
         replace_file(registry.log_of(plan.id), log)
         try:

@@ -14,10 +14,9 @@ from srctl.errors import SrctlError
 from srctl.models import Standing, TunnelPlan
 from srctl.models import Tunnel as Row
 from srctl.shared_files import replace_file
-from srctl.tunnel.registry import Record, Registry
+from srctl.tunnel.registry import LARGEST_LOG, Record, Registry, open_regular
 
-LARGEST_LOG = 256 * 1024
-"""Bytes of a log; of one that is larger the newer half is kept."""
+_APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT
 
 
 class Tunnel(Protocol):
@@ -47,14 +46,17 @@ class Log:
         self._path = path
 
     def __call__(self, text: str) -> None:
-        """Write a line."""
+        """Write a line, unless something that is no file stands in its place."""
         line = f"{datetime.now(UTC).isoformat(timespec='milliseconds').replace('+00:00', 'Z')} {text}\n"
         with suppress(OSError):
-            with open(self._path, "a", encoding="utf-8", opener=_privately) as stream:
-                stream.write(line)
-                size = stream.tell()
-            if size > LARGEST_LOG:
-                newer = self._path.read_bytes()[-LARGEST_LOG // 2 :]
+            with os.fdopen(open_regular(self._path, _APPENDING), "r+b") as stream:
+                stream.seek(0, os.SEEK_END)
+                stream.write(line.encode(errors="replace"))
+                newer = b""
+                if (size := stream.tell()) > LARGEST_LOG:
+                    stream.seek(size - LARGEST_LOG // 2)
+                    newer = stream.read(LARGEST_LOG)
+            if newer:
                 replace_file(self._path, newer.partition(b"\n")[2])
 
 
@@ -62,12 +64,16 @@ class RecordedTunnel:
     """Holds a tunnel in the registry from construction until `close`; the caller holds its lock in `claim`."""
 
     def __init__(self, registry: Registry, plan: TunnelPlan, tunnel: Tunnel, log: Log, claim: ExitStack) -> None:
-        """Take over `tunnel` and `claim`. Raises `OSError`."""
+        """Take over `tunnel` and `claim`. Raises `SrctlError` where it can't be written down, and takes nothing."""
         self.id = plan.id
         self.local_port = tunnel.local_port
         self._registry, self._plan, self._tunnel, self._log, self._claim = registry, plan, tunnel, log, claim
         self._written = tunnel.standing
-        registry.write(plan, self._written)
+        try:
+            registry.write(plan, self._written)
+        except OSError as error:
+            what = f"The folder {registry.folder} can't be written to: {error.strerror}"
+            raise SrctlError(what, "Make room there, or name another place with XDG_RUNTIME_DIR") from error
 
     @property
     def failure(self) -> SrctlError | None:
@@ -111,7 +117,3 @@ class RecordedTunnel:
         if self.failure is None:
             self._registry.forget(self._plan.id)
         self._claim.close()
-
-
-def _privately(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)

@@ -4,12 +4,14 @@ A tunnel lives as long as its lock is held, whatever a file or a process id says
 after a reboot. What stands in the folder is read distrustfully; a folder that others may write to is refused.
 """
 
+import errno
 import json
 import os
 import re
 import secrets
 import stat
 import sys
+import tempfile
 import time
 import warnings
 import zlib
@@ -30,6 +32,9 @@ KEPT = timedelta(hours=24)
 """How long a tunnel that is down is listed."""
 
 VANISHED = "its process ended without a word: it was killed, or this machine was restarted"
+
+LARGEST_LOG = 256 * 1024
+"""Bytes of a log; of one that is larger the newer half is kept."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _LARGEST = 64 * 1024
@@ -82,6 +87,12 @@ class Registry:
             make_private(self.folder)
             _check_private(self.folder)
 
+    def prepare(self) -> None:
+        """Make the folder, and see that it can be written to. Raises `SrctlError`."""
+        self.make_folder()
+        with _said_of(self.folder), tempfile.TemporaryFile(dir=self.folder) as stream:
+            stream.write(bytes(_LARGEST))
+
     def new_id(self) -> str:
         """Return an id that no tunnel has."""
         return secrets.token_hex(16)
@@ -127,7 +138,7 @@ class Registry:
         if not _ID.fullmatch(identifier):
             return None
         try:
-            written = _read(self.folder / f"{identifier}.json")
+            written = json.loads(_read(self.folder / f"{identifier}.json", _LARGEST))
             plan = from_plain(TunnelPlan, written["plan"])
             standing, pid = from_plain(Standing, written["standing"]), written["pid"]
             if not _sound(plan, standing, pid) or plan.id != identifier:
@@ -155,13 +166,24 @@ class Registry:
         """Return where the log of a tunnel is."""
         return self.folder / f"{identifier}.log"
 
+    def log(self, identifier: str) -> bytes:
+        """Return the log of a tunnel, empty where there is none. Raises `SrctlError` for what is none of ours."""
+        path = self.log_of(identifier)
+        try:
+            return _read(path, 2 * LARGEST_LOG)  # it is cut after a line that makes it too large
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise SrctlError(f"The log {path} can't be read: {error.strerror}", "Remove it") from error
+
     # -- locks
 
     @contextmanager
     def held(self, identifier: str) -> Iterator[None]:
         """Hold a tunnel: it lives until the block, or this process, ends. Raises `SrctlError`."""
         self.make_folder()
-        handle = open_lock(self.lock_of(identifier))
+        with _said_of(self.folder):
+            handle = open_lock(self.lock_of(identifier))
         try:
             lock(handle)
             yield
@@ -193,7 +215,8 @@ class Registry:
         """Let no other process open a tunnel to this session meanwhile. Raises `SrctlError`."""
         self.make_folder()
         stripe = zlib.crc32(f"{host_url}\0{session_id}".encode()) % _STRIPES
-        handle = open_lock(self.folder / f"opening-{stripe}.lock")
+        with _said_of(self.folder):
+            handle = open_lock(self.folder / f"opening-{stripe}.lock")
         try:
             lock(handle)
             yield
@@ -206,12 +229,26 @@ class Registry:
 
 
 def default_folder() -> Path:
-    """Return this user's folder for state that need not survive a reboot."""
+    """Return this user's folder for state that need not survive a reboot. Raises `SrctlError` where there is none."""
     from platformdirs import user_runtime_path
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a fallback is used is no news to a person
-        return user_runtime_path("srctl", appauthor=False) / "tunnels"
+        try:
+            return user_runtime_path("srctl", appauthor=False) / "tunnels"
+        except OSError as error:
+            what = f"There is no folder of yours alone for the state of tunnels: {error.strerror or error}"
+            raise UnsupportedError(what, "Name one with XDG_RUNTIME_DIR") from error
+
+
+def open_regular(path: Path, flags: int) -> int:
+    """Open what is a file in its own right, and wait for nobody. Raises `OSError`, also for all else."""
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    handle = os.open(path, flags, 0o600)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is not a file")
+    return handle
 
 
 @contextmanager
@@ -219,7 +256,8 @@ def _said_of(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SrctlError(f"The folder {folder} can't be used: {error.strerror}") from error
+        what = f"The folder {folder} can't be used: {error.strerror}"
+        raise SrctlError(what, "Name another place with XDG_RUNTIME_DIR") from error
 
 
 def _check_private(folder: Path) -> None:
@@ -235,15 +273,12 @@ def _check_private(folder: Path) -> None:
             )
 
 
-def _read(path: Path) -> Any:
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise ValueError("not a file")
-        content = stream.read(_LARGEST + 1)
-    if len(content) > _LARGEST:
-        raise ValueError("too large")
-    return json.loads(content)
+def _read(path: Path, largest: int) -> bytes:
+    with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as stream:
+        content = stream.read(largest + 1)
+    if len(content) > largest:
+        raise OSError(errno.EFBIG, "it is too large")
+    return content
 
 
 def _sound(plan: TunnelPlan, standing: Standing, pid: Any) -> bool:

@@ -6,7 +6,8 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from srctl.models import Endpoint, Host, Standing, TunnelPlan
-from srctl.tunnel.registry import Registry
+from srctl.tunnel.registry import LARGEST_LOG, Registry
 from tests.cli.front_door import FrontDoor
 from tests.cli.test_completion import offered
 from tests.fakes import WEB
@@ -111,9 +112,10 @@ def test_an_ambiguous_beginning_names_the_candidates(bare: FrontDoor, registry: 
     assert bare("tunnel", "logs", "").code == 3
 
 
-@pytest.mark.parametrize("arguments", [[], ["--all", "11"]])
-def test_close_wants_ids_or_all(bare: FrontDoor, arguments: list[str]) -> None:
-    assert bare("tunnel", "close", *arguments).code == 2
+@pytest.mark.parametrize(("arguments", "said"), [([], "or say --all"), (["--all", "11"], "not both")])
+def test_close_wants_ids_or_all(bare: FrontDoor, arguments: list[str], said: str) -> None:
+    ran = bare("tunnel", "close", *arguments)
+    assert (ran.code, said in ran.err) == (2, True)
 
 
 def test_a_process_that_has_not_the_lock_is_never_ended(bare: FrontDoor, registry: Registry, held: TunnelPlan) -> None:
@@ -132,6 +134,38 @@ def test_the_log_is_printed_and_an_empty_one_is_nothing(bare: FrontDoor, registr
     registry.log_of(plan(1).id).write_text("then \x1b[2J it was up\n")
     assert bare.ok("tunnel", "logs", plan(1).id[:4]).out == "then \\u001b[2J it was up\n"
     assert bare.ok("tunnel", "logs", "-f", plan(1).id).out == "then \\u001b[2J it was up\n"
+
+
+def make_pipe(path: Path) -> None:
+    """Make a pipe, at which a reader would wait."""
+    os.mkfifo(path)
+
+
+def make_link(path: Path) -> None:
+    """Make a link to a file of somebody else."""
+    (path.parent / "foreign").write_text("a secret\n")
+    path.symlink_to(path.parent / "foreign")
+
+
+def make_large(path: Path) -> None:
+    """Make a file that is larger than any log."""
+    with path.open("wb") as stream:
+        stream.truncate(8 * LARGEST_LOG)
+
+
+@pytest.mark.parametrize("make", [make_pipe, make_link, make_large, Path.mkdir])
+@pytest.mark.parametrize("verb", [("logs",), ("logs", "-f"), ("restart",)])
+def test_what_is_no_log_is_not_read(
+    bare: FrontDoor, registry: Registry, verb: tuple[str, ...], make: Callable[[Path], None]
+) -> None:
+    registry.write(plan(1), standing("down"))
+    path = registry.log_of(plan(1).id)
+    make(path)
+    ran = bare("tunnel", *verb, plan(1).id)
+    assert (ran.code, ran.out) == (1, "")
+    message, hint = ran.err.splitlines()
+    assert str(path) in message
+    assert "Remove it" in hint
 
 
 HOSTILE: dict[str, object] = {
@@ -195,6 +229,20 @@ def test_a_folder_that_others_may_write_to_is_refused(bare: FrontDoor, registry:
 def test_a_folder_of_somebody_else_is_refused(bare: FrontDoor, registry: Registry) -> None:
     os.chown(registry.folder, 12345, -1)
     assert bare("tunnel", "list").code == 8
+
+
+def test_a_fallback_of_another_account_is_refused_with_what_to_do(
+    bare: FrontDoor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("platformdirs.unix.geteuid", lambda: 54321, raising=False)  # one without /run/user/UID
+    (tmp_path / "runtime-54321").mkdir(mode=0o700)
+    os.chown(tmp_path / "runtime-54321", 12345, -1)
+    ran = bare("tunnel", "list")
+    assert ran.code == 8
+    assert "runtime-54321" in ran.err.splitlines()[0]
+    assert "XDG_RUNTIME_DIR" in ran.err.splitlines()[1]
 
 
 def test_files_are_for_their_owner_only(registry: Registry, held: TunnelPlan) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,8 +14,8 @@ import pytest
 
 from srctl.errors import NotFoundError, SrctlError
 from srctl.models import Endpoint, Host, Standing, TunnelPlan
-from srctl.tunnel.record import LARGEST_LOG, Log, RecordedTunnel
-from srctl.tunnel.registry import Registry
+from srctl.tunnel.record import Log, RecordedTunnel
+from srctl.tunnel.registry import LARGEST_LOG, Registry
 
 PLAN = TunnelPlan(
     "1" * 32,
@@ -118,3 +119,16 @@ def test_a_log_keeps_its_newer_half(tmp_path: Path) -> None:
     assert (tmp_path / "log").stat().st_size <= LARGEST_LOG
     assert kept[-1].endswith(f"{lines - 1:070d}")
     assert all(len(line) == len(kept[-1]) for line in kept)
+
+
+def test_nothing_is_written_to_what_is_no_log(tmp_path: Path) -> None:
+    (tmp_path / "foreign").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "foreign")
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    for name in ("link", "pipe"):
+        Log(tmp_path / name)("up")
+    assert os.read(reader, 100) == b""
+    os.close(reader)
+    Log(tmp_path / "pipe")("up")
+    assert (tmp_path / "foreign").read_bytes() == b""
