@@ -210,7 +210,8 @@ def test_an_engine_that_was_away_is_listened_to_again(
             client.restart(container, timeout=0)
             with counting_proxy(engine.socket, socket):
                 found = staged.back()
-                assert "moved to port" in str(found.last_error)
+                # what is seen depends on the moment: a container between stop and start, or one that has moved
+                assert any(cause in str(found.last_error) for cause in ("moved to port", "is waited for"))
                 assert wait_until(lambda: answers(staged), "the page", limit=20)
                 assert staged.link.logins == 1
 
