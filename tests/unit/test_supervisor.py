@@ -90,11 +90,9 @@ def test_a_host_that_is_away_is_tried_again_and_again(stage: Stage) -> None:
 def test_a_login_that_needs_a_person_says_so_and_is_tried_again_later(stage: Stage) -> None:
     for _ in range(2):
         stage.link.refusals.put(LoginNeededError("lab accepts none of your keys"))
-    begun = time.monotonic()
     stage.link.lose()
     stage.stands("reconnecting", "needs login: lab accepts none of your keys")
     assert "the other end closed it" in str(stage.back().last_error)
-    assert time.monotonic() - begun > 2 * 0.8 * FAST.login
 
 
 @pytest.mark.parametrize("error", [HostKeyError("the key of lab has changed"), NotFoundError(f"Session x {GONE}")])
