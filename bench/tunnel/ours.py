@@ -12,14 +12,12 @@ from contextlib import ExitStack
 from srctl.tunnel.connection import SSHConnection
 from srctl.tunnel.forward import Forward
 from srctl.tunnel.ports import bind_local
-
-SWITCH = 0.0002
-"""Seconds that a thread may keep the interpreter from another, as in the processes that hold tunnels."""
+from srctl.tunnel.roles import SWITCH_INTERVAL
 
 
 def main(words: list[str]) -> int:
     """Listen, connect, forward; print a line when the ports listen."""
-    sys.setswitchinterval(SWITCH)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     if words[0] == "--warm":
         words = words[1:]
         import paramiko  # noqa: F401

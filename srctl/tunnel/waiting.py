@@ -5,14 +5,14 @@ them, so nothing is lost. One that waits too long is reset, one that its client 
 """
 
 import contextlib
-import os
 import selectors
 import socket
-import struct
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from srctl.tunnel.reset import reset_on_close
 
 PATIENCE = 10.0
 """Seconds that a connection is held."""
@@ -54,7 +54,8 @@ class WaitingRoom:
     def close(self) -> None:
         """Stop, and reset who waits."""
         for each in self.take():
-            reset(each.connection)
+            reset_on_close(each.connection)
+            each.connection.close()
 
     def _run(self) -> None:
         with selectors.DefaultSelector() as selector, self._wake, self._woken:
@@ -109,15 +110,8 @@ class WaitingRoom:
             self._held.remove(held)
             with contextlib.suppress(KeyError):
                 selector.unregister(held.connection)
-            reset(held.connection)
-
-
-def reset(connection: socket.socket) -> None:
-    """Close a connection so that its client sees a reset, not an end."""
-    with contextlib.suppress(OSError):
-        linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    connection.close()
+            reset_on_close(held.connection)
+            held.connection.close()
 
 
 def _set(selector: selectors.BaseSelector, listener: socket.socket, *, on: bool) -> None:

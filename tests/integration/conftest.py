@@ -1,4 +1,4 @@
-"""A small deployment on the private engine: users, applications and grants in a database, a realm of its own."""
+"""What several of these tests share: a small deployment on the private engine, SSH servers, and tunnels under fire."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ import pytest
 from srctl.cli import main
 from srctl.context import Context
 from srctl.labels import RUNINFO
+from srctl.tunnel.forward import Forward
 from tests.fakes import WEB
+from tests.integration.fire_parts import Far, Tunnel, far_end, tunnel
+from tests.integration.hostile_server import HostileServer
+from tests.integration.hostile_stage import Stage, stage, surroundings
 from tools import processes
 from tools.clean_home import Home
 from tools.engine import Engine
@@ -185,3 +189,31 @@ def agent(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Pat
 
         yield add
         process.terminate()
+
+
+@pytest.fixture(scope="module")
+def around(tmp_path_factory: pytest.TempPathFactory, sshd: Sshd) -> Iterator[tuple[HostileServer, Forward]]:
+    """A server that says anything, and a forward through an honest one that must never notice."""
+    with surroundings(tmp_path_factory.mktemp("hostile"), sshd) as both:
+        yield both
+
+
+@pytest.fixture
+def play(around: tuple[HostileServer, Forward]) -> Iterator[Stage]:
+    """A forward through the server that says anything."""
+    with stage(*around) as ready:
+        yield ready
+
+
+@pytest.fixture(scope="module")
+def far() -> Iterator[Far]:
+    """Servers in a process of their own, for loads."""
+    with far_end() as far:
+        yield far
+
+
+@pytest.fixture
+def plain(home: Home, sshd: Sshd, far: Far) -> Iterator[Tunnel]:
+    """A forward to them through the SSH server as it comes."""
+    with tunnel(home, sshd, far) as ready:
+        yield ready

@@ -7,35 +7,19 @@ here for each channel: nothing after CLOSE, no data after EOF, no more than the 
 import contextlib
 import socket
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from srctl.tunnel.forward import Forward
 from tests.integration import hostile_server as ssh
-from tests.integration.hostile_server import HostileServer, packed
-from tests.integration.hostile_stage import Stage, exactly, stage, surroundings, until_its_end
+from tests.integration.hostile_server import packed
+from tests.integration.hostile_stage import Stage, exactly, until_its_end
 from tools.processes import wait_until
-from tools.sshd import Sshd
 
 EXAMPLES = 120
 LIMIT = 5
 TEXT = bytes(range(256)) * 8192
-
-
-@pytest.fixture(scope="module")
-def around(tmp_path_factory: pytest.TempPathFactory, sshd: Sshd) -> Iterator[tuple[HostileServer, Forward]]:
-    with surroundings(tmp_path_factory.mktemp("hostile"), sshd) as both:
-        yield both
-
-
-@pytest.fixture
-def play(around: tuple[HostileServer, Forward]) -> Iterator[Stage]:
-    with stage(*around) as ready:
-        yield ready
 
 
 @dataclass

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from srctl.tunnel import transport
 from srctl.tunnel.channel import Channel
 from srctl.tunnel.forward import MOST_STREAMS
+from srctl.tunnel.packetizer import PumpingPacketizer
 from tests.integration import fire_load as load
-from tests.integration.fire_parts import Far, Load, Tunnel, far_end, tunnel
+from tests.integration.fire_parts import Far, Load, Tunnel, tunnel
 from tests.integration.hostile_stage import resident, resources
 from tools.clean_home import Home
 from tools.processes import wait_until
@@ -24,18 +24,6 @@ MEGABYTES = int(os.environ.get("SRCTL_TEST_MEGABYTES", "3000"))
 """How much the long checksum moves in all, both ways together."""
 
 REKEYS = 5
-
-
-@pytest.fixture(scope="module")
-def far() -> Iterator[Far]:
-    with far_end() as far:
-        yield far
-
-
-@pytest.fixture
-def plain(home: Home, sshd: Sshd, far: Far) -> Iterator[Tunnel]:
-    with tunnel(home, sshd, far) as ready:
-        yield ready
 
 
 def test_ten_thousand_connections_leave_no_descriptor_no_thread_and_no_byte(plain: Tunnel) -> None:
@@ -159,7 +147,7 @@ def test_a_key_exchange_each_megabyte_or_two_harms_nothing(
         extra["RekeyLimit"] = "1M"
     server = make_sshd(f"rekey-{initiator}-{'-'.join(kinds)}", Options(extra=extra))
     if initiator == "client":
-        monkeypatch.setattr(packetizer_class(), "REKEY_BYTES", 2 << 20)
+        monkeypatch.setattr(PumpingPacketizer, "REKEY_BYTES", 2 << 20)
     with tunnel(home, server, far) as under_fire:
         with (
             api_traffic(under_fire, 1) as counts,
@@ -170,11 +158,6 @@ def test_a_key_exchange_each_megabyte_or_two_harms_nothing(
             assert all(each.finished() for each in work)
         assert under_fire.key_exchanges() >= 12
         assert min(counts) > 0
-
-
-def packetizer_class() -> type:
-    """Return the class whose limits make the client ask for new keys."""
-    return transport.Transport.__init__.__defaults__[0]  # type: ignore[no-any-return, index]
 
 
 def test_a_connection_that_was_busy_costs_no_processor_time_when_it_is_idle(plain: Tunnel) -> None:

@@ -1,28 +1,14 @@
 """A server that says what no server may say about channels can end its connection, and not more."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from srctl.tunnel.forward import Forward
 from tests.integration import hostile_server as ssh
-from tests.integration.hostile_server import HostileServer, packed
-from tests.integration.hostile_stage import Line, Stage, exactly, stage, surroundings, until_its_end
+from tests.integration.hostile_server import packed
+from tests.integration.hostile_stage import Line, Stage, exactly, until_its_end
 from tools.processes import wait_until
-from tools.sshd import Sshd
-
-
-@pytest.fixture(scope="module")
-def around(tmp_path_factory: pytest.TempPathFactory, sshd: Sshd) -> Iterator[tuple[HostileServer, Forward]]:
-    with surroundings(tmp_path_factory.mktemp("hostile"), sshd) as both:
-        yield both
-
-
-@pytest.fixture
-def play(around: tuple[HostileServer, Forward]) -> Iterator[Stage]:
-    with stage(*around) as ready:
-        yield ready
 
 
 def messages(channel: int) -> list[bytes]:

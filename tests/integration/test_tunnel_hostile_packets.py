@@ -1,7 +1,7 @@
 """Packets that no server may send end the connection, at once and with a cause; nothing hangs and nothing escapes."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,25 +11,12 @@ from hypothesis import strategies as st
 from srctl.tunnel.forward import Forward
 from tests.integration import hostile_server as ssh
 from tests.integration.hostile_server import HostileServer, Wire, body, packed
-from tests.integration.hostile_stage import Stage, exactly, stage, surroundings, until_its_end
-from tools.sshd import Sshd
+from tests.integration.hostile_stage import Stage, exactly, stage, until_its_end
 
 EXAMPLES = 100
 """How many sequences of mutated messages are tried."""
 
 IGNORED = packed(ssh.IGNORE, b"nothing")
-
-
-@pytest.fixture(scope="module")
-def around(tmp_path_factory: pytest.TempPathFactory, sshd: Sshd) -> Iterator[tuple[HostileServer, Forward]]:
-    with surroundings(tmp_path_factory.mktemp("hostile"), sshd) as both:
-        yield both
-
-
-@pytest.fixture
-def play(around: tuple[HostileServer, Forward]) -> Iterator[Stage]:
-    with stage(*around) as ready:
-        yield ready
 
 
 Packet = Callable[[Wire], bytes]

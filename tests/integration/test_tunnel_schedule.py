@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 
 from srctl.tunnel.connection import SSHConnection
 from srctl.tunnel.forward import Forward
+from srctl.tunnel.packetizer import PumpingPacketizer
 from srctl.tunnel.ports import bind_local
 from tests.integration.fire_load import exactly
 from tests.integration.hostile_stage import resources
 from tests.integration.ssh_parts import tcp_server
-from tests.integration.test_tunnel_fire import packetizer_class
 from tools.clean_home import Home
 from tools.processes import wait_until
 from tools.sshd import Sshd
@@ -235,7 +235,7 @@ def test_streams_stay_exact_whatever_the_ends_do(
     home: Home, sshd: Sshd, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     if "often" in way:
-        monkeypatch.setattr(packetizer_class(), "REKEY_BYTES", 400_000)
+        monkeypatch.setattr(PumpingPacketizer, "REKEY_BYTES", 400_000)
     with course(home, sshd, WAYS[way]) as ground:
 
         @settings(

@@ -3,28 +3,15 @@
 import contextlib
 import hashlib
 import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.integration import fire_load as load
-from tests.integration.fire_parts import Far, Load, Tunnel, far_end, tunnel
+from tests.integration.fire_parts import Far, Load, Tunnel
 from tools.clean_home import Home
 from tools.processes import wait_until
 from tools.sshd import Sshd
-
-
-@pytest.fixture(scope="module")
-def far() -> Iterator[Far]:
-    with far_end() as far:
-        yield far
-
-
-@pytest.fixture
-def plain(home: Home, sshd: Sshd, far: Far) -> Iterator[Tunnel]:
-    with tunnel(home, sshd, far) as ready:
-        yield ready
 
 
 def test_slow_readers_and_slow_writers_get_every_byte(plain: Tunnel) -> None:

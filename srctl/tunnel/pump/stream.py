@@ -7,7 +7,6 @@ transport's thread.
 
 import contextlib
 import socket
-import struct
 import time
 from collections.abc import Callable, Sequence
 
@@ -19,6 +18,7 @@ from srctl.tunnel.pump.backlog import Backlog
 from srctl.tunnel.pump.flow import ReceiveWindow
 from srctl.tunnel.pump.loop import READ, WRITE
 from srctl.tunnel.pump.wire import Tally, Wire
+from srctl.tunnel.reset import reset_on_close
 
 PACKET = 32768
 """Bytes of data that we accept in one message, and send at most."""
@@ -170,9 +170,7 @@ class Stream:
     def reset(self) -> None:
         """End the local side so that its peer sees a reset."""
         if self._local is not None:
-            linger = "hh" if hasattr(socket, "SO_EXCLUSIVEADDRUSE") else "ii"  # Windows has its own struct linger
-            with contextlib.suppress(OSError):
-                self._local.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(linger, 1, 0))
+            reset_on_close(self._local)
         self.end_local()
 
     def end_local(self) -> None:
