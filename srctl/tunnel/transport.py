@@ -34,7 +34,7 @@ from srctl.tunnel.channel import Channel, Outlet
 from srctl.tunnel.compose import compose
 from srctl.tunnel.errors import REASONS, ChannelRefusedError, ConnectionLostError, plain
 from srctl.tunnel.liveness import COUNT, INTERVAL, Liveness
-from srctl.tunnel.packetizer import PumpingPacketizer
+from srctl.tunnel.packetizer import MOST_HELD, PumpingPacketizer
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its errors are ours to report
 
@@ -75,9 +75,9 @@ class Transport(_Transport):
         MSG_CHANNEL_EXTENDED_DATA: Channel.receive_extended,
     }
 
-    def __init__(self, sock: Any, packetizer_class: type[PumpingPacketizer] = PumpingPacketizer) -> None:
+    def __init__(self, sock: Any) -> None:
         super().__init__(
-            sock, default_window_size=WINDOW, default_max_packet_size=PACKET, packetizer_class=packetizer_class
+            sock, default_window_size=WINDOW, default_max_packet_size=PACKET, packetizer_class=PumpingPacketizer
         )
         self.ended = threading.Event()
         self.host_key_algorithms: tuple[str, ...] = ()
@@ -216,6 +216,8 @@ class Transport(_Transport):
             if self.clear_to_send.is_set():
                 with self.clear_to_send_lock:
                     self._put(channel, message)
+            elif len(self._held) > MOST_HELD:
+                raise paramiko.SSHException("too much is asked for during a key exchange")
             else:
                 self._held.append((channel, message))
             return

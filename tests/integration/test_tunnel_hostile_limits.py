@@ -4,7 +4,6 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,30 +13,16 @@ from hypothesis import strategies as st
 from srctl.errors import SrctlError
 from srctl.tunnel.connection import SSHConnection
 from srctl.tunnel.errors import ChannelRefusedError
-from srctl.tunnel.forward import Forward
 from tests.integration import hostile_server as ssh
-from tests.integration.hostile_server import HostileServer, packed
-from tests.integration.hostile_stage import Stage, check_words, resident, resources, stage, surroundings, until_its_end
+from tests.integration.hostile_server import packed
+from tests.integration.hostile_stage import Stage, check_words, resident, resources, until_its_end
 from tests.integration.ssh_parts import keygen, tcp_server
 from tools.clean_home import Home
 from tools.processes import wait_until
-from tools.sshd import Sshd
 
 MUCH = 160 << 20
 BUDGET = 64 << 20
 PIECE = bytes(32_000)
-
-
-@pytest.fixture(scope="module")
-def around(tmp_path_factory: pytest.TempPathFactory, sshd: Sshd) -> Iterator[tuple[HostileServer, Forward]]:
-    with surroundings(tmp_path_factory.mktemp("hostile"), sshd) as both:
-        yield both
-
-
-@pytest.fixture
-def play(around: tuple[HostileServer, Forward]) -> Iterator[Stage]:
-    with stage(*around) as ready:
-        yield ready
 
 
 def growth_while(play: Stage, message: bytes, count: int) -> int:
@@ -110,6 +95,16 @@ def test_answers_that_a_deaf_server_demands_do_not_pile_up(play: Stage, kind: st
         "global": packed(ssh.GLOBAL_REQUEST, "keepalive@openssh.com", True),
     }
     assert growth_while(play, wanted[kind], 1_200_000) < BUDGET
+
+
+def test_answers_demanded_during_a_key_exchange_that_never_ends_do_not_pile_up(
+    play: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(play.transport.packetizer, "REKEY_BYTES", 0)
+    play.peer.deaf.set()
+    for _ in range(100):
+        play.peer.try_to_send(*[packed(ssh.GLOBAL_REQUEST, "keepalive@openssh.com", True)] * 100)
+    assert "too much is asked for during a key exchange" in play.lost()
 
 
 def test_a_deaf_server_with_a_giant_window_holds_the_local_program_back(play: Stage) -> None:
