@@ -11,6 +11,8 @@ import pytest
 
 from srctl.errors import UnreachableError
 from srctl.tunnel.connection import ChannelRefusedError, ConnectionLostError, SSHConnection
+from srctl.tunnel.forward import Forward
+from srctl.tunnel.ports import bind_local
 from tests.integration.ssh_parts import Person, keygen, kill_logins, logins_of, says, tcp_server
 from tools import processes
 from tools.clean_home import Home
@@ -146,6 +148,23 @@ def test_a_closed_port_and_an_unknown_name_are_told_apart(home: Home) -> None:
         SSHConnection.connect(f"ssh://me@127.0.0.1:{port}")
     with pytest.raises(UnreachableError, match="resolved"):
         SSHConnection.connect("ssh://me@no-such-host.invalid")
+
+
+def test_a_server_that_probes_an_idle_tunnel_is_answered(home: Home, make_sshd: MakeSshd) -> None:
+    server = make_sshd("probing", Options(extra={"ClientAliveInterval": "1", "ClientAliveCountMax": "1"}))
+    home.add_ssh_config(server.client_config("probing"))
+    with (
+        tcp_server(lambda far: far.sendall(far.recv(10).upper())) as port,
+        bind_local() as listener,
+        SSHConnection.connect("ssh://probing") as connection,
+        Forward(listener, connection, "127.0.0.1", port) as forward,
+        socket.create_connection(listener.getsockname()) as local,
+    ):
+        processes.wait_until(lambda: forward.stats.connections == 1, "the connection")
+        threading.Event().wait(7)  # unanswered, the server hangs up after 4 s
+        local.sendall(b"still here")
+        assert local.recv(100) == b"STILL HERE"
+        assert connection.logins == 1
 
 
 def test_silence_ends_the_connection_after_the_probes(box: Sshd, home: Home) -> None:
