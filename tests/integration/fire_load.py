@@ -4,7 +4,7 @@
     hold ALIAS FAR_PORT      connect, forward, print the local port, and stay until standard input ends
     get | put | both PORT COUNT       move COUNT bytes through a forward, and check every one of them
     knock PORT TIMES         open connections one after the other, each with a question and its answer
-    crowd PORT COUNT         have all connections open before the first of them goes on
+    crowd PORT COUNT         open all connections, say so, and go on with them once a line comes
 
 A connection to `far` begins with a letter: D COUNT (it sends that many bytes, then their SHA-256), U (it reads to the
 end, then sends the SHA-256), X COUNT (both at once), E (it sends without end), S (as U, but in small sips), H (it
@@ -199,6 +199,8 @@ def crowd(port: str, count: str) -> None:
     """Open many connections at once."""
     with contextlib.ExitStack() as stack:
         locals_ = [stack.enter_context(dial(port)) for _ in range(int(count))]
+        say("open")
+        sys.stdin.readline()
         for local in locals_:
             local.sendall(b"U")
         for number, local in enumerate(locals_):

@@ -49,6 +49,12 @@ class Load:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
 
+    def go_on(self) -> None:
+        """Let it go on that waits for a line."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
     def finished(self) -> bool:
         """Wait until it is done and has found everything in order."""
         _, complaint = self._process.communicate(timeout=PATIENCE)

@@ -58,7 +58,9 @@ def test_two_hundred_connections_at_once_are_all_served(plain: Tunnel) -> None:
 def test_more_connections_than_are_served_at_once_wait_their_turn(plain: Tunnel) -> None:
     count = MOST_STREAMS + 80
     with Load("crowd", plain.port, count) as crowd:
+        assert crowd.line() == "open"
         wait_until(lambda: plain.forward.stats.connections == MOST_STREAMS, "as many connections as are served")
+        crowd.go_on()
         assert crowd.finished()
     assert plain.forward.stats.connections_total == count
 
