@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-REVISIONS = ("srctl_0001",)
+REVISIONS = ("srctl_0001", "srctl_0002")
 """All revisions, oldest first. The prefix tells our databases from those of other programs that use Alembic."""
 
 HEAD = REVISIONS[-1]
@@ -75,6 +75,7 @@ user_keys = Table(
     Column("blob", Text, nullable=False),
     Column("comment", Text, nullable=False),
     _created("added"),
+    Column("last_used", DateTime(timezone=True)),
     sqlite_autoincrement=True,
 )
 
@@ -107,3 +108,39 @@ grants = Table(
     UniqueConstraint("user_id", "application_id", "policy_digest"),
     Index(None, "application_id"),
 )
+
+shares = Table(
+    "shares",
+    metadata,
+    _id(),
+    Column("session_id", _exact(String, 32), nullable=False),
+    Column("grant_id", _exact(String, 32), ForeignKey("grants.id", ondelete="CASCADE"), nullable=False),
+    Column("owner_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("guest_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("slot", Integer, nullable=False),
+    _created(),
+    Column("expires", DateTime(timezone=True)),
+    UniqueConstraint("session_id", "guest_id"),
+    Index(None, "grant_id"),
+    Index(None, "owner_id", "slot"),
+    Index(None, "guest_id"),
+    sqlite_autoincrement=True,
+)
+"""Who else may open a running session: the guest's next login is permitted the slot of the owner's address."""
+
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    _created("time"),
+    Column("user", _exact(String, 64)),
+    Column("fingerprint", _exact(String, 64)),
+    Column("address", Text),
+    Column("action", _exact(String, 64), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("result", _exact(String, 32), nullable=False),
+    Index(None, "time"),
+    Index(None, "user", "time"),
+    sqlite_autoincrement=True,
+)
+"""What people did through a gateway. Rows are only added; they outlive the people whom they name."""

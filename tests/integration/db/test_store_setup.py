@@ -39,12 +39,26 @@ def execute(location: str, *statements: str) -> None:
             connection.execute(text(statement))
 
 
+PRESENT = schema.REVISIONS
+
+
+@pytest.fixture
+def location_of_old(place: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A database as the first version of the program made it."""
+    with monkeypatch.context() as patch:
+        for module in (standing, setup):
+            patch.setattr(module, "HEAD", "srctl_0001")
+        patch.setattr(standing, "REVISIONS", ("srctl_0001",))
+        initialise(place)
+    return place
+
+
 @pytest.fixture
 def newer_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """This program with one more revision than the database has; there is no migration for it."""
     for module in (schema, standing, setup):
         monkeypatch.setattr(module, "HEAD", "srctl_9999", raising=False)
-        monkeypatch.setattr(module, "REVISIONS", (*schema.REVISIONS[:1], "srctl_9999"), raising=False)
+        monkeypatch.setattr(module, "REVISIONS", (*PRESENT, "srctl_9999"), raising=False)
 
 
 def test_the_revisions_are_those_of_alembic() -> None:
@@ -197,17 +211,17 @@ class TestOlderDatabases:
 
     def test_status_lists_what_is_pending(self, location_of_old: str) -> None:
         found = status(location_of_old)
-        assert (found.revision, found.head, found.pending) == ("srctl_0001", "srctl_9999", ("srctl_9999",))
+        assert (found.revision, found.head, found.pending) == ("srctl_0001", "srctl_9999", (*PRESENT[1:], "srctl_9999"))
         assert found.users is None
 
-    @pytest.fixture
-    def location_of_old(self, place: str, monkeypatch: pytest.MonkeyPatch) -> str:
-        with monkeypatch.context() as patch:
-            patch.setattr(standing, "HEAD", "srctl_0001")
-            patch.setattr(setup, "HEAD", "srctl_0001")
-            patch.setattr(standing, "REVISIONS", ("srctl_0001",))
-            initialise(place)
-        return place
+
+def test_an_upgrade_keeps_what_is_there(location_of_old: str) -> None:
+    insert = "INSERT INTO users (name, name_folded, admin, disabled, created) VALUES ('ada', 'ada', {0}, {0}, '{1}')"
+    false = "false" if location_of_old.startswith("postgres") else "0"
+    execute(location_of_old, insert.format(false, "2026-01-02 03:04:05.000000"))
+    assert upgrade(location_of_old).applied == PRESENT[1:]
+    with open_store(location_of_old) as store:
+        assert [user.name for user in store.users()] == ["ada"]
 
 
 def test_a_failing_migration_leaves_the_database_as_it_was(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
