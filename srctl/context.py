@@ -196,11 +196,12 @@ class Context:
 
     def opener(self, progress: Callable[[Progress], None], *, background: bool = False) -> "Opener":
         """Return what opens sessions on this machine, by tunnels of this process or in the background."""
+        from srctl.joining import Joiner
         from srctl.opening import Opener
 
         ways = self._background if background else None  # it has a process to start
-        launcher = self.launcher(progress)  # a login begins
-        return Opener(self.sessions, launcher, ways or self.ways)
+        joiner = Joiner(self.sessions, self.launcher(progress), progress)  # a login begins
+        return Opener(self.sessions.engine, joiner, ways or self.ways)
 
     @cached_property
     def ways(self) -> "Ways":

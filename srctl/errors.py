@@ -54,6 +54,10 @@ class NameTakenError(ConflictError):
     """The engine has a container of this name already: somebody else was first."""
 
 
+class PortTakenError(ConflictError):
+    """Each port of the host at which a session could be published is taken."""
+
+
 class UnreachableError(SrctlError):
     """A host, an SSH server, an engine or a database server cannot be reached."""
 

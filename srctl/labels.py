@@ -15,7 +15,7 @@ RUNINFO = "eu.simphony-project.docker.runinfo."
 """Prefix of the five labels of the protocol: `user`, `mapping_id`, `url_id`, `urlpath`, `realm`."""
 
 EXTRA = "io.srctl."
-"""Prefix of ours: `image`, `port`, `scheme`, `path`, `title`, `profile`, `user_id`."""
+"""Prefix of ours: `image`, `port`, `scheme`, `path`, `title`, `profile`, `user_id`, and `slot` behind a gateway."""
 
 _SESSION_ID = re.compile(r"[0-9a-f]{32}")
 _STATUS = {"created": "starting", "restarting": "starting", "running": "running", "paused": "running"}
@@ -45,6 +45,12 @@ def user_id(container: Container) -> int | None:
     """Return the database id of the session's user; `None` for containers of the old system."""
     value = container.labels.get(EXTRA + "user_id", "")
     return int(value) if re.fullmatch(r"[0-9]{1,18}", value) else None
+
+
+def slot(container: Container) -> int | None:
+    """Return the port of the user's own address at which a session is published; `None` for one that has none."""
+    value = container.labels.get(EXTRA + "slot", "")
+    return int(value) if re.fullmatch(r"[0-9]{1,5}", value) else None
 
 
 def endpoint(container: Container) -> Endpoint | None:

@@ -17,9 +17,9 @@ from srctl.errors import (
     InterruptedByUserError,
     NameTakenError,
     NotFoundError,
+    PortTakenError,
     SrctlError,
     UnreachableError,
-    UsageError,
 )
 from srctl.models import (
     Container,
@@ -32,7 +32,9 @@ from srctl.models import (
     StartRequest,
     User,
 )
-from srctl.sessions import RUNNING, ProgressCallback, Sessions
+from srctl.needs import ProgressCallback
+from srctl.publishing import AnyPort, Publisher
+from srctl.sessions import RUNNING, Sessions
 from srctl.waiting import REAL, Clock, Watch
 
 STALE = 10.0
@@ -51,7 +53,11 @@ _STOPPED = (0, 137, 143)
 
 
 class Launcher:
-    """Starts sessions; `home_root` is the directory of the Docker host that holds the users' homes."""
+    """Starts sessions.
+
+    `home_root` is the directory of the Docker host that holds the users' homes; `publisher` says at which port of the
+    host a session is reached.
+    """
 
     def __init__(
         self,
@@ -59,12 +65,14 @@ class Launcher:
         progress: ProgressCallback,
         *,
         home_root: str | None = None,
+        publisher: Publisher | None = None,
         clock: Clock = REAL,
     ) -> None:
         self._sessions = sessions
         self._engine = sessions.engine
         self._progress = progress
         self._home_root = home_root
+        self._publisher = publisher or AnyPort()
         self._clock = clock
         self._watch = Watch(sessions.engine, progress, clock)
 
@@ -87,31 +95,13 @@ class Launcher:
                 found = self._wait(running, request)
             else:
                 spec = spec or self._plan(user, grant, request)
-                found = self._make(spec, request)
+                found = self._make(user, spec, request)
             if found is not None:
                 return found
         raise ConflictError(
             f"Each session of {grant.application.image} that was found running was gone a moment later",
             "Another program starts and stops it; try again when that has ended",
         )
-
-    def join(self, container: Container, request: StartRequest) -> Started:
-        """Wait until a session that is there answers; it is left alone, and keeps its settings, whatever happens.
-
-        Raises what `Sessions.permits` and `policy.requested` raise, `UsageError` where it is to be replaced and
-        `ConflictError` for one that is over.
-        """
-        self._engine.require_way_to_endpoints()
-        permits = self._sessions.permits(container)
-        session = self._sessions.describe(container)
-        if request.replace:
-            raise UsageError("--replace goes with an application, not with a session", "Name its image or its grant")
-        if session.status not in ("running", "starting"):
-            hint = f"srctl logs {session.id[:12]} tells why; start it again with: srctl start {session.image}"
-            raise ConflictError(f"Session {session.id} does not run any more ({session.status})", hint)
-        policy.requested(request, session.image, container.labels, permits)
-        reached = self._watch.until_ready(session.container_id, request.timeout)
-        return Started(session, _reached(reached), fresh=False)
 
     def _clear(self, grant: Grant, *, replace: bool) -> Container | None:
         """Return the grant's running container; remove those that are over, and with `replace` that one too."""
@@ -139,15 +129,22 @@ class Launcher:
         new_id = secrets.token_hex(16)
         return policy.plan(policy.Order(user, grant, image, request, self._sessions.realm, new_id, self._home_root))
 
-    def _make(self, spec: ContainerSpec, request: StartRequest) -> Started | None:
+    def _make(self, user: User, spec: ContainerSpec, request: StartRequest) -> Started | None:
         """Make a container and wait until it answers; `None` where another process came first and is gone again."""
-        try:
-            with self._until_kept(spec) as container_id:
-                self._progress(Progress(f"Starting {spec.image}"))
-                self._engine.start(container_id, spec.network)
-                return self._started(self._watch.until_ready(container_id, request.timeout), fresh=True)
-        except NameTakenError:
-            return self._join_winner(spec.name, request)
+        taken: set[int] = set()
+        while True:
+            placed = self._publisher.place(spec, user, lambda: self._sessions.containers(stopped=True), taken)
+            try:
+                with self._until_kept(placed) as container_id:
+                    self._progress(Progress(f"Starting {spec.image}"))
+                    self._engine.start(container_id, spec.network)
+                    return self._started(self._watch.until_ready(container_id, request.timeout), fresh=True)
+            except NameTakenError:
+                return self._join_winner(spec.name, request)
+            except PortTakenError:
+                if placed.host_port is None:
+                    raise
+                taken.add(placed.host_port)
 
     @contextmanager
     def _until_kept(self, spec: ContainerSpec) -> Iterator[str]:
@@ -272,7 +269,7 @@ class Launcher:
 
     def _started(self, container: Container, *, fresh: bool) -> Started:
         session = self._sessions.session(container, frozenset({labels.grant_id(container)}))
-        return Started(session, _reached(container), fresh)
+        return Started(session, reached(container), fresh)
 
 
 def _removed(spec: ContainerSpec) -> ConflictError:
@@ -281,7 +278,8 @@ def _removed(spec: ContainerSpec) -> ConflictError:
     )
 
 
-def _reached(container: Container) -> Endpoint:
+def reached(container: Container) -> Endpoint:
+    """Return where a container's application is reached. Raises `NotFoundError` for one that publishes nothing."""
     endpoint = labels.endpoint(container)
     if endpoint is None:
         raise NotFoundError(f"{container.name} has no published port")

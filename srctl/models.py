@@ -49,6 +49,8 @@ class PublicKey:
     fingerprint: str
     comment: str = ""
     added: datetime | None = None
+    last_used: datetime | None = None
+    """When a command of the person last came through a gateway with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,10 @@ class ContainerSpec:
     network: str
     mounts: tuple[Mount, ...] = ()
     hardening: Hardening = Hardening()
+    address: str = "127.0.0.1"
+    """Where the port is published, a loopback address."""
+    host_port: int | None = None
+    """The port there; `None` lets the engine choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +228,32 @@ class Session:
     image_outdated: bool | None
     granted: bool | None
     created: datetime
+    shared_with: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Leave for `guest` to open a session of `owner`, which is reached at the slot of the owner's address."""
+
+    session_id: str
+    owner: str
+    guest: str
+    slot: int
+    created: datetime
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """What somebody did through a gateway. `result` is `ok` or the code of the error; `address` the client's."""
+
+    time: datetime
+    user: str | None
+    fingerprint: str | None
+    address: str | None
+    action: str
+    detail: str
+    result: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ else happens, so that a busy one costs nothing. A session that a tunnel leads to
 the engine runs on this machine there is nothing to forward and the direct URL serves.
 """
 
-import re
 import zlib
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -13,16 +12,11 @@ from socket import socket
 from typing import Protocol
 
 from srctl import labels
-from srctl.errors import ConflictError, NotFoundError, SrctlError, UnsupportedError
-from srctl.launch import Launcher
-from srctl.models import Container, Endpoint, Session, Standing, Started, StartRequest, Tunnel
-from srctl.sessions import RUNNING, Sessions
+from srctl.errors import ConflictError, SrctlError, UnsupportedError
+from srctl.models import Endpoint, Session, Standing, Started, StartRequest, Tunnel
 
 FIRST_PORT, PORTS = 20000, 12000
 """Sticky ports lie below the ranges from which systems pick ports at random."""
-
-_SESSION = re.compile(r"[0-9a-fA-F]{4,32}|srctl-[A-Za-z0-9_.-]+")
-"""What may be a session's id, or the name of its container."""
 
 
 class HeldTunnel(Protocol):
@@ -67,6 +61,28 @@ class Ways(Protocol):
         """Return the way to a session of this machine."""
 
 
+class Place(Protocol):
+    """A host."""
+
+    @property
+    def name(self) -> str:
+        """The name that people know it by."""
+
+    @property
+    def direct(self) -> bool:
+        """Whether endpoints are on this machine."""
+
+
+class Starter(Protocol):
+    """What finds or starts sessions on a host, as `Launcher` does."""
+
+    def bring(self, request: StartRequest) -> Started:
+        """Return the session that is meant, or start that application; it answers."""
+
+    def running(self, request: StartRequest) -> str | None:
+        """Return the id of the session that `bring` would find, `None` where it would start one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """The local port that was asked for: bound, or (`listener` is `None`) in the hands of another tunnel of ours."""
@@ -90,9 +106,9 @@ class Opened:
 class Opener:
     """Opens sessions."""
 
-    def __init__(self, sessions: Sessions, launcher: Launcher, ways: Ways) -> None:
-        self._sessions = sessions
-        self._launcher = launcher
+    def __init__(self, place: Place, starter: Starter, ways: Ways) -> None:
+        self._place = place
+        self._starter = starter
         self._ways = ways
 
     def open(self, request: StartRequest, door: Door | None = None) -> Opened:
@@ -101,21 +117,21 @@ class Opener:
         `door` is the local port that was asked for, before anything happened; else a port is chosen that is the
         same each time. Raises all that starting raises.
         """
-        engine = self._sessions.engine
-        if engine.direct and door is not None:
+        place = self._place
+        if place.direct and door is not None:
             raise UnsupportedError(
-                f"Sessions on {engine.name} are reached directly, without a tunnel", "Leave out --local-port"
+                f"Sessions on {place.name} are reached directly, without a tunnel", "Leave out --local-port"
             )
         if door is not None and door.listener is None:
             self._check_ours(request, door.port)
-        started = self._started(request)
+        started = self._starter.bring(request)
         session, endpoint = started.session, started.endpoint
-        if engine.direct:
+        if place.direct:
             url, tunnel = labels.direct_url(endpoint), self._ways.direct(session, endpoint)
         else:
             tunnel = self._tunnel(session, endpoint, door)
             url = labels.url(endpoint, tunnel.local_port)
-        return Opened(replace(session, url=url), url, tunnel.local_port, tunnel, engine.direct, started.fresh)
+        return Opened(replace(session, url=url), url, tunnel.local_port, tunnel, place.direct, started.fresh)
 
     def _tunnel(self, session: Session, endpoint: Endpoint, door: Door | None) -> HeldTunnel:
         with self._ways.opening(session.id):
@@ -126,39 +142,14 @@ class Opener:
                     return found
                 if door is not None:
                     raise _busy(door.port)
-                listener = self._ways.bind(sticky_port(self._sessions.engine.name, session))
+                listener = self._ways.bind(sticky_port(self._place.name, session))
             return self._ways.lead(listener, session, endpoint)
 
     def _check_ours(self, request: StartRequest, port: int) -> None:
         """Raise `ConflictError` unless the port's tunnel leads to the session that is meant; nothing is started."""
-        container = self._named(request.app)
-        if container is None and not request.replace:
-            grant = self._sessions.grant(request.app)
-            running = self._sessions.containers()
-            container = next((each for each in running if labels.grant_id(each) == grant.id), None)
-        if container is None or container.state not in RUNNING:
+        session_id = self._starter.running(request)
+        if session_id is None or self._ways.serving(session_id, port) is None:
             raise _busy(port)
-        if self._ways.serving(str(labels.session_id(container)), port) is None:
-            raise _busy(port)
-
-    def _started(self, request: StartRequest) -> Started:
-        container = self._named(request.app)
-        if container is None:
-            return self._launcher.start(request)
-        return self._launcher.join(container, request)
-
-    def _named(self, text: str) -> Container | None:
-        """Return the container of the session whose id begins so; an application of exactly this name goes first."""
-        try:
-            known = self._sessions.named_grants(text)
-        except NotFoundError:
-            return self._sessions.container(text)
-        if known or not _SESSION.fullmatch(text):
-            return None
-        try:
-            return self._sessions.container(text)
-        except NotFoundError:
-            return None
 
 
 def _busy(port: int) -> ConflictError:

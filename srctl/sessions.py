@@ -4,100 +4,22 @@ Docker is asked for what runs and the accounting database for what is permitted;
 database whatever runs can still be listed, opened and stopped.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Protocol
 
 from srctl import choosing, images, labels, policy
 from srctl.errors import NotAllowedError, NotFoundError
-from srctl.models import (
-    Application,
-    Available,
-    Container,
-    ContainerSpec,
-    Endpoint,
-    Grant,
-    Image,
-    Policy,
-    Progress,
-    Session,
-    User,
-)
-
-ProgressCallback = Callable[[Progress], None]
+from srctl.models import Available, Container, Grant, Image, Policy, Session, User
+from srctl.needs import Engine, Rights, Stream
 
 RUNNING = ("running", "restarting", "paused")
 """Docker's states of containers that hold their ports and processes."""
 
+_CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
+
 _ANY = Policy(allow_startup_data=True)
 """What may be set where nobody knows the grant."""
-
-
-class Engine(Protocol):
-    """A Docker host. Every method may raise `UnreachableError`."""
-
-    @property
-    def name(self) -> str:
-        """The name that people know the host by."""
-
-    @property
-    def direct(self) -> bool:
-        """Whether endpoints are on this machine."""
-
-    def require_way_to_endpoints(self) -> None:
-        """Raise `UnsupportedError` where endpoints of this host can't be reached at all."""
-
-    def containers(self, labels: Mapping[str, str], *, stopped: bool = False) -> list[Container]:
-        """Return the containers with these labels; with `stopped` also those that do not run."""
-
-    def container(self, name: str) -> Container:
-        """Return one container by id or name. Raises `NotFoundError`."""
-
-    def images(self) -> list[Image]:
-        """Return all tagged images."""
-
-    def image(self, reference: str) -> Image:
-        """Return one image. Raises `NotFoundError`."""
-
-    def pull(self, reference: str, progress: ProgressCallback) -> None:
-        """Pull an image."""
-
-    def create(self, spec: ContainerSpec) -> str:
-        """Create a container, return its id. Raises `NameTakenError` and `NotFoundError`."""
-
-    def start(self, container_id: str, network: str) -> None:
-        """Start a created container."""
-
-    def stop(self, container_id: str) -> None:
-        """End a container gracefully. Raises `NotFoundError`."""
-
-    def remove(self, container_id: str, *, force: bool = True) -> None:
-        """Remove a container. Raises `NotFoundError`, and without `force` `ConflictError` for one that runs."""
-
-    def logs(self, container_id: str, *, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
-        """Yield a container's output. Raises `NotFoundError`."""
-
-    def probe(self, endpoint: Endpoint, patience: float) -> int | None:
-        """Return the HTTP status of an endpoint, `None` when there is none within `patience` seconds.
-
-        Raises `ConnectionRefusedError` where nothing listens.
-        """
-
-
-class Rights(Protocol):
-    """What sessions need of the accounting database."""
-
-    def user(self, name: str) -> User:
-        """Return a user. Raises `NotFoundError`."""
-
-    def applications(self) -> list[Application]:
-        """Return all applications."""
-
-    def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
-        """Return the grants of a user, for an image, or all."""
-
-    def existing_grants(self, ids: Iterable[str]) -> frozenset[str]:
-        """Return those of the grant ids that exist."""
 
 
 class Sessions:
@@ -149,6 +71,28 @@ class Sessions:
                 "srctl ps --all lists sessions; --user, --realm and --host say where to look",
             )
         return found
+
+    def openable(self, prefix: str) -> Container:
+        """Return the container of a session that the user may open. Raises as `get`."""
+        return self.container(prefix)
+
+    def reachable(self, container_id: str) -> Container:
+        """Return the container with exactly this id if it is a session that the user may open.
+
+        Raises `NotFoundError`.
+        """
+        found = self.engine.container(container_id) if _CONTAINER_ID.fullmatch(container_id) else None
+        if found is None or self.openable(str(labels.session_id(found))).id != found.id:
+            raise NotFoundError(f"{self.user!r} has no session in the container {container_id[:64]!r}")
+        return found
+
+    def happenings(self, container_id: str) -> Stream:
+        """Open a stream of what happens to such a container: `start`, `die`, `destroy`. Raises as `reachable`."""
+        return self.engine.events(self.reachable(container_id).id)
+
+    def engine_version(self) -> str:
+        """Return the version of the engine."""
+        return self.engine.version()
 
     def describe(self, container: Container) -> Session:
         """Read a container as a session."""

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from srctl import labels
 from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, ConflictError, SrctlError
 from srctl.models import Container, Endpoint, Progress
-from srctl.sessions import RUNNING, Engine, ProgressCallback
+from srctl.needs import Engine, ProgressCallback
+from srctl.sessions import RUNNING
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 LOOK_AGAIN = 1.0

@@ -1,24 +1,12 @@
 """Where a session is, as its engine says at any moment: what a tunnel must know to follow it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 from srctl import labels
 from srctl.errors import NotFoundError, NotReadyError, SessionEndedError
 from srctl.models import Container, Endpoint
-
-
-class Stream(Protocol):
-    """Words that come as things happen."""
-
-    def __iter__(self) -> Iterator[str]:
-        """Return itself."""
-
-    def __next__(self) -> str:
-        """Wait for the next one."""
-
-    def close(self) -> None:
-        """End it; another thread may wait for it."""
+from srctl.needs import Stream
 
 
 class Engine(Protocol):

@@ -207,6 +207,9 @@ class FakeEngine:
                 return self._answer(container, endpoint.path, patience)
         raise ConnectionRefusedError
 
+    def version(self) -> str:
+        return "20.10"
+
     def exit(self, container_id: str, code: int) -> None:
         """Let a container's process end."""
         ended = replace(self.stored[container_id], state="exited", bindings=(), exit_code=code)

@@ -128,6 +128,14 @@ shares = Table(
 )
 """Who else may open a running session: the guest's next login is permitted the slot of the owner's address."""
 
+closed_slots = Table(
+    "closed_slots",
+    metadata,
+    Column("owner_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("slot", Integer, primary_key=True),
+)
+"""Slots that lead to a session whose grant is gone: no login is permitted them until another session is there."""
+
 audit = Table(
     "audit",
     metadata,

@@ -1,14 +1,14 @@
 """Turn a `ContainerSpec` into the body of the Engine API's `POST /containers/create`.
 
-Ports are published on the loopback address only, whatever is asked. Binds use the mount type `bind`, so that the
+Ports are published on loopback addresses only, whatever is asked. Binds use the mount type `bind`, so that the
 engine itself checks that the source exists on its host.
 """
 
+from ipaddress import ip_address
 from typing import Any
 
 from srctl.models import ContainerSpec, Hardening, Mount
 
-LOOPBACK = "127.0.0.1"
 NETWORK_OPTIONS: dict[str, Any] = {
     "driver": "bridge",
     "options": {"com.docker.network.bridge.enable_icc": "false"},
@@ -22,6 +22,8 @@ TMPFS_OPTIONS = "rw,nosuid,nodev,size=1g,mode=1777"
 def body(spec: ContainerSpec) -> dict[str, Any]:
     """Return the request body (Engine API 1.41, section ContainerCreate)."""
     port = f"{spec.port}/tcp"
+    if not ip_address(spec.address).is_loopback:
+        raise ValueError(f"{spec.address} is no loopback address")
     config: dict[str, Any] = {
         "Image": spec.image,
         "Env": [f"{name}={value}" for name, value in spec.env.items()],
@@ -30,7 +32,7 @@ def body(spec: ContainerSpec) -> dict[str, Any]:
         "HostConfig": _confinement(spec.hardening)
         | {
             "NetworkMode": spec.network,
-            "PortBindings": {port: [{"HostIp": LOOPBACK, "HostPort": ""}]},
+            "PortBindings": {port: [{"HostIp": spec.address, "HostPort": str(spec.host_port or "")}]},
             "Mounts": [_mount(mount) for mount in spec.mounts if mount.kind != "directory"],
             "Binds": [f"{mount.source}:{mount.target}" for mount in spec.mounts if mount.kind == "directory"],
         },

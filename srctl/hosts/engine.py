@@ -16,6 +16,7 @@ from srctl.errors import (
     NameTakenError,
     NotAllowedError,
     NotFoundError,
+    PortTakenError,
     SrctlError,
     UnreachableError,
     UnsupportedError,
@@ -181,7 +182,7 @@ class DockerHost:
     def start(self, container_id: str, network: str) -> None:
         """Start a created container; two requests more where its network is not there yet.
 
-        Raises `ConflictError` where each port that the engine gave it was taken: it is given another each time.
+        Raises `PortTakenError` where the port is taken; one that the engine chooses is another each time.
         """
         for left in reversed(range(START_TRIES)):
             try:
@@ -273,9 +274,9 @@ class DockerHost:
         return open_endpoint(self.link, address, port)
 
 
-def _no_port(host: str, error: SrctlError) -> ConflictError:
+def _no_port(host: str, error: SrctlError) -> PortTakenError:
     hint = f"Start it again; if that does not help, look at what listens on {host}: ss -ltn"
-    return ConflictError(f"{host} has no free port for the session. {error.message}", hint)
+    return PortTakenError(f"{host} has no free port for the session. {error.message}", hint)
 
 
 def _pull_error(reference: str, host: str, error: SrctlError) -> SrctlError:

@@ -15,7 +15,7 @@ from srctl.errors import ConflictError, NameTakenError, NotFoundError
 from srctl.hosts.engine import DockerHost
 from srctl.labels import RUNINFO, endpoint
 from srctl.models import Container, ContainerSpec, Endpoint, Hardening, Host, Mount
-from srctl.sessions import Engine
+from srctl.needs import Engine
 from tests.fakes import WEB, FakeEngine
 
 MakeSpec = Callable[..., ContainerSpec]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from srctl.errors import ConflictError, NotAllowedError, SrctlError, UsageError
+from srctl.joining import Joiner
 from srctl.launch import Launcher
 from srctl.models import Started, StartRequest
 from srctl.sessions import Sessions
@@ -26,14 +27,19 @@ def start(engine: FakeEngine, **request: object) -> Started:
     return launcher(engine, rights()).start(StartRequest(WEB, **request))  # type: ignore[arg-type]
 
 
+def sessions_on(engine: FakeEngine, known: FakeRights | None) -> Sessions:
+    return Sessions(engine, lambda: known, user="ann", realm="test")
+
+
 def launcher(engine: FakeEngine, known: FakeRights | None) -> Launcher:
-    sessions = Sessions(engine, lambda: known, user="ann", realm="test")
-    return Launcher(sessions, lambda _: None, clock=engine.time.clock())
+    return Launcher(sessions_on(engine, known), lambda _: None, clock=engine.time.clock())
 
 
 def join(engine: FakeEngine, known: FakeRights | None, **request: object) -> Started:
     """Open the one session there is by its id."""
-    return launcher(engine, known).join(only(engine), StartRequest("", **request))  # type: ignore[arg-type]
+    clock = engine.time.clock()
+    joiner = Joiner(sessions_on(engine, known), launcher(engine, known), lambda _: None, clock=clock)
+    return joiner.join(only(engine), StartRequest("", **request))  # type: ignore[arg-type]
 
 
 def change(engine: FakeEngine, **values: object) -> None:

@@ -1,0 +1,172 @@
+"""Sessions behind a gateway: people can let others open a session of theirs, and see those that others let them open.
+
+A share is leave to open, never to stop or to read the log. It goes with the session, with the grant, which must allow
+it (`allow_view`), and with either person. What the guest reaches is the application's own port: whoever can open a
+session can use all of it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from srctl import choosing, labels
+from srctl.errors import ConflictError, NotAllowedError, NotFoundError, UsageError
+from srctl.models import Container, Grant, Policy, Session, Share
+from srctl.needs import Engine, Rights
+from srctl.sessions import RUNNING, Sessions
+
+LONGEST = 366 * 86400.0
+"""Seconds that a share may last at most, where an end is given."""
+
+
+class ShareBook(Protocol):
+    """What the accounting database knows of shares; those that have expired are not in it."""
+
+    def shares(self, user: str) -> list[Share]:
+        """Return the shares of which somebody is the owner or the guest."""
+
+    def add_share(self, share: Share, grant_id: str) -> Share:
+        """Keep a share, in place of one of the same session and guest. Raises `NotFoundError`."""
+
+    def remove_shares(self, session_id: str, guest: str | None = None) -> list[Share]:
+        """Remove the shares of a session, or its one with a guest; return them."""
+
+
+class SharedSessions(Sessions):
+    """The sessions that `user` has or may open. `end_guests` ends the connections that depend on shares."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        open_rights: Callable[[], Rights | None],
+        book: ShareBook,
+        end_guests: Callable[[Iterable[Share]], None],
+        *,
+        user: str,
+        realm: str,
+    ) -> None:
+        super().__init__(engine, open_rights, user=user, realm=realm)
+        self._book = book
+        self._end_guests = end_guests
+
+    def find(self, *, stopped: bool = False, all_users: bool = False) -> list[Session]:
+        """Return the sessions, oldest first, also those that others share with this user."""
+        if all_users:
+            return super().find(stopped=stopped, all_users=True)
+        return self._sessions(self._visible(stopped=stopped))
+
+    def get(self, prefix: str, *, all_users: bool = False) -> Session:
+        """Return the session whose id begins so. Raises `NotFoundError`, and `ConflictError` for several."""
+        return super().get(prefix, all_users=True) if all_users else self.describe(self.openable(prefix))
+
+    def container(self, prefix: str, *, all_users: bool = False) -> Container:
+        """Return the container of a session of the user's own. Raises `NotAllowedError` for one that is shared."""
+        try:
+            return super().container(prefix, all_users=all_users)
+        except NotFoundError:
+            shared = choosing.container(self._visible(stopped=True), prefix)
+            if shared is None:
+                raise
+            owner = shared.labels.get(labels.RUNINFO + "user", "")
+            raise NotAllowedError(f"Session {labels.session_id(shared)} is {owner!r}'s; you may open it only") from None
+
+    def openable(self, prefix: str) -> Container:
+        """Return the container of a session that the user may open. Raises as `get`."""
+        found = choosing.container(self._visible(stopped=True), prefix)
+        return super().container(prefix) if found is None else found
+
+    def reachable(self, container_id: str) -> Container:
+        """Return the container with exactly this id if it is a session that the user may open now.
+
+        Raises `NotFoundError`, and `NotAllowedError` as `permits`.
+        """
+        found = super().reachable(container_id)
+        self.permits(found)
+        return found
+
+    def permits(self, container: Container) -> Policy:
+        """Return what the grant of a session permits; a guest may open and set nothing. Raises `NotAllowedError`."""
+        owner = container.labels.get(labels.RUNINFO + "user", "")
+        if owner == self.user:
+            return super().permits(container)
+        self.entitled_user()
+        if self.rights.user(owner).disabled:
+            raise NotAllowedError(f"User {owner!r}, whose session it is, is disabled")
+        self._grant_to_share(owner, container)
+        return Policy()
+
+    def end(self, container: Container) -> bool:
+        """Stop and remove a container of ours, and what others were permitted there."""
+        was_there = super().end(container)
+        self._end_guests(self._book.remove_shares(labels.session_id(container) or ""))
+        return was_there
+
+    def share(self, prefix: str, guest: str, seconds: float | None = None) -> Share:
+        """Let another user open a session of this one, for some time or as long as it runs.
+
+        Raises `NotAllowedError` where the grant does not allow it, `NotFoundError` for the session or the guest,
+        `ConflictError` for a session that does not run or is not reached through a gateway.
+        """
+        container = self.container(prefix)
+        session_id = str(labels.session_id(container))
+        grant = self._grant_to_share(self.user, container)
+        if guest == self.user:
+            raise UsageError("The session is yours already")
+        if seconds is not None and not 0 < seconds <= LONGEST:
+            raise UsageError(f"A share can't last {seconds:g} seconds", f"Give up to {LONGEST:.0f}")
+        if self.rights.user(guest).disabled:
+            raise NotAllowedError(f"User {guest!r} is disabled")
+        slot = labels.slot(container)
+        if slot is None or container.state not in RUNNING:
+            raise ConflictError(
+                f"Session {session_id} can't be shared: it does not run behind the gateway",
+                f"Start it there: srctl start --replace {grant.application.image}",
+            )
+        now = datetime.now(UTC)
+        expires = None if seconds is None else now + timedelta(seconds=seconds)
+        return self._book.add_share(Share(session_id, self.user, guest, slot, now, expires), grant.id)
+
+    def unshare(self, prefix: str, guest: str | None = None) -> list[Share]:
+        """Take back the shares of a session, or that with one guest, and end what depends on them; return them.
+
+        Raises `NotFoundError`.
+        """
+        session_id = str(labels.session_id(self.container(prefix)))
+        removed = self._book.remove_shares(session_id, guest)
+        if not removed:
+            whom = "anybody" if guest is None else repr(guest)
+            raise NotFoundError(f"Session {session_id} is not shared with {whom}")
+        self._end_guests(removed)
+        return removed
+
+    def _grant_to_share(self, owner: str, container: Container) -> Grant:
+        found = (grant for grant in self.rights.grants(user=owner) if grant.id == labels.grant_id(container))
+        grant = next(found, None)
+        if grant is None or not grant.policy.allow_view:
+            raise NotAllowedError(
+                f"The grant of session {labels.session_id(container)} does not allow others to open it",
+                "An administrator can grant it with --allow-view",
+            )
+        return grant
+
+    def _visible(self, *, stopped: bool) -> list[Container]:
+        """Return the containers of the user's sessions and of those that are shared with the user."""
+        shares = self._book.shares(self.user)
+        guest_of = {share.session_id: share.owner for share in shares if share.guest == self.user}
+        own = self.containers(stopped=stopped)
+        if not guest_of:
+            return own
+        others = self.containers(stopped=stopped, all_users=True)
+        return own + [each for each in others if self._is_shared(each, guest_of)]
+
+    def _is_shared(self, container: Container, guest_of: dict[str, str]) -> bool:
+        owner = container.labels.get(labels.RUNINFO + "user")
+        return owner != self.user and owner == guest_of.get(str(labels.session_id(container)))
+
+    def _sessions(self, containers: list[Container]) -> list[Session]:
+        guests: dict[str, list[str]] = {}
+        for share in self._book.shares(self.user):
+            guests.setdefault(share.session_id, []).append(share.guest)
+        found = super()._sessions(containers)
+        return [replace(each, shared_with=tuple(sorted(guests.get(each.id, ())))) for each in found]
