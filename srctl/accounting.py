@@ -5,13 +5,14 @@ for an image, never while the store is in a transaction, and refuses to guess: w
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from srctl import images, policy, public_keys
+from srctl.enforcing import Enforcer
 from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError, UsageError
 from srctl.models import Application, Grant, Image, Policy, PublicKey, StoreStatus, User
+from srctl.needs import Store
 from srctl.outcome import Outcome, try_each
 
 ImageLookUp = Callable[[str], Image]
@@ -24,67 +25,6 @@ _MAX_TITLE = 200
 _CANDIDATES = 10
 
 
-class Store(Protocol):
-    """The accounting database. Images carry their tag; any method may raise the errors of a database that fails."""
-
-    def user(self, name: str) -> User:
-        """Give the user of exactly this name. Raises NotFoundError."""
-
-    def users(self) -> list[User]:
-        """Give all users by name."""
-
-    def add_user(self, name: str, admin: bool = False) -> User:
-        """Add a user. Raises ConflictError if the name exists or differs only in case from one that does."""
-
-    def remove_user(self, name: str) -> None:
-        """Remove a user with grants and keys. Raises NotFoundError."""
-
-    def set_disabled(self, name: str, disabled: bool) -> None:
-        """Refuse a person or let them in again. Raises NotFoundError."""
-
-    def add_key(self, user: str, key: PublicKey) -> PublicKey:
-        """Add a key. Raises NotFoundError for the user, ConflictError if the key belongs to another user."""
-
-    def keys(self, user: str) -> list[PublicKey]:
-        """Give the keys of a user, oldest first. Raises NotFoundError for the user."""
-
-    def remove_key(self, user: str, fingerprint: str) -> None:
-        """Remove one key of a user. Raises NotFoundError for the user or the key."""
-
-    def application(self, image: str) -> Application:
-        """Give the application of this image. Raises NotFoundError."""
-
-    def applications(self) -> list[Application]:
-        """Give all applications by image."""
-
-    def add_application(self, application: Application) -> Application:
-        """Add an application; `id` and `created` are given by the store. Raises ConflictError if it is there."""
-
-    def remove_application(self, image: str) -> None:
-        """Remove an application with its grants. Raises NotFoundError."""
-
-    def add_grant(self, image: str, user: str, policy: Policy) -> Grant:
-        """Grant; the same grant again is the one that stands. Raises NotFoundError, for the application first."""
-
-    def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
-        """Give the grants of a user, of an application, or all, in one query; unknown names have none."""
-
-    def remove_grant(self, grant_id: str) -> None:
-        """Remove a grant by its full id. Raises NotFoundError."""
-
-    def find_grants(self, id_prefix: str) -> list[Grant]:
-        """Give the grants whose id starts so, by id."""
-
-    def existing_grants(self, ids: Iterable[str]) -> frozenset[str]:
-        """Give those of the grant ids that exist."""
-
-    def status(self) -> StoreStatus:
-        """Give revision and counts."""
-
-    def close(self) -> None:
-        """Give back what the store holds."""
-
-
 @dataclass(frozen=True, slots=True)
 class UserDetails:
     """A user with what is granted; `grants` is `None` where nobody asked."""
@@ -94,11 +34,15 @@ class UserDetails:
 
 
 class Accounting:
-    """Administration over a store; `look_up` finds images on the host (`None`: there is no host to ask)."""
+    """Administration over a store; `look_up` finds images on the host (`None`: there is no host to ask).
 
-    def __init__(self, store: Store, look_up: ImageLookUp | None = None) -> None:
+    `enforcer` ends what depends on what is taken away.
+    """
+
+    def __init__(self, store: Store, look_up: ImageLookUp | None = None, enforcer: Enforcer | None = None) -> None:
         self._store = store
         self._look_up = look_up
+        self._enforcer = enforcer or Enforcer()
 
     def add_users(self, names: Sequence[str], *, admin: bool = False) -> Outcome[User]:
         """Add users, each for itself: UsageError for a bad name, ConflictError for a taken one."""
@@ -127,7 +71,9 @@ class Accounting:
         """Remove users with their grants and keys, each for itself; gives the names. NotFoundError."""
 
         def remove(name: str) -> str:
+            user = self._store.user(name)
             self._store.remove_user(name)
+            self._enforcer.refuse(user)
             return name
 
         return try_each(names, remove)
@@ -135,7 +81,9 @@ class Accounting:
     def disable(self, name: str) -> User:
         """Refuse the person and keep the rows. Raises NotFoundError."""
         self._store.set_disabled(name, True)
-        return self._store.user(name)
+        user = self._store.user(name)
+        self._enforcer.refuse(user)
+        return user
 
     def enable(self, name: str) -> User:
         """Let the person in again. Raises NotFoundError."""
@@ -159,6 +107,7 @@ class Accounting:
     def remove_key(self, user: str, fingerprint: str) -> None:
         """Remove a key of a user. Raises NotFoundError for the user or the key."""
         self._store.remove_key(user, fingerprint)
+        self._enforcer.refuse_key(fingerprint)
 
     def add_application(self, application: Application, *, verify: bool = True) -> Application:
         """Register an image as an application; with `verify` its title defaults to the image's own.
@@ -186,7 +135,9 @@ class Accounting:
 
         def remove(name: str) -> str:
             image = images.canonical(name)
+            granted = self._store.grants(image=image)
             self._store.remove_application(image)
+            self._enforcer.withdraw(granted)
             return image
 
         return try_each(names, remove)
@@ -209,24 +160,26 @@ class Accounting:
             self._store.user(user)
         return found
 
-    def remove_grants(self, ids: Sequence[str]) -> Outcome[str]:
-        """Remove grants by id or unique prefix; gives the full ids. NotFoundError, ConflictError if ambiguous."""
+    def remove_grants(self, ids: Sequence[str], *, stop: bool = False) -> Outcome[str]:
+        """Remove grants by id or unique prefix, with `stop` also their sessions; gives the full ids.
 
-        return try_each(ids, lambda id_prefix: self._remove_grant(self.grant(id_prefix).id))
+        Raises NotFoundError, ConflictError if ambiguous.
+        """
+        return try_each(ids, lambda id_prefix: self._remove_grant(self.grant(id_prefix), stop))
 
     def remove_grants_of(
-        self, image: str, user: str, permits: Policy | None = None, *, every: bool = False
+        self, image: str, user: str, permits: Policy | None = None, *, every: bool = False, stop: bool = False
     ) -> Outcome[str]:
         """Remove a user's grant of an application with exactly this policy (none: the default one), or `every` one.
 
         Gives the ids. Raises NotFoundError if there is no such grant, for the application first, and UsageError.
         """
         found = self.grants(user=user, image=image)
-        chosen = [grant.id for grant in found if every or grant.policy == (permits or Policy())]
+        chosen = [grant for grant in found if every or grant.policy == (permits or Policy())]
         if not chosen:
             hint = "Name the policy as it was granted, or use --all" if found else "See `srctl grant list`"
             raise NotFoundError(f"{user} has no such grant of {images.canonical(image)}", hint)
-        return try_each(chosen, self._remove_grant)
+        return try_each(chosen, lambda grant: self._remove_grant(grant, stop))
 
     def grant(self, id_prefix: str) -> Grant:
         """Give the one grant whose id starts so. Raises NotFoundError, and ConflictError naming the candidates."""
@@ -244,9 +197,10 @@ class Accounting:
         """Give revision and counts."""
         return self._store.status()
 
-    def _remove_grant(self, grant_id: str) -> str:
-        self._store.remove_grant(grant_id)
-        return grant_id
+    def _remove_grant(self, grant: Grant, stop: bool) -> str:
+        self._store.remove_grant(grant.id)
+        self._enforcer.withdraw([grant], stop=stop)
+        return grant.id
 
     def _refuse_registered(self, image: str) -> None:
         try:

@@ -22,9 +22,10 @@ from srctl.models import Host, Image, Progress
 from srctl.output import Output
 
 if TYPE_CHECKING:
-    from srctl.accounting import Accounting, Store
+    from srctl.accounting import Accounting
     from srctl.hosts.engine import DockerHost
     from srctl.launch import Launcher
+    from srctl.needs import Store
     from srctl.opening import Door, Opener
     from srctl.sessions import Sessions
     from srctl.tunnel.connection import SSHConnection

@@ -3,7 +3,19 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
-from srctl.models import Application, Container, ContainerSpec, Endpoint, Grant, Image, Progress, User
+from srctl.models import (
+    Application,
+    Container,
+    ContainerSpec,
+    Endpoint,
+    Grant,
+    Image,
+    Policy,
+    Progress,
+    PublicKey,
+    StoreStatus,
+    User,
+)
 
 ProgressCallback = Callable[[Progress], None]
 
@@ -92,3 +104,64 @@ class Rights(Protocol):
 
     def existing_grants(self, ids: Iterable[str]) -> frozenset[str]:
         """Return those of the grant ids that exist."""
+
+
+class Store(Protocol):
+    """The accounting database. Images carry their tag; any method may raise the errors of a database that fails."""
+
+    def user(self, name: str) -> User:
+        """Give the user of exactly this name. Raises NotFoundError."""
+
+    def users(self) -> list[User]:
+        """Give all users by name."""
+
+    def add_user(self, name: str, admin: bool = False) -> User:
+        """Add a user. Raises ConflictError if the name exists or differs only in case from one that does."""
+
+    def remove_user(self, name: str) -> None:
+        """Remove a user with grants and keys. Raises NotFoundError."""
+
+    def set_disabled(self, name: str, disabled: bool) -> None:
+        """Refuse a person or let them in again. Raises NotFoundError."""
+
+    def add_key(self, user: str, key: PublicKey) -> PublicKey:
+        """Add a key. Raises NotFoundError for the user, ConflictError if the key belongs to another user."""
+
+    def keys(self, user: str) -> list[PublicKey]:
+        """Give the keys of a user, oldest first. Raises NotFoundError for the user."""
+
+    def remove_key(self, user: str, fingerprint: str) -> None:
+        """Remove one key of a user. Raises NotFoundError for the user or the key."""
+
+    def application(self, image: str) -> Application:
+        """Give the application of this image. Raises NotFoundError."""
+
+    def applications(self) -> list[Application]:
+        """Give all applications by image."""
+
+    def add_application(self, application: Application) -> Application:
+        """Add an application; `id` and `created` are given by the store. Raises ConflictError if it is there."""
+
+    def remove_application(self, image: str) -> None:
+        """Remove an application with its grants. Raises NotFoundError."""
+
+    def add_grant(self, image: str, user: str, policy: Policy) -> Grant:
+        """Grant; the same grant again is the one that stands. Raises NotFoundError, for the application first."""
+
+    def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
+        """Give the grants of a user, of an application, or all, in one query; unknown names have none."""
+
+    def remove_grant(self, grant_id: str) -> None:
+        """Remove a grant by its full id. Raises NotFoundError."""
+
+    def find_grants(self, id_prefix: str) -> list[Grant]:
+        """Give the grants whose id starts so, by id."""
+
+    def existing_grants(self, ids: Iterable[str]) -> frozenset[str]:
+        """Give those of the grant ids that exist."""
+
+    def status(self) -> StoreStatus:
+        """Give revision and counts."""
+
+    def close(self) -> None:
+        """Give back what the store holds."""

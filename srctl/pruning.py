@@ -45,3 +45,10 @@ class Leftovers:
         except ConflictError:
             return False
         return True
+
+    def clear(self, session_id: str) -> bool:
+        """Remove what is left of the user's session with exactly this id. Raises `NotFoundError` for another's."""
+        for session in self._sessions.leftovers():
+            if session.id == session_id:
+                return self.remove(session)
+        raise NotFoundError(f"There is nothing left of a session {session_id!r}")

@@ -16,7 +16,9 @@ _DIGITS = 4
 """How many digits of an id remove a grant at least."""
 
 
-def revoke(accounting: Accounting, words: Sequence[str], permits: Policy, *, every: bool = False) -> Outcome[str]:
+def revoke(
+    accounting: Accounting, words: Sequence[str], permits: Policy, *, every: bool = False, stop: bool = False
+) -> Outcome[str]:
     """Remove the grants that the words name, and give their ids.
 
     Of ids each is tried for itself, but of two, which could also be names, none is removed unless both are ids.
@@ -24,7 +26,7 @@ def revoke(accounting: Accounting, words: Sequence[str], permits: Policy, *, eve
     """
     with_policy = every or permits != Policy()
     if len(words) == 2 and (with_policy or not _are_ids(accounting, words)):
-        return accounting.remove_grants_of(words[0], words[1], permits, every=every)
+        return accounting.remove_grants_of(words[0], words[1], permits, every=every, stop=stop)
     if with_policy:
         raise UsageError("--all and policy options go with IMAGE USER, not with ids")
     for word in words:
@@ -32,8 +34,12 @@ def revoke(accounting: Accounting, words: Sequence[str], permits: Policy, *, eve
             raise UsageError(f"{word!r} is too little of an id to remove a grant", f"Use at least {_DIGITS} digits")
     if len(words) == 2:
         found = try_each(words, accounting.grant)
-        return Outcome((), found.errors) if found.errors else accounting.remove_grants([each.id for each in found.done])
-    return accounting.remove_grants(words)
+        return (
+            Outcome((), found.errors)
+            if found.errors
+            else accounting.remove_grants([each.id for each in found.done], stop=stop)
+        )
+    return accounting.remove_grants(words, stop=stop)
 
 
 def _are_ids(accounting: Accounting, words: Sequence[str]) -> bool:

@@ -79,6 +79,7 @@ def remove(  # noqa: PLR0913, PLR0917 - one parameter an option
     context: Context,
     target: Annotated[list[str], typer.Argument(metavar="ID... | IMAGE USER", help="Ids, or an image and a user.")],
     every: Annotated[bool, typer.Option("--all", help="With IMAGE USER: whatever the policy.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the sessions that run under them, too.")] = False,
     allow_home: Home = False,
     allow_view: View = False,
     allow_startup_data: StartupData = False,
@@ -86,14 +87,14 @@ def remove(  # noqa: PLR0913, PLR0917 - one parameter an option
     licence_file: LicenseFile = None,
     volume: Volumes = None,
 ) -> None:
-    """Remove grants; sessions that run under them stay.
+    """Remove grants; sessions that run under them stay, but nobody is led to them through a gateway any more.
 
     An id may be shortened to four digits. IMAGE USER without policy options means the grant with the default policy
     only.
     """
     licence = _licence(context, licence, licence_file)
     permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume)
-    tell(revoke(context.accounting, target, permits, every=every), context.output.removed)
+    tell(revoke(context.accounting, target, permits, every=every, stop=stop), context.output.removed)
 
 
 def _licence(context: Context, text: str | None, file: str | None) -> str | None:

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import select
 
 from srctl.db import policy_json
-from srctl.db.schema import applications, grants, user_keys, users
-from srctl.models import Application, Grant, Policy, PublicKey, User
+from srctl.db.schema import applications, audit, grants, shares, user_keys, users
+from srctl.models import Application, AuditEntry, Grant, Policy, PublicKey, Share, User
 
 APPLICATION_COLUMNS = (
     applications.c.image,
@@ -27,10 +27,40 @@ APPLICATION_COLUMNS = (
 )
 
 USERS = select(users.c.id, users.c.name, users.c.created, users.c.admin, users.c.disabled)
-KEYS = select(user_keys.c.type, user_keys.c.blob, user_keys.c.fingerprint, user_keys.c.comment, user_keys.c.added)
+KEYS = select(
+    user_keys.c.type,
+    user_keys.c.blob,
+    user_keys.c.fingerprint,
+    user_keys.c.comment,
+    user_keys.c.added,
+    user_keys.c.last_used,
+)
 APPLICATIONS = select(*APPLICATION_COLUMNS)
 GRANTS = select(grants.c.id, users.c.name, grants.c.policy, grants.c.created, *APPLICATION_COLUMNS).select_from(
     grants.join(users).join(applications)
+)
+OWNERS, GUESTS = users.alias("owners"), users.alias("guests")
+SHARES = (
+    select(
+        shares.c.id,
+        shares.c.session_id,
+        OWNERS.c.name,
+        GUESTS.c.name,
+        shares.c.slot,
+        shares.c.created,
+        shares.c.expires,
+    )
+    .join_from(shares, OWNERS, shares.c.owner_id == OWNERS.c.id)
+    .join(GUESTS, shares.c.guest_id == GUESTS.c.id)
+)
+AUDIT = select(
+    audit.c.time,
+    audit.c.user,
+    audit.c.fingerprint,
+    audit.c.address,
+    audit.c.action,
+    audit.c.detail,
+    audit.c.result,
 )
 
 
@@ -58,14 +88,27 @@ def to_user(row: Sequence[Any]) -> User:
 
 def to_key(row: Sequence[Any]) -> PublicKey:
     """Make a key of a row of `KEYS`."""
-    kind, blob, fingerprint, comment, added = row
-    return PublicKey(kind, blob, fingerprint, comment, _utc(added))
+    kind, blob, fingerprint, comment, added, last_used = row
+    return PublicKey(kind, blob, fingerprint, comment, _utc(added), last_used and _utc(last_used))
 
 
 def to_application(row: Sequence[Any]) -> Application:
     """Make an application of a row of `APPLICATIONS`."""
     image, app_id, title, port, path, scheme, profile, shm_size, gpus, created = row
     return Application(image, app_id, title, port, path, scheme, profile, shm_size, gpus, _utc(created))
+
+
+def to_shares(rows: Sequence[Sequence[Any]]) -> list[Share]:
+    """Make shares of rows of `SHARES`."""
+    return [
+        Share(session_id, owner, guest, slot, _utc(created), expires and _utc(expires))
+        for _, session_id, owner, guest, slot, created, expires in rows
+    ]
+
+
+def to_entry(row: Sequence[Any]) -> AuditEntry:
+    """Make an entry of a row of `AUDIT`."""
+    return AuditEntry(_utc(row[0]), *row[1:])
 
 
 def _utc(moment: datetime) -> datetime:

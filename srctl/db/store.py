@@ -7,6 +7,7 @@ never by looking first, so any number of processes may do the same at once. Poli
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, CursorResult, Insert, Select, Table, delete, 
 from sqlalchemy.exc import IntegrityError
 
 from srctl.db import policy_json, rows
+from srctl.db.book import Book
 from srctl.db.engine import Database
 from srctl.db.location import parse
 from srctl.db.schema import HEAD, applications, grants, user_keys, users
@@ -59,6 +61,11 @@ class SqlStore:
     def close(self) -> None:
         """Close all connections."""
         self._database.close()
+
+    @cached_property
+    def book(self) -> Book:
+        """What a gateway keeps in the same database."""
+        return Book(self._database)
 
     def user(self, name: str) -> User:
         """Give the user of exactly this name. Raises NotFoundError."""

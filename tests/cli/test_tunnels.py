@@ -235,6 +235,7 @@ def test_a_fallback_of_another_account_is_refused_with_what_to_do(
     bare: FrontDoor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr("platformdirs.unix.geteuid", lambda: 54321, raising=False)  # one without /run/user/UID
     (tmp_path / "runtime-54321").mkdir(mode=0o700)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, event
 
-from srctl.accounting import Store
 from srctl.db.store import SqlStore, open_store
 from srctl.errors import ConflictError, NotFoundError, UsageError
 from srctl.models import Application, Grant, Policy, PublicKey, Volume
+from srctl.needs import Store
 
 KEY = PublicKey("ssh-ed25519", "AAAA", "SHA256:one", "alice@laptop")
 POLICY = Policy(allow_home=True, license="secret", volumes=(Volume("/data", "/data", "ro"), Volume("/a", "/b", "rw")))

@@ -1,0 +1,118 @@
+"""Make what is taken away end: the connections of people who are refused, and the ways to sessions without a grant.
+
+What a login behind a gateway may forward to is decided when it is made. So a session that outlives its grant has its
+slot closed to further logins, and connections that were made before are ended; their owners may log in again, to what
+is left to them. Without a gateway there are no such connections, and a grant guides and does not protect.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from srctl import labels, slots
+from srctl.errors import NotFoundError, UnreachableError
+from srctl.models import Container, Grant, Share, User
+from srctl.needs import Engine, Store
+
+Place = tuple[int, int]
+"""The id of a user, and a slot of that user's address."""
+
+
+class Connections(Protocol):
+    """The live connections of a gateway."""
+
+    def end(
+        self, *, user_ids: Collection[int] = (), fingerprints: Collection[str] = (), shares: Collection[Place] = ()
+    ) -> object:
+        """End those of these users, with these keys, and those to which these shares were permitted."""
+
+
+class SlotBook(Protocol):
+    """What the accounting database knows of slots."""
+
+    def close_slots(self, owner: str, slots: Iterable[int]) -> None:
+        """Let no login be permitted these slots until another session is there."""
+
+
+class Gateway:
+    """A gateway whose database and connections are on this machine."""
+
+    def __init__(self, connections: Connections, book: SlotBook, store: Store) -> None:
+        self.connections = connections
+        self.book = book
+        self.store = store
+
+    def end_guests(self, shares: Iterable[Share]) -> None:
+        """End the connections to which these shares were permitted."""
+        places = {(self.store.user(share.owner).id, share.slot) for share in shares}
+        if places:
+            self.connections.end(shares=places)
+
+
+class Enforcer:
+    """Ends what depends on what was taken away. `engine` gives the host of the sessions."""
+
+    def __init__(self, engine: Callable[[], Engine] | None = None, gateway: Gateway | None = None) -> None:
+        self._engine = engine
+        self._gateway = gateway
+
+    def refuse(self, user: User) -> None:
+        """End the connections of a user who is gone or disabled, and those of guests in that user's sessions."""
+        if self._gateway is not None:
+            every = {(user.id, slot) for slot in slots.SLOTS}
+            self._gateway.connections.end(user_ids={user.id}, shares=every)
+
+    def refuse_key(self, fingerprint: str) -> None:
+        """End the connections that were made with a key."""
+        if self._gateway is not None:
+            self._gateway.connections.end(fingerprints={fingerprint})
+
+    def withdraw(self, grants: Sequence[Grant], *, stop: bool = False) -> None:
+        """Close the ways to the sessions of grants that were removed; with `stop` end those sessions.
+
+        Raises `UnreachableError` where they can't be stopped.
+        """
+        if stop and self._engine is not None:
+            for container in self._containers(self._engine(), grants):
+                _end(self._engine(), container)
+        if self._gateway is not None:
+            self._close(self._gateway, grants)
+
+    def _close(self, gateway: Gateway, grants: Sequence[Grant]) -> None:
+        places: set[Place] = set()
+        owners: set[int] = set()
+        for grant in grants:
+            taken = self._slots(grant)
+            if not taken:
+                continue
+            gateway.book.close_slots(grant.user, taken)
+            with suppress(NotFoundError):  # a user removed meanwhile has been refused
+                owner = gateway.store.user(grant.user).id
+                owners.add(owner)
+                places.update((owner, slot) for slot in taken)
+        if places:
+            gateway.connections.end(user_ids=owners, shares=places)
+
+    def _slots(self, grant: Grant) -> set[int]:
+        """Return the slots of a grant's sessions; all where the engine can't say: what is not known is closed."""
+        try:
+            found = self._containers(self._engine(), [grant]) if self._engine is not None else []
+        except UnreachableError:
+            return set(slots.SLOTS)
+        return {slot for container in found if (slot := labels.slot(container)) is not None}
+
+    def _containers(self, engine: Engine, grants: Sequence[Grant]) -> list[Container]:
+        found = [
+            container
+            for grant in grants
+            for container in engine.containers({labels.RUNINFO + "mapping_id": grant.id}, stopped=True)
+        ]
+        return [container for container in found if labels.session_id(container)]
+
+
+def _end(engine: Engine, container: Container) -> None:
+    try:
+        engine.stop(container.id)
+        engine.remove(container.id)
+    except NotFoundError:
+        return
