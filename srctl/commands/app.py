@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from srctl.commands import views
+from srctl import views
 from srctl.commands.options import YesOption, complete_applications, confirm, noun, tell, verb
 from srctl.context import Context
 from srctl.errors import UsageError

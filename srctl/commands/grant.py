@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from srctl import policy
-from srctl.commands import views
+from srctl import policy, views
 from srctl.commands.options import complete_applications, complete_users, noun, read_text, tell, verb
 from srctl.context import Context
 from srctl.errors import UsageError

@@ -7,7 +7,7 @@ import sys
 import webbrowser
 from urllib.parse import urlsplit
 
-from srctl.commands import views
+from srctl import views
 from srctl.config import login_name
 from srctl.context import Context
 from srctl.models import Tunnel

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from srctl import config_file
-from srctl.commands import views
+from srctl import config_file, views
 from srctl.commands.options import YesOption, complete_hosts, confirm, noun, verb
 from srctl.config import without_password
 from srctl.context import Context

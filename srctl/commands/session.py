@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from srctl import config as configuration
-from srctl.commands import views
+from srctl import views
 from srctl.commands.options import (
     PortOption,
     YesOption,

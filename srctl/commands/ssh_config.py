@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from srctl.commands import views
+from srctl import views
 from srctl.commands.options import complete_hosts, noun, verb
 from srctl.context import Context
 from srctl.errors import SeveralErrors, UsageError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srctl.commands import views
+from srctl import views
 from srctl.commands.options import PortOption, complete_openable, complete_tunnels, noun, tell, verb
 from srctl.commands.session import Replace, Timeout, start_request
 from srctl.context import Context

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from srctl import views
 from srctl.accounting import UserDetails
-from srctl.commands import views
 from srctl.commands.options import YesOption, complete_users, confirm, noun, read_text, tell, verb
 from srctl.context import Context
 from srctl.models import PublicKey, User

@@ -15,9 +15,8 @@ import pytest
 import typer
 from typer._click.exceptions import ClickException
 
-from srctl import config, errors, images, labels
+from srctl import config, errors, images, labels, views
 from srctl.cli import tree
-from srctl.commands import views
 from srctl.commands.tree import leaves
 from srctl.context import Context
 from srctl.models import Policy, StartRequest, StoreStatus
