@@ -82,6 +82,15 @@ def _switch(value: Any) -> bool:
     return words[str(value).lower()]
 
 
+def _count(most: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise ValueError(f"a whole number from 1 to {most}")
+        return value
+
+    return parse
+
+
 def _directory(value: Any) -> str:
     if not _text(value).startswith("/") or ".." in value.split("/") or ":" in value:
         raise ValueError("an absolute path on the Docker host")
@@ -98,6 +107,8 @@ KEYS = (
     Key("timeout", (), seconds, 60.0, "seconds to wait until an application answers"),
     Key("connect_timeout", (), seconds, 10.0, "seconds to wait for a Docker host or SSH server"),
     Key("home_root", (), _directory, None, "directory of the Docker host for users' homes; else named volumes"),
+    Key("max_sessions", (), _count(32), 16, "sessions that a user may have behind a gateway"),
+    Key("starts_per_minute", (), _count(1000), 30, "how often a user may start or open behind a gateway in a minute"),
     Key("browser", (), _switch, True, "whether `open` starts a browser where there is one"),
 )
 HOST_FIELDS = ("url", "ssh", "tls")

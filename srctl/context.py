@@ -23,15 +23,20 @@ from srctl.output import Output
 
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
+    from srctl.db.store import SqlStore
+    from srctl.enforcing import Gateway
     from srctl.hosts.engine import DockerHost
     from srctl.launch import Launcher
-    from srctl.needs import Store
     from srctl.opening import Door, Opener
     from srctl.sessions import Sessions
     from srctl.tunnel.connection import SSHConnection
     from srctl.tunnel.prompter import Prompter
     from srctl.tunnel.registry import Registry
     from srctl.ways import Ways
+
+
+LOGINS = "logins"
+"""The folder beside a gateway's database that says who is logged in."""
 
 
 class Context:
@@ -111,7 +116,7 @@ class Context:
         return TerminalPrompter(self.stdin, self.stderr, self.output.hidden, self._answers)
 
     @cached_property
-    def store(self) -> "Store":
+    def store(self) -> "SqlStore":
         """The accounting database, open. Raises `NotFoundError` where there is none."""
         from srctl.db.store import open_store
 
@@ -123,8 +128,20 @@ class Context:
     def accounting(self) -> "Accounting":
         """What administrators do."""
         from srctl.accounting import Accounting
+        from srctl.enforcing import Enforcer
 
-        return Accounting(self.store, self._image)
+        return Accounting(self.store, self._image, Enforcer(lambda: self.host, self.gateway))
+
+    @cached_property
+    def gateway(self) -> "Gateway | None":
+        """The gateway on this machine whose database this is; `None` where it is no gateway's."""
+        folder = Path(self.config.database).parent / LOGINS
+        if not folder.is_dir():
+            return None
+        from srctl.enforcing import Gateway
+        from srctl.logins.revocation import Revocation
+
+        return Gateway(Revocation(folder), self.store.book, self.store)
 
     def _image(self, reference: str) -> Image:
         return self.host.image(reference)
@@ -183,7 +200,7 @@ class Context:
             Thread(target=import_module, args=("srctl.db.store",), name="srctl-import", daemon=True).start()
         return Sessions(host, self._store_if_any, user=self.config.user, realm=self.config.get("realm"))
 
-    def _store_if_any(self) -> "Store | None":
+    def _store_if_any(self) -> "SqlStore | None":
         try:
             return self.store
         except NotFoundError:

@@ -5,26 +5,42 @@ slot closed to further logins, and connections that were made before are ended; 
 is left to them. Without a gateway there are no such connections, and a grant guides and does not protect.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from srctl import labels, slots
 from srctl.errors import NotFoundError, UnreachableError
-from srctl.models import Container, Grant, Share, User
+from srctl.models import Container, Grant, Share, SharedSlot, User
 from srctl.needs import Engine, Store
 
-Place = tuple[int, int]
-"""The id of a user, and a slot of that user's address."""
+
+class Ending(Protocol):
+    """What became of ending connections."""
+
+    @property
+    def spared(self) -> object | None:
+        """The connection that this process runs in, if it must end too."""
 
 
 class Connections(Protocol):
     """The live connections of a gateway."""
 
     def end(
-        self, *, user_ids: Collection[int] = (), fingerprints: Collection[str] = (), shares: Collection[Place] = ()
-    ) -> object:
-        """End those of these users, with these keys, and those to which these shares were permitted."""
+        self,
+        *,
+        user_ids: Iterable[int] = (),
+        fingerprints: Iterable[str] = (),
+        shares: Iterable[SharedSlot] = (),
+        spare: int | None = None,
+    ) -> Ending:
+        """End those of these users, with these keys, and those to which these shares were permitted, but one."""
+
+    def own(self) -> int | None:
+        """Return the process of the connection that this one runs in; `None` outside of one."""
+
+    def close(self, connection: Any) -> None:
+        """End a connection that was spared."""
 
 
 class SlotBook(Protocol):
@@ -38,15 +54,37 @@ class Gateway:
     """A gateway whose database and connections are on this machine."""
 
     def __init__(self, connections: Connections, book: SlotBook, store: Store) -> None:
-        self.connections = connections
         self.book = book
         self.store = store
+        self._connections = connections
+        self._spared: object | None = None
+
+    def end(
+        self,
+        *,
+        user_ids: Iterable[int] = (),
+        fingerprints: Iterable[str] = (),
+        shares: Iterable[SharedSlot] = (),
+    ) -> None:
+        """End connections, but for the one that this process runs in: its answer has to come out first."""
+        ending = self._connections.end(
+            user_ids=user_ids, fingerprints=fingerprints, shares=shares, spare=self._connections.own()
+        )
+        self._spared = self._spared or ending.spared
+
+    def end_own(self) -> None:
+        """End the connection that this process runs in, if it had to be."""
+        if self._spared is not None:
+            self._connections.close(self._spared)
 
     def end_guests(self, shares: Iterable[Share]) -> None:
         """End the connections to which these shares were permitted."""
-        places = {(self.store.user(share.owner).id, share.slot) for share in shares}
+        places = set()
+        for share in shares:
+            with suppress(NotFoundError):  # people who are removed have been refused
+                places.add(SharedSlot(self.store.user(share.owner).id, share.slot, self.store.user(share.guest).id))
         if places:
-            self.connections.end(shares=places)
+            self.end(shares=places)
 
 
 class Enforcer:
@@ -59,13 +97,13 @@ class Enforcer:
     def refuse(self, user: User) -> None:
         """End the connections of a user who is gone or disabled, and those of guests in that user's sessions."""
         if self._gateway is not None:
-            every = {(user.id, slot) for slot in slots.SLOTS}
-            self._gateway.connections.end(user_ids={user.id}, shares=every)
+            every = {SharedSlot(user.id, slot) for slot in slots.SLOTS}
+            self._gateway.end(user_ids={user.id}, shares=every)
 
     def refuse_key(self, fingerprint: str) -> None:
         """End the connections that were made with a key."""
         if self._gateway is not None:
-            self._gateway.connections.end(fingerprints={fingerprint})
+            self._gateway.end(fingerprints={fingerprint})
 
     def withdraw(self, grants: Sequence[Grant], *, stop: bool = False) -> None:
         """Close the ways to the sessions of grants that were removed; with `stop` end those sessions.
@@ -79,7 +117,7 @@ class Enforcer:
             self._close(self._gateway, grants)
 
     def _close(self, gateway: Gateway, grants: Sequence[Grant]) -> None:
-        places: set[Place] = set()
+        places: set[SharedSlot] = set()
         owners: set[int] = set()
         for grant in grants:
             taken = self._slots(grant)
@@ -89,9 +127,9 @@ class Enforcer:
             with suppress(NotFoundError):  # a user removed meanwhile has been refused
                 owner = gateway.store.user(grant.user).id
                 owners.add(owner)
-                places.update((owner, slot) for slot in taken)
+                places.update(SharedSlot(owner, slot) for slot in taken)
         if places:
-            gateway.connections.end(user_ids=owners, shares=places)
+            gateway.end(user_ids=owners, shares=places)
 
     def _slots(self, grant: Grant) -> set[int]:
         """Return the slots of a grant's sessions; all where the engine can't say: what is not known is closed."""

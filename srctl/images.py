@@ -6,7 +6,7 @@ Pure rules, no engine. Labels are written by whoever built the image, so everyth
 import re
 from collections.abc import Mapping
 
-from srctl.errors import UsageError
+from srctl.errors import NotAllowedError, UsageError
 from srctl.models import Application, Image, Policy
 
 PREFIX = "eu.simphony-project.docker."
@@ -84,6 +84,17 @@ def understood(labels: Mapping[str, str]) -> frozenset[str]:
     start = PREFIX + "env."
     names = (label.removeprefix(start) for label in labels if label.startswith(start))
     return frozenset(name for name in names if _KEBAB.fullmatch(name))
+
+
+def check_declared(env: Mapping[str, str], labels: Mapping[str, str]) -> None:
+    """Raise `NotAllowedError` for a variable that the image does not declare to understand."""
+    declared = understood(labels)
+    for name in env:
+        if name.lower().replace("_", "-") not in declared:
+            offered = ", ".join(sorted(declared))
+            raise NotAllowedError(
+                f"The image does not declare the variable {name!r}", f"It declares: {offered}" if offered else ""
+            )
 
 
 def configurables(labels: Mapping[str, str], policy: Policy) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ Times are aware datetimes in UTC, sizes are bytes.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +242,14 @@ class Share:
     slot: int
     created: datetime
     expires: datetime | None = None
+
+
+class SharedSlot(NamedTuple):
+    """A slot to which guests were let: the id of its owner, the port, and the guest's id (`None`: every guest)."""
+
+    owner_id: int
+    slot: int
+    guest_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,9 +46,12 @@ class Leftovers:
             return False
         return True
 
-    def clear(self, session_id: str) -> bool:
-        """Remove what is left of the user's session with exactly this id. Raises `NotFoundError` for another's."""
-        for session in self._sessions.leftovers():
+    def clear(self, session_id: str, *, all_users: bool = False) -> bool:
+        """Remove what is left of the session with exactly this id. Raises `NotFoundError` where nothing is.
+
+        With `all_users` it may be anybody's. Returns as `remove`.
+        """
+        for session in self._sessions.leftovers(all_users=all_users):
             if session.id == session_id:
                 return self.remove(session)
         raise NotFoundError(f"There is nothing left of a session {session_id!r}")

@@ -140,6 +140,10 @@ class SharedSessions(Sessions):
         self._end_guests(removed)
         return removed
 
+    def session(self, container: Container, known: frozenset[str] | None) -> Session:
+        """Read a container as a session; nobody reaches it directly."""
+        return replace(super().session(container, known), url=None)
+
     def _grant_to_share(self, owner: str, container: Container) -> Grant:
         found = (grant for grant in self.rights.grants(user=owner) if grant.id == labels.grant_id(container))
         grant = next(found, None)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from srctl.accounting import UserDetails
-from srctl.models import Application, Available, Grant, Policy, PublicKey, Session, Tunnel
+from srctl.models import Application, Available, Grant, Policy, PublicKey, Session, Share, Tunnel
 from srctl.policy import in_words
 
 Row = dict[str, Any]
@@ -19,6 +19,7 @@ AVAILABLE = (
 )  # fmt: skip
 SESSION = tuple(Session.__dataclass_fields__)
 TUNNEL = tuple(Tunnel.__dataclass_fields__)
+SHARE = ("session_id", "owner", "guest", "created", "expires")
 _LICENSE_WIDTH = 20
 SSH_CONFIG = ("option", "value", "source", "refused")
 HOST = ("name", "url", "source", "default", "reachable", "version", "latency_ms")
@@ -92,6 +93,11 @@ def available(value: Available) -> Row:
 def session(value: Session) -> Row:
     """Return a session."""
     return {name: getattr(value, name) for name in SESSION}
+
+
+def share(value: Share) -> Row:
+    """Return a share."""
+    return {name: getattr(value, name) for name in SHARE}
 
 
 def tunnel(value: Tunnel) -> Row:

@@ -1,17 +1,17 @@
-"""The part of the accounting database that a gateway keeps: shares, closed slots, the audit, when keys were used.
+"""The part of the accounting database that a gateway keeps: shares, closed slots, and the audit as people read it.
 
-Frozen values in, frozen values out; each method is one short transaction. Rows of the audit are added and read, never
-changed and never removed.
+Frozen values in, frozen values out; each method is one short transaction. Rows of the audit are added by `Ledger`, and
+never changed and never removed.
 """
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select
 
 from srctl.db import rows
 from srctl.db.engine import Database
-from srctl.db.schema import audit, closed_slots, shares, user_keys, users
+from srctl.db.schema import audit, closed_slots, shares, users
 from srctl.errors import NotFoundError
 from srctl.models import AuditEntry, Share
 
@@ -87,12 +87,6 @@ class Book:
 
     # -- the audit
 
-    def record(self, entry: AuditEntry) -> None:
-        """Add a row to the audit."""
-        names = ("time", "user", "fingerprint", "address", "action", "detail", "result")
-        with self._database.writing() as connection:
-            connection.execute(insert(audit).values({name: getattr(entry, name) for name in names}))
-
     def entries(self, user: str | None = None, since: datetime | None = None) -> list[AuditEntry]:
         """Return what is in the audit, oldest first: the newest `MOST_ENTRIES`."""
         query = rows.AUDIT
@@ -103,19 +97,6 @@ class Book:
         with self._database.reading() as connection:
             newest = connection.execute(query.order_by(audit.c.id.desc()).limit(MOST_ENTRIES)).all()
         return [rows.to_entry(row) for row in reversed(newest)]
-
-    def count(self, user: str, action: str, since: datetime) -> int:
-        """Return how often somebody has done something since then."""
-        query = select(func.count()).where(audit.c.user == user, audit.c.action == action, audit.c.time >= since)
-        with self._database.reading() as connection:
-            return int(connection.scalar(query) or 0)
-
-    # -- keys
-
-    def note_use(self, fingerprint: str, when: datetime) -> None:
-        """Note that a key was used."""
-        with self._database.writing() as connection:
-            connection.execute(update(user_keys).where(user_keys.c.fingerprint == fingerprint).values(last_used=when))
 
     def _taken(self, *wanted: ColumnElement[bool]) -> list[Share]:
         with self._database.reading() as connection:

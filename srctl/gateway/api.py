@@ -1,0 +1,139 @@
+"""The `api` channel: one JSON object a line, requests done one after another, until the client closes it.
+
+Both ends say first what they speak. A channel that streams (a log that is followed, events) is used for that alone.
+When the client is gone, what is being done for it is given up: a start is undone, a stream ends.
+"""
+
+import base64
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from typing import Any
+
+from srctl.calls import CALLS, LONGEST_LINE, PROTOCOL
+from srctl.errors import InterruptedByUserError, SrctlError, UnsupportedError, UsageError
+from srctl.gateway.desk import Desk, Hooks
+from srctl.gateway.stream import ClientGoneError, Lines, Writer
+from srctl.models import Progress
+from srctl.waiting import REAL
+from srctl.wire import dump_error
+
+GRACE = 60.0
+"""Seconds to give up what is being done for a client who is gone."""
+
+_GREATEST_ID = 2**53
+
+
+class Api:
+    """One `api` channel."""
+
+    def __init__(self, desk: Desk, reading: int, writing: int, crashed: Callable[[Exception], SrctlError]) -> None:
+        """Serve on two descriptors; `crashed` makes the error for a failure that nobody foresaw."""
+        self._desk = desk
+        self._writer = Writer(writing)
+        self._crashed = crashed
+        self._gone = threading.Event()
+        self._streaming = False
+        self._lines = Lines(reading, LONGEST_LINE, self._end)
+
+    def serve(self) -> int:
+        """Serve until the end; return the exit code."""
+        try:
+            person = self._desk.person()
+            self._say({"srctl": version("srctl"), "protocol": PROTOCOL, "user": person.name, "admin": person.admin})
+            lines = iter(self._lines)
+            _check_greeting(next(lines, b""))
+            for line in lines:
+                self._answer(line)
+        except SrctlError as error:
+            with contextlib.suppress(ClientGoneError):
+                self._say({"error": dump_error(error)})
+            return error.exit_code
+        except ClientGoneError:
+            return 1
+        return 0
+
+    def _answer(self, line: bytes) -> None:
+        """Do one request. Raises the `SrctlError` that ends the channel, and `ClientGoneError`."""
+        request = _parsed(line)
+        number, name = request["id"], request["call"]
+        clock = replace(REAL, sleep=self._sleep)
+        hooks = Hooks(lambda progress: self._tell(number, progress), clock)
+        try:
+            call = CALLS.get(name) if isinstance(name, str) else None
+            self._streaming = call is not None and call.streams
+            result = self._desk.perform(name, request.get("with", {}), hooks)
+            if self._streaming:
+                self._stream(number, result)
+                result = None
+            said: dict[str, Any] = {"id": number, "result": result}
+        except SrctlError as error:
+            said = {"id": number, "error": dump_error(error)}
+        except ClientGoneError:
+            raise
+        except Exception as error:
+            said = {"id": number, "error": dump_error(self._crashed(error))}
+        self._streaming = False
+        self._say(said)
+        self._desk.leave()
+
+    def _stream(self, number: int, pieces: Iterable[bytes | str]) -> None:
+        for piece in pieces:
+            data = piece if isinstance(piece, str) else base64.b64encode(piece).decode()
+            self._say({"id": number, "data": data})
+
+    def _tell(self, number: int, progress: Progress) -> None:
+        self._give_up_if_gone()
+        self._say({"id": number, "progress": asdict(progress)})
+
+    def _sleep(self, seconds: float) -> None:
+        self._gone.wait(seconds)
+        self._give_up_if_gone()
+
+    def _give_up_if_gone(self) -> None:
+        if self._gone.is_set():
+            raise InterruptedByUserError("The client is gone")
+
+    def _say(self, said: dict[str, Any]) -> None:
+        self._writer.write(json.dumps(said).encode() + b"\n")
+
+    def _end(self) -> None:
+        """Let nothing outlive the client; called by the thread that reads."""
+        self._gone.set()
+        if self._streaming:  # it may wait for the engine for ever
+            os._exit(0)
+        watchdog = threading.Timer(GRACE, os._exit, (1,))
+        watchdog.daemon = True
+        watchdog.start()
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UsageError("A line is not JSON") from error
+    if not isinstance(request, dict):
+        raise UsageError("A request is a JSON object")
+    number = request.get("id")
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < _GREATEST_ID:
+        raise UsageError("A request needs an id, a number")
+    unknown = set(request) - {"id", "call", "with"}
+    if unknown or "call" not in request:
+        raise UsageError("A request has an id, a call and its arguments (with), and nothing else")
+    return request
+
+
+def _check_greeting(line: bytes) -> None:
+    try:
+        spoken = json.loads(line)["protocol"]
+    except (ValueError, RecursionError, TypeError, KeyError) as error:
+        raise UsageError("The first line must say which protocol is spoken") from error
+    if spoken != PROTOCOL:
+        raise UnsupportedError(
+            f"This gateway speaks protocol {PROTOCOL}, you speak {str(spoken)[:20]}",
+            f"It has srctl {version('srctl')}; use one that speaks the same",
+        )

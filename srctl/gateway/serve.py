@@ -1,0 +1,106 @@
+"""The forced command: who is there, what was asked for, and the one place that turns errors into words and exit codes.
+
+sshd runs it for every command, shell, subsystem and file transfer that anybody asks for; what was asked stands in
+`SSH_ORIGINAL_COMMAND`. Light imports first: a person who is refused costs little.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from srctl.context import Context
+from srctl.db.ledger import Ledger
+from srctl.errors import SrctlError, UnsupportedError, UsageError
+from srctl.gateway.recorder import Recorder
+from srctl.gateway.visitor import Credential, credential
+from srctl.output import Output, ReaderGoneError
+
+API = "api"
+"""What programs ask for."""
+
+LIFETIME = 3600
+"""Seconds that a command for people may take; one that follows a log is ended then."""
+
+
+def main(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+    """Serve one command of one login; return its exit code."""
+    output = Output("table", sys.stdout, sys.stderr)
+    with Context({}, stdout=sys.stdout, stderr=sys.stderr) as context:
+        context.flags["config"] = _config(argv)
+        try:
+            return _Login(context, environ, output).serve()
+        except SrctlError as error:
+            output.error(error)
+            return error.exit_code
+        except ReaderGoneError:
+            return 0
+        except KeyboardInterrupt:
+            return 130
+        except Exception as error:
+            failure = _crashed(error)
+            output.error(failure)
+            return failure.exit_code
+
+
+def _config(argv: Sequence[str]) -> str:
+    match argv:
+        case ["--config", path]:
+            return path
+    raise UsageError("usage: python -m srctl.gateway --config FILE")
+
+
+class _Login:
+    """One command of one login."""
+
+    def __init__(self, context: Context, environ: Mapping[str, str], output: Output) -> None:
+        self._context = context
+        self._environ = environ
+        self._output = output
+
+    def serve(self) -> int:
+        line = self._environ.get("SSH_ORIGINAL_COMMAND", "")
+        recorder = Recorder(None, None)
+        action = API if line == API else "words"
+        try:
+            ledger = Ledger(_database(self._context.config.database))
+            recorder = Recorder(ledger, None)
+            key = credential(self._environ)
+            recorder = Recorder(ledger, key)
+            recorder.user = key.person(ledger).name
+            ledger.note_use(key.fingerprint)
+        except SrctlError as error:
+            recorder.note(action, line, error.code)
+            raise
+        return self._api(ledger, key, recorder) if line == API else self._words(ledger, key, recorder, line)
+
+    def _api(self, ledger: Ledger, key: Credential, recorder: Recorder) -> int:
+        from srctl.gateway.api import Api
+        from srctl.gateway.desk import Desk
+
+        recorder.note(API, "", "ok")
+        desk = Desk(self._context, ledger, key, recorder)
+        return Api(desk, sys.stdin.fileno(), sys.stdout.fileno(), _crashed).serve()
+
+    def _words(self, ledger: Ledger, key: Credential, recorder: Recorder, line: str) -> int:
+        from srctl.gateway.desk import Desk
+        from srctl.gateway.words import Words
+
+        signal.alarm(LIFETIME)
+        desk = Desk(self._context, ledger, key, recorder)
+        Words(desk, recorder, self._environ, self._output).run(line)
+        desk.leave()
+        return 0
+
+
+def _database(location: str) -> Path:
+    if "://" in location:
+        raise UnsupportedError("Behind a gateway the accounting database must be a SQLite file")
+    return Path(location)
+
+
+def _crashed(error: Exception) -> SrctlError:
+    from srctl.crash import report
+
+    return report(error)

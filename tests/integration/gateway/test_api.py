@@ -1,0 +1,221 @@
+"""The api channel of a gateway: what people may ask for, on a real engine."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import pytest
+
+from srctl.models import Policy
+from srctl.slots import SLOTS, address
+from tests.fakes import WEB
+from tests.integration.gateway.conftest import containers
+from tests.integration.gateway.gatehouse import Channel, Gatehouse
+from tools.engine import Engine
+from tools.processes import wait_until
+
+
+def start(channel: Channel, **request: Any) -> dict[str, Any]:
+    started: dict[str, Any] = channel.result("session.start", request={"app": WEB, **request})
+    return started
+
+
+def test_the_greeting_says_who_one_is(alice: Channel, admin: Channel) -> None:
+    assert (alice.greeting["user"], alice.greeting["admin"], alice.greeting["protocol"]) == ("alice", False, 1)
+    assert (admin.greeting["user"], admin.greeting["admin"]) == ("admin", True)
+
+
+def test_a_session_is_published_in_a_slot_of_its_users(gate: Gatehouse, alice: Channel) -> None:
+    with gate.store() as store:
+        own = address(store.user("alice").id)
+    started = start(alice)
+    assert (started["endpoint"]["address"], started["endpoint"]["port"]) == (own, SLOTS[0])
+    assert started["session"]["url"] is None
+    [row] = alice.result("session.list")
+    assert (row["id"], row["user"], row["address"], row["port"]) == (started["session"]["id"], "alice", own, SLOTS[0])
+    assert alice.result("session.stop", prefix=row["id"]) == [row["id"], True]
+    assert alice.result("session.list") == []
+
+
+def test_sessions_of_others_are_not_found(alice: Channel, bob: Channel) -> None:
+    session = start(alice)["session"]
+    assert bob.result("session.list") == []
+    for call in ("session.show", "session.stop", "session.unshare"):
+        assert bob.refusal(call, prefix=session["id"]) == "not-found"
+    assert bob.refusal("session.container", container_id=session["container_id"]) == "not-found"
+    assert bob.refusal("session.logs", prefix=session["id"]) == "not-found"
+    assert bob.refusal("session.events", container_id=session["container_id"]) == "not-found"
+    assert bob.refusal("session.open", request={"app": session["id"]}) == "not-found"
+    assert bob.refusal("session.share", prefix=session["id"], guest="bob") == "not-found"
+    assert bob.refusal("session.clear", session_id=session["id"]) == "not-found"
+
+
+def test_what_is_for_administrators_is_refused_to_others(gate: Gatehouse, bob: Channel) -> None:
+    with gate.store() as store:
+        key = store.keys("alice")[0]
+    refused: dict[str, dict[str, Any]] = {
+        "user.add": {"names": ["eve"], "admin": True},
+        "user.list": {},
+        "user.remove": {"names": ["alice"]},
+        "user.disable": {"name": "alice"},
+        "user.key.add": {"user": "bob", "text": f"{key.type} {key.blob}"},
+        "app.add": {"application": {"image": "evil"}, "verify": False},
+        "grant.add": {"image": WEB, "user": "carol"},
+        "grant.list": {},
+        "grant.remove": {"ids": [gate.grants["alice"]]},
+        "audit.list": {},
+        "db.status": {},
+        "session.list": {"all_users": True},
+        "session.show": {"prefix": "abcd", "all_users": True},
+        "session.leftovers": {"all_users": True},
+        "session.start": {"request": {"app": WEB, "pull": "always"}},
+    }
+    for call, arguments in refused.items():
+        assert bob.refusal(call, **arguments) == "not-allowed", call
+    denied = [action for action, result in gate.audit("bob") if result == "not-allowed"]
+    assert denied == list(refused)
+
+
+def test_an_administrator_administers(gate: Gatehouse, admin: Channel) -> None:
+    assert [user["name"] for user in admin.result("user.add", names=["dora"])["done"]] == ["dora"]
+    grant = admin.result("grant.add", image=WEB, user="dora", permits={"allow_home": True})
+    assert grant["policy"]["allow_home"] is True
+    bad = {"volumes": [{"source": "etc", "target": "/x", "mode": "ro"}]}
+    assert admin.refusal("grant.add", image=WEB, user="dora", permits=bad) == "usage"
+    outcome = admin.result("user.add", names=["x y", "erin"])
+    assert [user["name"] for user in outcome["done"]] == ["erin"]
+    assert [error["code"] for error in outcome["errors"]] == ["usage"]
+    entries = admin.result("audit.list", user="admin")
+    assert [entry["action"] for entry in entries if entry["result"] == "ok"][:3] == ["api", "user.add", "grant.add"]
+    assert entries[0]["address"] == "192.0.2.7"
+    assert entries[0]["fingerprint"].startswith("SHA256:")
+
+
+def test_a_variable_that_the_image_does_not_declare_is_refused(alice: Channel) -> None:
+    assert alice.refusal("session.start", request={"app": WEB, "env": {"HTTP_PROXY": "x"}}) == "not-allowed"
+    assert alice.refusal("session.start", request={"app": WEB, "env": {"LD_PRELOAD": "x"}}) in ("not-allowed", "usage")
+
+
+def test_a_share_lets_a_guest_open_and_no_more(gate: Gatehouse, alice: Channel, bob: Channel) -> None:
+    session = start(alice)["session"]
+    assert alice.refusal("session.share", prefix=session["id"], guest="nobody") == "not-found"
+    alice.result("session.share", prefix=session["id"], guest="bob", seconds=3600)
+    [row] = bob.result("session.list")
+    assert (row["id"], row["user"]) == (session["id"], "alice")
+    opened = bob.result("session.open", request={"app": session["id"]})
+    assert opened["endpoint"]["port"] == SLOTS[0]
+    assert bob.result("session.container", container_id=session["container_id"])["id"] == session["container_id"]
+    for call in ("session.stop", "session.logs", "session.unshare"):
+        assert bob.refusal(call, prefix=session["id"]) == "not-allowed", call
+    [row] = alice.result("session.list")
+    assert row["shared_with"] == ["bob"]
+    alice.result("session.unshare", prefix=session["id"], guest="bob")
+    assert bob.result("session.list") == []
+    assert bob.refusal("session.container", container_id=session["container_id"]) == "not-found"
+
+
+def test_only_a_grant_that_allows_it_is_shared(alice: Channel, bob: Channel) -> None:
+    session = start(bob)["session"]
+    assert bob.refusal("session.share", prefix=session["id"], guest="alice") == "not-allowed"
+    assert alice.result("session.list") == []
+
+
+def test_a_share_ends_with_the_session_and_is_not_passed_to_the_next_one_in_its_slot(
+    gate: Gatehouse, alice: Channel, bob: Channel, engine: Engine
+) -> None:
+    first = start(alice)["session"]
+    alice.result("session.share", prefix=first["id"], guest="bob")
+    with engine.client() as client:  # behind the gateway's back
+        client.remove_container(first["container_id"], force=True)
+    second = start(alice)["session"]
+    assert second["port"] == first["port"]
+    assert bob.result("session.list") == []
+    with gate.store() as store:
+        assert store.book.shares("bob") == []
+
+
+def test_a_removed_grant_closes_the_slot_until_another_session_is_there(
+    gate: Gatehouse, alice: Channel, admin: Channel
+) -> None:
+    session = start(alice)["session"]
+    admin.result("grant.remove", ids=[gate.grants["alice"]])
+    assert closed(gate) == [SLOTS[0]]
+    assert alice.refusal("session.open", request={"app": session["id"]}) == "not-allowed"
+    alice.result("session.stop", prefix=session["id"])
+    admin.result("grant.add", image=WEB, user="alice")
+    assert start(alice)["session"]["port"] == SLOTS[0]
+    assert closed(gate) == []
+
+
+def test_a_grant_can_be_removed_with_its_sessions(gate: Gatehouse, alice: Channel, admin: Channel) -> None:
+    start(alice)
+    admin.result("grant.remove", ids=[gate.grants["alice"]], stop=True)
+    assert alice.result("session.list", stopped=True) == []
+
+
+def test_a_disabled_user_is_refused_on_a_connection_that_lives(alice: Channel, admin: Channel) -> None:
+    assert alice.result("session.list") == []
+    admin.result("user.disable", name="alice")
+    assert alice.refusal("session.list") == "not-allowed"
+
+
+def test_a_start_is_undone_when_its_client_goes(gate: Gatehouse, engine: Engine) -> None:
+    with gate.store() as store:
+        store.add_grant(WEB, "admin", Policy())
+    with engine.client() as client, gate.api("admin") as channel:  # who may set what the image does not declare
+        request = {"app": WEB, "env": {"MODE": "never"}, "timeout": 600}
+        channel.say({"id": 1, "call": "session.start", "with": {"request": request}})
+        wait_until(lambda: containers(client, gate.realm), "the container")
+        assert channel.process.stdin is not None
+        channel.process.stdin.close()
+        wait_until(lambda: not containers(client, gate.realm), "its removal")
+        assert channel.process.wait(10) == 0
+
+
+def test_a_log_that_is_followed_ends_with_its_client(gate: Gatehouse) -> None:
+    with gate.api("alice") as channel:
+        session = start(channel)["session"]
+        channel.say({"id": 9, "call": "session.logs", "with": {"prefix": session["id"], "follow": True}})
+        assert "data" in channel.hear()
+        assert channel.process.stdin is not None
+        channel.process.stdin.close()
+        channel.process.wait(10)
+
+
+def test_nobody_starts_without_end(gate: Gatehouse, alice: Channel) -> None:
+    gate.config.write_text(gate.config.read_text() + "starts_per_minute = 2\nmax_sessions = 1\n")
+    with gate.api("bob") as channel:
+        start(channel)
+        start(channel)
+        said = channel.ask("session.start", request={"app": WEB})
+        assert (said["error"]["code"], "within a minute" in said["error"]["message"]) == ("not-allowed", True)
+
+
+def test_a_user_has_only_so_many_sessions(gate: Gatehouse) -> None:
+    gate.config.write_text(gate.config.read_text() + "max_sessions = 1\n")
+    with gate.store() as store:
+        second = store.add_grant(WEB, "alice", store.grants(user="bob")[0].policy)
+    with gate.api("alice") as channel:
+        channel.result("session.start", request={"app": gate.grants["alice"]})
+        said = channel.ask("session.start", request={"app": second.id})
+        assert said["error"]["code"] == "not-allowed"
+        assert "1 at most" in said["error"]["message"]
+
+
+def closed(gate: Gatehouse) -> list[int]:
+    with sqlite3.connect(gate.database) as connection:
+        return [row[0] for row in connection.execute("SELECT slot FROM closed_slots")]
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_two_sessions_have_two_slots(gate: Gatehouse, alice: Channel, twice: bool) -> None:
+    with gate.store() as store:
+        second = store.add_grant(WEB, "alice", store.grants(user="bob")[0].policy)
+    ports = [alice.result("session.start", request={"app": gate.grants["alice"]})["session"]["port"]]
+    ports.append(alice.result("session.start", request={"app": second.id})["session"]["port"])
+    assert ports == [SLOTS[0], SLOTS[1]]
+    if twice:
+        alice.result("session.stop", prefix=alice.result("session.list")[0]["id"])
+        again = alice.result("session.start", request={"app": gate.grants["alice"]})["session"]["port"]
+        assert again == SLOTS[0]
