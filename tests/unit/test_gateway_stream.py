@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,9 +15,22 @@ from srctl.gateway import stream
 from srctl.gateway.stream import ClientGoneError, Lines, Writer
 
 
-def lines_of(data: bytes, longest: int = 10) -> list[bytes]:
+@contextlib.contextmanager
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Give two ends; the thread that reads from the second has ended before that is closed."""
     near, far = socket.socketpair()
-    with near, far:
+    try:
+        yield near, far
+    finally:
+        near.close()
+        for thread in threading.enumerate():
+            if thread.name == "srctl-lines":
+                thread.join(5)
+        far.close()
+
+
+def lines_of(data: bytes, longest: int = 10) -> list[bytes]:
+    with ends() as (near, far):
         near.sendall(data)
         near.shutdown(socket.SHUT_WR)
         return list(Lines(far.fileno(), longest, lambda: None))
@@ -34,8 +49,7 @@ def test_a_line_that_is_too_long_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize("said", [b"", b"half a li"])
 def test_a_client_who_is_silent_or_slow_is_dropped(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
     monkeypatch.setattr(stream, "PATIENCE", 0.2)
-    near, far = socket.socketpair()
-    with near, far:
+    with ends() as (near, far):
         near.sendall(said)
         lines = Lines(far.fileno(), 100, lambda: None)
         with pytest.raises(UsageError, match="No whole line"):
@@ -44,8 +58,7 @@ def test_a_client_who_is_silent_or_slow_is_dropped(monkeypatch: pytest.MonkeyPat
 
 def test_a_client_may_be_silent_between_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "PATIENCE", 0.2)
-    near, far = socket.socketpair()
-    with near, far:
+    with ends() as (near, far):
         lines = iter(Lines(far.fileno(), 100, lambda: None))
         near.sendall(b"one\n")
         assert next(lines) == b"one"
@@ -54,22 +67,23 @@ def test_a_client_may_be_silent_between_lines(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_end_is_noticed_while_nobody_takes_the_lines() -> None:
-    near, far = socket.socketpair()
     ended = threading.Event()
-    with far:
-        with near:
-            Lines(far.fileno(), 100, ended.set)
-            near.sendall(b"one\n")
+    with ends() as (near, far):
+        lines = Lines(far.fileno(), 100, ended.set)
+        near.sendall(b"one\n")
+        near.close()
         assert ended.wait(5)
+        assert list(lines) == [b"one"]
 
 
 def test_no_more_is_read_than_can_wait() -> None:
-    near, far = socket.socketpair()
-    with near, far:
-        Lines(far.fileno(), 100, lambda: None)
+    with ends() as (near, far):
+        lines = Lines(far.fileno(), 100, lambda: None)
         near.settimeout(0.5)
         with pytest.raises(TimeoutError):
             near.sendall(b"x\n" * 25_000_000)
+        near.close()
+        assert set(lines) == {b"x"}
 
 
 def test_a_client_who_reads_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
