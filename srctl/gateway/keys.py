@@ -21,6 +21,8 @@ import syslog
 if False:  # the types are for those who check them; importing typing would cost each login
     from typing import TypeGuard
 
+    Permits = list[tuple[int, int]]
+
 REVISION = "srctl_0002"
 """The database's revision that this program was written for; with any other it lets nobody in."""
 
@@ -50,9 +52,11 @@ KEY_QUERY = (
     "SELECT k.type IS ? AND k.blob IS ?, k.user_id, u.disabled FROM user_keys AS k JOIN users AS u ON u.id = k.user_id"
     " WHERE k.fingerprint = ? LIMIT 2"
 )
+CLOSED_QUERY = "SELECT slot FROM closed_slots WHERE owner_id = ? AND slot BETWEEN ? AND ?"
 SHARES_QUERY = (
     "SELECT s.owner_id, s.slot FROM shares AS s JOIN users AS o ON o.id = s.owner_id"
     " WHERE s.guest_id = ? AND o.disabled = 0 AND (s.expires IS NULL OR julianday(s.expires) > julianday('now'))"
+    " AND NOT EXISTS (SELECT 1 FROM closed_slots AS c WHERE c.owner_id = s.owner_id AND c.slot = s.slot)"
     " ORDER BY s.id DESC LIMIT ?"
 )
 
@@ -86,11 +90,16 @@ def answer(words: list[str]) -> str:
     found = look_up(database, fingerprint, kind, blob)
     if found is None:
         return ""
-    user, shares = found
-    permits = [(user, slot) for slot in SLOTS] + shares
-    targets = "".join(f',permitopen="{address(owner)}:{slot}"' for owner, slot in permits)
+    user, own, shares = found
     record(os.path.join(os.path.dirname(database), "logins"), user, fingerprint, shares)
-    return f"restrict,port-forwarding{targets} {kind} {blob}\n"
+    return f"{options(own + shares)} {kind} {blob}\n"
+
+
+def options(permits: Permits) -> str:
+    """Return what a login may do: forward to these slots. Without any it must not say port-forwarding, which is all."""
+    if not permits:
+        return "restrict"
+    return "restrict,port-forwarding" + "".join(f',permitopen="{address(owner)}:{slot}"' for owner, slot in permits)
 
 
 def check_question(fingerprint: str, kind: str, blob: str) -> None:
@@ -122,8 +131,11 @@ def check_place(database: str, login: str) -> None:
         raise Refusal("asked for a login that is not the gateway's account")
 
 
-def look_up(database: str, fingerprint: str, kind: str, blob: str) -> tuple[int, list[tuple[int, int]]] | None:
-    """Return whose key it is and what is shared with him; None when it is nobody's. Raises Refusal, `sqlite3.Error`."""
+def look_up(database: str, fingerprint: str, kind: str, blob: str) -> tuple[int, Permits, Permits] | None:
+    """Return whose key it is, with his own slots and those shared with him; None when it is nobody's.
+
+    Raises Refusal, `sqlite3.Error`.
+    """
     connection = sqlite3.connect(uri(database), timeout=BUSY_SECONDS, isolation_level=None, uri=True)
     try:
         connection.execute("BEGIN")
@@ -133,8 +145,7 @@ def look_up(database: str, fingerprint: str, kind: str, blob: str) -> tuple[int,
         if not rows:
             return None
         user = owner_of(rows)
-        shares = connection.execute(SHARES_QUERY, (user, MAX_SHARES)).fetchall()
-        return user, [(owner, slot) for owner, slot in shares if is_user(owner) and is_slot(slot)]
+        return user, own_slots(connection, user), shared_slots(connection, user)
     finally:
         connection.close()
 
@@ -151,6 +162,18 @@ def owner_of(rows: list[tuple[int, object, object]]) -> int:
     if type(disabled) is not int or disabled != 0:
         raise Refusal(f"user {user} is disabled")
     return user
+
+
+def own_slots(connection: sqlite3.Connection, user: int) -> Permits:
+    """Return the user's slots but for those that lead to a session whose grant is gone."""
+    closed = {slot for (slot,) in connection.execute(CLOSED_QUERY, (user, SLOTS[0], SLOTS[-1]))}
+    return [(user, slot) for slot in SLOTS if slot not in closed]
+
+
+def shared_slots(connection: sqlite3.Connection, user: int) -> Permits:
+    """Return the slots of others that are shared with the user."""
+    found = connection.execute(SHARES_QUERY, (user, MAX_SHARES)).fetchall()
+    return [(owner, slot) for owner, slot in found if is_user(owner) and is_slot(slot)]
 
 
 def is_user(value: object) -> TypeGuard[int]:
@@ -174,7 +197,7 @@ def uri(path: str) -> str:
     return "file:" + "".join(chr(byte) if byte in plain else f"%{byte:02x}" for byte in os.fsencode(path)) + "?mode=ro"
 
 
-def record(folder: str, user: int, fingerprint: str, shares: list[tuple[int, int]]) -> None:
+def record(folder: str, user: int, fingerprint: str, shares: Permits) -> None:
     """Write down for whom sshd's process of this connection asked last.
 
     Without a record the connection lives until the next revocation, which ends all that have none. What must not be

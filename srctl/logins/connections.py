@@ -6,13 +6,8 @@ from typing import NamedTuple
 from srctl.logins.processes import Process
 from srctl.logins.records import Record
 
-
-class Share(NamedTuple):
-    """A slot that was shared: whose, which, and with whom (None: with everybody)."""
-
-    owner_id: int
-    slot: int
-    guest_id: int | None = None
+Share = tuple[int, int] | tuple[int, int, int]
+"""A slot that was shared: the owner's id, the slot, and the guest's id where one guest alone is meant."""
 
 
 class Ended(NamedTuple):
@@ -64,7 +59,7 @@ class Targets:
             or record.user_id in self.user_ids
             or record.fingerprint in self.fingerprints
             or any(
-                (share.owner_id, share.slot) in record.shares and share.guest_id in (None, record.user_id)
-                for share in self.shares
+                (owner_id, slot) in record.shares and (not guest or guest == [record.user_id])
+                for owner_id, slot, *guest in self.shares
             )
         )

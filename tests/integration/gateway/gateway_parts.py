@@ -27,10 +27,9 @@ REVOKE = """
 import json, sys
 sys.path.insert(0, "/srv/lib")
 from pathlib import Path
-from srctl.logins.connections import Share
 from srctl.logins.revocation import Revocation
 asked = json.loads(sys.argv[1])
-asked["shares"] = [Share(*share) for share in asked.get("shares", ())]
+asked["shares"] = [tuple(share) for share in asked.get("shares", ())]
 outcome = Revocation(Path("/srv/srctl/logins")).end(**asked)
 spared = outcome.spared and list(outcome.spared.ended)
 print(json.dumps({"ended": outcome.ended, "spared": spared}))

@@ -91,6 +91,10 @@ class Place:
         values = (f"{owner}-{slot!r}", "0" * 32, owner, guest, slot, CREATED, expires)
         self.run(f"INSERT INTO shares ({names}) VALUES (?, ?, ?, ?, ?, ?, ?)", *values)  # noqa: S608 - ours
 
+    def close(self, owner: int, slot: object) -> None:
+        """Close a slot of the owner's to logins."""
+        self.run("INSERT INTO closed_slots (owner_id, slot) VALUES (?, ?)", owner, slot)
+
     def ask(self, key: Key, *, login: str = ACCOUNT) -> Answer:
         """Ask about a key as sshd does."""
         return self.call(str(self.path), login, key.fingerprint, key.type, key.blob)

@@ -32,9 +32,9 @@ from tests.integration.gateway.keys_parts import (
 
 ALICE, BOB, NOBODY = key("alice"), key("bob"), key("nobody")
 LINE = re.compile(
-    rb"restrict,port-forwarding"
+    rb"restrict(?:,port-forwarding"
     rb'(?:,permitopen="127\.83\.(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\.(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])'
-    rb':(?:2000[1-9]|200[12]\d|2003[0-2])"){32,1056}'
+    rb':(?:2000[1-9]|200[12]\d|2003[0-2])"){1,1056})?'
     rb" (?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com)"
     rb" [A-Za-z0-9+/]{1,4096}={0,2}\n"
 )
@@ -191,6 +191,35 @@ class TestShares:
         assert LINE.fullmatch(answer.out)
 
 
+class TestClosedSlots:
+    def test_a_closed_slot_is_not_permitted(self, place: Place) -> None:
+        place.close(1, 20003)
+        assert permits(place.ask(ALICE).out) == own(1) - {"127.83.0.1:20003"}
+        assert permits(place.ask(BOB).out) == own(2)
+
+    def test_guests_are_not_permitted_it_either(self, place: Place) -> None:
+        place.add_share(1, 2, 20003)
+        place.add_share(1, 2, 20004)
+        place.close(1, 20003)
+        assert permits(place.ask(BOB).out) == own(2) | {"127.83.0.1:20004"}
+
+    def test_what_srctl_closes_is_closed(self, place: Place) -> None:
+        with open_store(str(place.path)) as store:
+            store.book.close_slots("alice", [20001, 20032])
+        assert permits(place.ask(ALICE).out) == own(1) - {"127.83.0.1:20001", "127.83.0.1:20032"}
+
+    def test_with_all_slots_closed_there_is_no_forwarding_at_all(self, place: Place) -> None:
+        for slot in keys.SLOTS:
+            place.close(1, slot)
+        assert place.ask(ALICE).out.decode() == f"restrict {ALICE.type} {ALICE.blob}\n"
+
+    def test_what_is_shared_with_one_whose_own_are_closed_stays(self, place: Place) -> None:
+        for slot in keys.SLOTS:
+            place.close(1, slot)
+        place.add_share(2, 1, 20007)
+        assert permits(place.ask(ALICE).out) == {"127.83.0.2:20007"}
+
+
 class TestRecords:
     def test_who_called_is_written_down_before_the_answer(self, place: Place) -> None:
         place.add_share(1, 2, 20005)
@@ -331,7 +360,9 @@ class TestQuestions:
 
 
 class TestWhatItTakes:
-    @pytest.mark.parametrize("query", [keys.KEY_QUERY, keys.SHARES_QUERY], ids=["key", "shares"])
+    @pytest.mark.parametrize(
+        "query", [keys.KEY_QUERY, keys.CLOSED_QUERY, keys.SHARES_QUERY], ids=["key", "closed", "shares"]
+    )
     def test_queries_search_and_never_scan(self, place: Place, query: str) -> None:
         values = [""] * query.count("?")
         with place.changing() as connection:
@@ -341,6 +372,7 @@ class TestWhatItTakes:
 
     def test_the_work_does_not_grow_with_the_people(self, place: Place) -> None:
         place.add_share(1, 2, 20005)
+        place.close(2, 20032)
         few = steps(place)
         with place.changing() as connection:
             people = [(number, f"u{number}", f"u{number}") for number in range(3, 5003)]
@@ -433,6 +465,8 @@ def test_whatever_the_database_holds_the_answer_is_nothing_or_one_line(
     place.run(sql, data.draw(ANYTHING), data.draw(st.just(0) | ANYTHING))
     shares = st.tuples(st.just(2) | ANYTHING, st.just(20003) | ANYTHING, st.none() | ANYTHING)
     sql = "INSERT OR IGNORE INTO shares (session_id, grant_id, guest_id, owner_id, slot, expires) VALUES (?,'',1,?,?,?)"
+    for slot in data.draw(st.lists(st.integers(20001, 20003) | ANYTHING, max_size=2)):
+        place.run("INSERT OR IGNORE INTO closed_slots (owner_id, slot) VALUES (1, ?)", slot)
     for number, share in enumerate(data.draw(st.lists(shares, max_size=3))):
         place.run(sql, str(number), *share)
     checked(place.ask(ALICE).out)
@@ -472,6 +506,7 @@ def steps(place: Place) -> int:
     with place.changing() as connection:
         connection.set_progress_handler(lambda: counted.append(None), 1)
         assert connection.execute(keys.KEY_QUERY, (BOB.type, BOB.blob, BOB.fingerprint)).fetchall() == [(1, 2, 0)]
+        assert connection.execute(keys.CLOSED_QUERY, (2, 20001, 20032)).fetchall() == [(20032,)]
         assert connection.execute(keys.SHARES_QUERY, (2, keys.MAX_SHARES)).fetchall() == [(1, 20005)]
         connection.set_progress_handler(None, 1)
     return len(counted)

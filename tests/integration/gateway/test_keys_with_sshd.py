@@ -1,5 +1,6 @@
 """What the keys command prints, as a real sshd reads it."""
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -38,6 +39,17 @@ def test_another_users_session_is_out_of_reach_until_it_is_shared(place: Gateway
     assert "but the request was denied" in place.host.sshd.log
     place.place.add_share(place.ids["alice"], place.ids["bob"], slots.SLOTS[0])
     assert streams.open("bob", owner="alice").is_alive()
+
+
+def test_a_user_whose_slots_are_all_closed_can_log_in_and_forward_nothing(place: Gateway, streams: Streams) -> None:
+    for slot in slots.SLOTS:
+        place.place.close(place.ids["alice"], slot)
+    with pytest.raises(AssertionError):
+        streams.open("alice")
+    login = subprocess.run(place.ssh("alice"), input=b"hello", capture_output=True, check=False, timeout=20)
+    assert login.stdout == b"hello"
+    place.place.run("DELETE FROM closed_slots")
+    assert streams.open("alice").is_alive()
 
 
 def test_sshd_reads_as_many_shares_as_there_can_be(place: Gateway, streams: Streams) -> None:

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
 from srctl import slots
+from srctl.enforcing import Connections
 from srctl.gateway import keys
-from srctl.logins.connections import Share
+from srctl.logins.connections import Outcome
 from srctl.logins.processes import Process, read
 from srctl.logins.revocation import Revocation, end_all
 from tests.integration.fake_agent import HeldKey, fake_agent, string
@@ -106,9 +107,9 @@ def test_a_removed_key_ends_its_own_connections(place: Gateway, streams: Streams
 def test_a_share_that_ends_takes_the_guests_alone(place: Gateway, streams: Streams) -> None:
     place.place.add_share(place.ids["alice"], place.ids["bob"], SLOT)
     owner, guest = streams.open("alice"), streams.open("bob", owner="alice")
-    assert place.ended(shares=[Share(place.ids["alice"], SLOT + 1)]) == set()
-    assert place.ended(shares=[Share(place.ids["bob"], SLOT)]) == set()
-    assert place.ended(shares=[Share(place.ids["alice"], SLOT)]) == {place.ids["bob"]}
+    assert place.ended(shares=[(place.ids["alice"], SLOT + 1)]) == set()
+    assert place.ended(shares=[(place.ids["bob"], SLOT)]) == set()
+    assert place.ended(shares=[(place.ids["alice"], SLOT)]) == {place.ids["bob"]}
     guest.wait_for_end(3)
     assert owner.is_alive()
 
@@ -117,7 +118,7 @@ def test_of_two_guests_the_one_who_is_meant_goes(place: Gateway, streams: Stream
     for name in ("bob", "carol"):
         place.place.add_share(place.ids["alice"], place.ids[name], SLOT)
     bob, carol = streams.open("bob", owner="alice"), streams.open("carol", owner="alice")
-    assert place.ended(shares=[Share(place.ids["alice"], SLOT, place.ids["carol"])]) == {place.ids["carol"]}
+    assert place.ended(shares=[(place.ids["alice"], SLOT, place.ids["carol"])]) == {place.ids["carol"]}
     carol.wait_for_end(3)
     assert bob.is_alive()
 
@@ -299,6 +300,8 @@ class TestNumbersOfProcesses:
         end_all([found])
 
     def test_where_no_gateway_has_ever_been_nothing_is_ended(self, tmp_path: Path) -> None:
+        connections: Connections = Revocation(tmp_path / "logins")  # as the use cases see it
+        assert connections.end(user_ids={1}, shares={(1, 20001)}) == Outcome()
         assert Revocation(tmp_path / "logins").end(user_ids=[1]).ended == ()
         (tmp_path / "logins").mkdir(mode=0o700)
         assert Revocation(tmp_path / "logins").end(user_ids=[1]).ended == ()
