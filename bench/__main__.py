@@ -1,10 +1,11 @@
-"""`make bench`, or `make bench ARGS="short open"` for some groups only; `make bench ARGS="tunnel"` for the tunnel."""
+"""`make bench`, or `make bench ARGS="short open"` for some groups only; "tunnel" and "gateway" have their own."""
 
 from __future__ import annotations
 
 import sys
 
 TUNNEL = "tunnel"
+GATEWAY = "gateway"
 
 
 def main(chosen: list[str]) -> int:
@@ -13,21 +14,24 @@ def main(chosen: list[str]) -> int:
         from bench.tunnel.run import main as tunnel
 
         return tunnel(chosen[1:])
+    if chosen[:1] == [GATEWAY]:
+        from bench.gateway.run import main as gateway
+
+        return gateway(chosen[1:])
     return groups(chosen)
 
 
 def groups(chosen: list[str]) -> int:
     """Run the groups that compare commands."""
     from bench.cases import GROUPS
-    from bench.measure import compare
+    from bench.measure import HEADING, compare
     from bench.stage import stage
 
     unknown = [name for name in chosen if name not in GROUPS]
     if unknown:
-        sys.stderr.write(f"There is no group {unknown[0]!r}; there are {', '.join(GROUPS)} and {TUNNEL}\n")
+        sys.stderr.write(f"There is no group {unknown[0]!r}; there are {', '.join((*GROUPS, TUNNEL))} and {GATEWAY}\n")
         return 2
-    print("| measure | srctl | rival | ratio (quartiles) | target | met |")
-    print("|---|---|---|---|---|---|")
+    print(HEADING)
     with stage() as found:
         for name in chosen or list(GROUPS):
             for case in GROUPS[name](found):

@@ -13,6 +13,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+HEADING = """\
+| measure | srctl | rival | ratio (quartiles) | target | met |
+|---|---|---|---|---|---|"""
+
 Run = Callable[[], float]
 """Does the thing once and returns the seconds it took."""
 

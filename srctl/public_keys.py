@@ -17,7 +17,7 @@ MAX_RSA_BITS = 16384
 
 _ED25519_BYTES = 32
 _POINT_BYTES = {"nistp256": 65, "nistp384": 97, "nistp521": 133}
-_TYPES = (
+TYPES = (
     "ssh-ed25519",
     "ssh-rsa",
     "ecdsa-sha2-nistp256",
@@ -54,7 +54,7 @@ def fingerprint(blob: bytes) -> str:
 def _parse(number: int, line: str) -> PublicKey:
     kind, _, rest = line.partition(" ")
     body, _, comment = rest.strip().partition(" ")
-    if kind not in _TYPES:
+    if kind not in TYPES:
         raise _bad(number, *_why_not(kind, line))
     if not line.isprintable():
         raise _bad(number, "has characters that do not print")
@@ -71,7 +71,7 @@ def _why_not(kind: str, line: str) -> tuple[str, str]:
         return "is a DSA key, which is too weak", "Make one with `ssh-keygen -t ed25519`"
     if kind.endswith(("-cert-v01@openssh.com", "-cert-v00@openssh.com")):
         return "is a certificate, not a key", _HINT
-    if any(f" {known} " in line or f"\t{known} " in line for known in (*_TYPES, "ssh-dss")):
+    if any(f" {known} " in line or f"\t{known} " in line for known in (*TYPES, "ssh-dss")):
         return "has options before the key type", "Give the key alone; srctl decides what it may do"
     return "is not a public key", _HINT
 

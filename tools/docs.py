@@ -32,9 +32,12 @@ MAPPED = {
     "srctl/commands": "*.py",
     "srctl/hosts": "*.py",
     "srctl/db": "*.py",
+    "srctl/gateway": "*.py",
+    "srctl/logins": "*.py",
     "srctl/tunnel": "*.py",
     "tools": "*.py",
     "bench": "*.py",
+    "bench/gateway": "*.py",
     "bench/tunnel": "*.py",
 }
 HOST_FIELDS = {

@@ -1,0 +1,1 @@
+"""The gateway beside what sshd does by itself: `python -m bench gateway`."""
