@@ -21,6 +21,8 @@ SESSION = tuple(Session.__dataclass_fields__)
 TUNNEL = tuple(Tunnel.__dataclass_fields__)
 _LICENSE_WIDTH = 20
 SSH_CONFIG = ("option", "value", "source", "refused")
+STEP = ("step", "state", "content")
+FINDING = ("check", "ok", "problem", "fix")
 HOST = ("name", "url", "source", "default", "reachable", "version", "latency_ms")
 
 
