@@ -189,7 +189,7 @@ def machine(lab: Lab, name: str = "machine", *, with_engine: bool = False) -> It
             made.start_engine()
         yield made
     finally:
-        if with_engine:
+        if (made.folder / "run" / "docker.pid").exists():
             with contextlib.suppress(Exception), made.engine.client() as client:
                 engine.empty(client)
         processes.kill([made.pid])
