@@ -33,7 +33,9 @@ def install(  # noqa: PLR0913, PLR0917 - one parameter an option
         typer.Option("--firewall/--no-firewall", help="Keep this machine's own accounts from sessions; else as it is."),
     ] = None,
     realm: Annotated[str | None, typer.Option("--realm", metavar="NAME", help="Which deployment.")] = None,
-    account: Annotated[str, typer.Option("--account", metavar="NAME", help="The service account.")] = "srctl",
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="NAME", help="The service account; srctl where none is named.")
+    ] = None,
     yes: YesOption = False,
 ) -> None:
     """Install the gateway on this machine, or bring one up to date; only root can.
@@ -102,19 +104,27 @@ def _require_server() -> None:
     system.require_root()
 
 
-def _layout(context: Context, account: str, realm: str | None, firewall: bool | None) -> "Layout":
+def _layout(context: Context, account: str | None, realm: str | None, firewall: bool | None) -> "Layout":
     """Return what is to be installed; what stands in the gateway's configuration counts, and can't be overruled."""
     from srctl.installation import administrator
-    from srctl.installation.layout import CONFIG, HOST, Layout
+    from srctl.installation.layout import ACCOUNT, CONFIG, HOST, Layout
 
     asked = {"host": context.flags.get("host"), "realm": realm or context.flags.get("realm")}
+    installed = administrator.installed_account()
+    if account and installed and account != installed:
+        raise UsageError(f"The gateway's account here is {installed}", "Uninstall it first, or leave --account out")
     there = administrator.configured()
     for name, value in asked.items():
         if value and there.get(name, value) != value:
             raise UsageError(f"{name} in {CONFIG} is {there[name]}", f"Change it there, and leave --{name} out")
     host = str(there.get("host") or asked["host"] or HOST)
     named = _checked_realm(str(there.get("realm") or asked["realm"] or "srctl"))
-    return Layout(account, host, named, strict=administrator.strict_firewall() if firewall is None else firewall)
+    return Layout(
+        account or installed or ACCOUNT,
+        host,
+        named,
+        strict=administrator.strict_firewall() if firewall is None else firewall,
+    )
 
 
 def _checked_realm(value: str) -> str:
@@ -151,12 +161,12 @@ def _report(context: Context, outcomes: "list[Outcome]") -> None:
     context.output.rows(rows, ids="step", columns=views.STEP[:2], keys=views.STEP[:2])
 
 
-def _uninstall(context: Context, account: str, yes: bool, dry_run: bool) -> None:
+def _uninstall(context: Context, account: str | None, yes: bool, dry_run: bool) -> None:
     from srctl.installation import administrator, installer, plan
-    from srctl.installation.layout import DATABASE, HOST, Layout
+    from srctl.installation.layout import ACCOUNT, DATABASE, HOST, Layout
 
     host = str(administrator.configured().get("host") or context.flags.get("host") or HOST)
-    layout = Layout(administrator.installed_account() or account, host)
+    layout = Layout(administrator.installed_account() or account or ACCOUNT, host)
     steps = plan.removal_plan(layout, _engine(context, layout))
     if dry_run:
         context.output.note(f"This would remove the gateway, the account {layout.account} and {DATABASE}.")

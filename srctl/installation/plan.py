@@ -8,10 +8,11 @@ from srctl.errors import NotFoundError
 from srctl.installation import layout as places
 from srctl.installation import sshd, trust
 from srctl.installation.account_steps import Membership, ServiceAccount
+from srctl.installation.data_steps import Database, Logins
 from srctl.installation.engine_steps import Engine, Firewall, Network
 from srctl.installation.findings import Finding, refuse
 from srctl.installation.layout import Layout
-from srctl.installation.steps import Database, File, Folder, Link, Logins, Standing, Step
+from srctl.installation.steps import File, Folder, Link, Standing, Step
 from srctl.installation.system import find, run
 
 _SYSTEMD = Path("/usr/lib/systemd/systemd")

@@ -195,6 +195,8 @@ def test_an_account_of_another_name_is_used_throughout(debian: Machine) -> None:
     install(debian, "--account", "gateway")
     assert "forcecommand /opt" in debian.ok("sshd", "-T", "-C", "user=gateway,host=h,addr=10.0.0.1")
     assert all(row["ok"] for row in findings(debian).values())
+    assert "nothing has to be done" in install(debian)
+    assert debian.srctl("gateway", "install", "--yes", "--account", "srctl").returncode == 2
     debian.srctl("gateway", "install", "--uninstall", "--yes")
     assert debian.run("id", "gateway").returncode != 0
 
