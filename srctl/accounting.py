@@ -53,6 +53,20 @@ class Accounting:
 
         return try_each(names, add)
 
+    def appoint(self, name: str, keys: str) -> User:
+        """Make a person an administrator, added where they are new, with the public keys of a text, one a line.
+
+        Raises UsageError for a bad name or key, before anything is done, and ConflictError for a key of somebody else.
+        """
+        policy.check_user_name(name)
+        public_keys.parse_keys(keys)
+        try:
+            self._store.set_admin(name, True)
+        except NotFoundError:
+            self._store.add_user(name, True)
+        self.add_keys(name, keys).check()
+        return self._store.user(name)
+
     def users(self, *, with_grants: bool = False) -> list[UserDetails]:
         """Give all users by name."""
         users = self._store.users()

@@ -124,6 +124,9 @@ class Store(Protocol):
     def set_disabled(self, name: str, disabled: bool) -> None:
         """Refuse a person or let them in again. Raises NotFoundError."""
 
+    def set_admin(self, name: str, admin: bool) -> None:
+        """Let a person administer through a gateway, or no longer. Raises NotFoundError."""
+
     def add_key(self, user: str, key: PublicKey) -> PublicKey:
         """Add a key. Raises NotFoundError for the user, ConflictError if the key belongs to another user."""
 

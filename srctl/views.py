@@ -22,6 +22,8 @@ TUNNEL = tuple(Tunnel.__dataclass_fields__)
 SHARE = ("session_id", "owner", "guest", "created", "expires")
 _LICENSE_WIDTH = 20
 SSH_CONFIG = ("option", "value", "source", "refused")
+STEP = ("step", "state", "content")
+FINDING = ("check", "ok", "problem", "fix")
 HOST = ("name", "url", "source", "default", "reachable", "version", "latency_ms")
 
 

@@ -30,6 +30,7 @@ PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end of (?P
 MAPPED = {
     "srctl": "*.py",
     "srctl/commands": "*.py",
+    "srctl/installation": "*.py",
     "srctl/hosts": "*.py",
     "srctl/db": "*.py",
     "srctl/gateway": "*.py",

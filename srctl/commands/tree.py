@@ -42,6 +42,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("grant", "grant", None, "The grants: who may run which application, and how."),
         Entry("host", "host", None, "The Docker hosts."),
         Entry("db", "db", None, "The accounting database."),
+        Entry("gateway", "gateway", None, "The gateway on this machine: grants enforced by sshd."),
         Entry("config", "config", None, "The configuration."),
     ),
     "Setup": (

@@ -101,6 +101,12 @@ class SqlStore:
             if not connection.execute(update(users).where(users.c.name == name).values(disabled=disabled)).rowcount:
                 raise _no_user(connection, name)
 
+    def set_admin(self, name: str, admin: bool) -> None:
+        """Let a person administer through a gateway, or no longer. Raises NotFoundError."""
+        with self._database.writing() as connection:
+            if not connection.execute(update(users).where(users.c.name == name).values(admin=admin)).rowcount:
+                raise _no_user(connection, name)
+
     def add_key(self, user: str, key: PublicKey) -> PublicKey:
         """Add a public key; the same key of the same user again is no error.
 

@@ -7,7 +7,6 @@ framing only; its high-level objects inspect every container they list and are n
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +21,7 @@ from srctl.errors import (
     UnsupportedError,
     UsageError,
 )
-from srctl.hosts import create, parse, transport
+from srctl.hosts import create, networks, parse, transport
 from srctl.hosts.endpoints import LOCAL_SCHEMES, scheme
 from srctl.hosts.events import WORDS, Events
 from srctl.hosts.faults import plain, translated
@@ -202,31 +201,24 @@ class DockerHost:
         if f"network {network} " not in problem:
             return False
         if "ambiguous" in problem:
-            self._drop_twins(network)
+            networks.drop_twins(self._call, network)
             return True
         if "not found" in problem:
-            self._make_network(network)
+            networks.make(self._call, network)
             return True
         return False
 
-    def _make_network(self, name: str) -> None:
-        with suppress(ConflictError):
-            self._call(lambda api: api.create_network(name, check_duplicate=True, **create.NETWORK_OPTIONS))
+    def network(self, name: str) -> tuple[str, ...] | None:
+        """Give the address ranges of the sessions' network, `None` where it is not there."""
+        return networks.ranges(self._call, name)
 
-    def _drop_twins(self, name: str) -> None:
-        """Leave one network of this name, preferably one in use: engines before 25 let two callers make it at once."""
-        found = [item["Id"] for item in self._call(lambda api: api.networks(names=[name])) if item["Name"] == name]
-        twins = sorted(found)
-        while len(twins) > 1:
-            try:
-                self._remove_network(twins.pop())
-            except SrctlError:  # it is in use
-                twins.sort(reverse=True)
-                self._remove_network(twins.pop())
+    def make_network(self, name: str) -> None:
+        """Make the sessions' network, which `start` does too where it is missing."""
+        networks.make(self._call, name)
 
-    def _remove_network(self, network_id: str) -> None:
-        with suppress(NotFoundError):
-            self._call(lambda api: api.remove_network(network_id))
+    def remove_network(self, name: str) -> None:
+        """Remove the sessions' network if it is there. Raises `SrctlError` while a container is in it."""
+        networks.remove(self._call, name)
 
     def stop(self, container_id: str) -> None:
         """Ask the application to end, and kill it after `STOP_GRACE` seconds. Raises `NotFoundError`."""

@@ -94,6 +94,8 @@ ROWS = {
     "Application": views.APPLICATION,
     "Grant": views.GRANT,
     "Host": views.HOST,
+    "Step": views.STEP,
+    "Finding": views.FINDING,
     "Policy": tuple(field.name for field in fields(Policy)),
     "Database": tuple(field.name for field in fields(StoreStatus)),
 }
