@@ -9,29 +9,43 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property, partial
-from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO, TypeVar, cast
 
 from srctl import config as configuration
 from srctl.asking import ErrandPrompter, Recalling, TerminalPrompter
-from srctl.errors import NotFoundError
-from srctl.models import Host, Image, Progress
+from srctl.errors import NotAllowedError
+from srctl.models import Host, Progress
 from srctl.output import Output
+
+
+class Closing(Protocol):
+    """A connection."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+C = TypeVar("C", bound=Closing)
 
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
+    from srctl.calls import AuditTrail
     from srctl.db.store import SqlStore
+    from srctl.direct import DirectParts
     from srctl.enforcing import Gateway
     from srctl.hosts.engine import DockerHost
     from srctl.launch import Launcher
     from srctl.opening import Door, Opener
+    from srctl.pruning import Leftovers
+    from srctl.remote import GatewayHost, RemoteParts
     from srctl.sessions import Sessions
+    from srctl.sharing import SharedSessions
     from srctl.tunnel.connection import SSHConnection
     from srctl.tunnel.prompter import Prompter
     from srctl.tunnel.registry import Registry
+    from srctl.tunnel.remote import Remote
     from srctl.ways import Ways
 
 
@@ -124,13 +138,52 @@ class Context:
         self._open.callback(store.close)
         return store
 
+    # -- the use cases, done here or by a gateway
+
+    @cached_property
+    def through_gateway(self) -> bool:
+        """Whether the host in force is a gateway; its URL tells, and nothing is connected to."""
+        from srctl.hosts.endpoints import is_gateway, resolve
+
+        if "host" in self.__dict__:
+            return bool(getattr(self.host, "through_gateway", False))
+        return is_gateway(resolve(self.config, self.environ))
+
+    @cached_property
+    def parts(self) -> "DirectParts | RemoteParts":
+        """The use cases. Raises `NotAllowedError` for options of direct mode that a gateway does not take."""
+        if not self.through_gateway:
+            from srctl.direct import DirectParts
+
+            return DirectParts(lambda: self.host, lambda: self.store, self.config, local=self.local)
+        for name in ("user", "realm", "db"):
+            if name in self.flags:
+                hint = f"Leave out --{name}, or name a host that is no gateway with --host"
+                raise NotAllowedError(f"--{name} is for direct mode: the gateway knows its own", hint)
+        host = cast("GatewayHost", self.host)  # the login begins
+        from srctl.remote import RemoteParts
+
+        return RemoteParts(host)
+
+    @property
+    def sessions(self) -> "Sessions":
+        """What users do."""
+        return self.parts.sessions
+
+    @property
+    def sharing(self) -> "SharedSessions":
+        """How users let others open a session. Raises `UnsupportedError` in direct mode."""
+        return self.parts.sharing
+
     @property
     def accounting(self) -> "Accounting":
         """What administrators do."""
-        from srctl.accounting import Accounting
-        from srctl.enforcing import Enforcer
+        return self.parts.accounting
 
-        return Accounting(self.store, self._image, Enforcer(lambda: self.host, self.gateway))
+    @property
+    def audit(self) -> "AuditTrail":
+        """What people did through a gateway."""
+        return self.parts.audit
 
     @cached_property
     def gateway(self) -> "Gateway | None":
@@ -143,8 +196,25 @@ class Context:
 
         return Gateway(Revocation(folder), self.store.book, self.store)
 
-    def _image(self, reference: str) -> Image:
-        return self.host.image(reference)
+    @property
+    def leftovers(self) -> "Leftovers":
+        """What is left of sessions that do not run any more."""
+        return self.parts.leftovers
+
+    def launcher(self, progress: Callable[[Progress], None]) -> "Launcher":
+        """Return what starts sessions."""
+        return self.parts.launcher(progress)
+
+    def opener(self, progress: Callable[[Progress], None], *, background: bool = False) -> "Opener":
+        """Return what opens sessions on this machine, by tunnels of this process or in the background."""
+        from srctl.opening import Opener
+
+        parts = self.parts
+        ways = self._background if background else None  # it has a process to start
+        joiner = parts.joiner(progress)  # a login begins
+        return Opener(self.host, joiner, ways or self.ways)
+
+    # -- hosts, and the ways to their sessions
 
     @property
     def local(self) -> bool:
@@ -163,63 +233,55 @@ class Context:
         return self.host_of(resolve(self.config, self.environ))
 
     def host_of(self, host: Host) -> "DockerHost":
-        """Return any host, closed with this context.
+        """Return any host, closed with this context; a gateway plays the part of a Docker host.
 
-        The SSH login of an `ssh://` host begins at once and goes on while the Docker SDK is imported.
+        A login that is needed for the first request begins at once and goes on while libraries are imported.
         """
-        way = host.url if host.url.startswith("ssh://") else host.ssh
-        connect: Callable[[], SSHConnection] | None = None
-        if way == host.url:
-            from srctl.early import Early, Errands
+        from srctl.hosts.endpoints import gateway_way, is_gateway
 
-            errands, asked = Errands(), self.prompter
-            prompter = asked and ErrandPrompter(errands, asked)
-            early = Early(partial(self._connect, way, prompter), lambda connection: connection.close(), errands)
-            self._open.callback(early.abandon)
-            connect = early.result
-        elif way is not None:
-            connect = partial(self._connect, way, self.prompter)
+        if is_gateway(host):
+            remote = self._early(partial(self._reach, gateway_way(host.url), host.name))
+            from srctl.remote import GatewayHost
+
+            gateway = GatewayHost(host, remote)
+            self._open.callback(gateway.close)
+            return cast("DockerHost", gateway)
+        link = self._way(host)
         from srctl.hosts.engine import DockerHost
 
-        opened = DockerHost(host, connect, self.config.get("connect_timeout"))
+        opened = DockerHost(host, link, self.config.get("connect_timeout"))
         self._open.callback(opened.close)
         return opened
+
+    def _way(self, host: Host) -> "Callable[[], SSHConnection] | None":
+        if host.url.startswith("ssh://"):
+            return self._early(partial(self._connect, host.url))
+        return None if host.ssh is None else partial(self._connect, host.ssh, self.prompter)
+
+    def _early(self, call: "Callable[[Prompter | None], C]") -> "Callable[[], C]":
+        """Begin already what makes a connection; return what waits for it."""
+        from srctl.early import Early, Errands
+
+        errands, asked = Errands(), self.prompter
+        prompter = asked and ErrandPrompter(errands, asked)
+        early = Early(partial(call, prompter), lambda connection: connection.close(), errands)
+        self._open.callback(early.abandon)
+        return early.result
+
+    def _reach(self, url: str, name: str, prompter: "Prompter | None") -> "Remote":
+        link = self._connect(url, prompter)
+        try:
+            from srctl.remote import reached
+
+            return reached(link, name)
+        except BaseException:
+            link.close()
+            raise
 
     def _connect(self, url: str, prompter: "Prompter | None") -> "SSHConnection":
         from srctl.tunnel.connection import SSHConnection
 
         return SSHConnection.connect(url, timeout=self.config.get("connect_timeout"), prompter=prompter)
-
-    @cached_property
-    def sessions(self) -> "Sessions":
-        """What users do. Works without a database, as far as none is needed."""
-        from srctl.sessions import Sessions
-
-        host = self.host
-        if not self.local:  # while the network is waited for
-            Thread(target=import_module, args=("srctl.db.store",), name="srctl-import", daemon=True).start()
-        return Sessions(host, self._store_if_any, user=self.config.user, realm=self.config.get("realm"))
-
-    def _store_if_any(self) -> "SqlStore | None":
-        try:
-            return self.store
-        except NotFoundError:
-            return None
-
-    def launcher(self, progress: Callable[[Progress], None]) -> "Launcher":
-        """Return what starts sessions."""
-        from srctl.launch import Launcher
-
-        return Launcher(self.sessions, progress, home_root=self.config.get("home_root"))
-
-    def opener(self, progress: Callable[[Progress], None], *, background: bool = False) -> "Opener":
-        """Return what opens sessions on this machine, by tunnels of this process or in the background."""
-        from srctl.joining import Joiner
-        from srctl.opening import Opener
-
-        ways = self._background if background else None  # it has a process to start
-        joiner = Joiner(self.sessions, self.launcher(progress), progress)  # a login begins
-        return Opener(self.sessions.engine, joiner, ways or self.ways)
 
     @cached_property
     def ways(self) -> "Ways":

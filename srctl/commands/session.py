@@ -155,9 +155,7 @@ def open_session(  # noqa: PLR0913, PLR0917 - one parameter an option
 @verb(app, "prune")
 def prune(context: Context, all_users: AllUsers = False, yes: YesOption = False) -> None:
     """Remove what is left of sessions that do not run any more."""
-    from srctl.pruning import Leftovers
-
-    leftovers = Leftovers(context.sessions)
+    leftovers = context.leftovers
     found = leftovers.find(all_users=all_users)
     if found:
         confirm(context, yes, f"Remove {len(found)} stopped sessions?")
