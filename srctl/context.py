@@ -8,26 +8,16 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TextIO, cast
 
 from srctl import config as configuration
-from srctl.asking import ErrandPrompter, Recalling, TerminalPrompter
-from srctl.errors import NotAllowedError
+from srctl.asking import Recalling, TerminalPrompter
+from srctl.errors import NotAllowedError, SrctlError
 from srctl.models import Host, Progress
 from srctl.output import Output
-
-
-class Closing(Protocol):
-    """A connection."""
-
-    def close(self) -> None:
-        """End it."""
-
-
-C = TypeVar("C", bound=Closing)
 
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
@@ -42,10 +32,7 @@ if TYPE_CHECKING:
     from srctl.remote import GatewayHost, RemoteParts
     from srctl.sessions import Sessions
     from srctl.sharing import SharedSessions
-    from srctl.tunnel.connection import SSHConnection
-    from srctl.tunnel.prompter import Prompter
     from srctl.tunnel.registry import Registry
-    from srctl.tunnel.remote import Remote
     from srctl.ways import Ways
 
 
@@ -147,7 +134,12 @@ class Context:
 
         if "host" in self.__dict__:
             return bool(getattr(self.host, "through_gateway", False))
-        return is_gateway(resolve(self.config, self.environ))
+        try:
+            return is_gateway(resolve(self.config, self.environ))
+        except SrctlError:
+            if self.config.source("host") in ("flag", "SRCTL_HOST", "file"):
+                raise
+            return False  # Docker's own settings are wrong; that is said where its engine is needed
 
     @cached_property
     def parts(self) -> "DirectParts | RemoteParts":
@@ -233,55 +225,10 @@ class Context:
         return self.host_of(resolve(self.config, self.environ))
 
     def host_of(self, host: Host) -> "DockerHost":
-        """Return any host, closed with this context; a gateway plays the part of a Docker host.
+        """Return any host, closed with this context; a gateway plays the part of a Docker host."""
+        from srctl.reaching import reach
 
-        A login that is needed for the first request begins at once and goes on while libraries are imported.
-        """
-        from srctl.hosts.endpoints import gateway_way, is_gateway
-
-        if is_gateway(host):
-            remote = self._early(partial(self._reach, gateway_way(host.url), host.name))
-            from srctl.remote import GatewayHost
-
-            gateway = GatewayHost(host, remote)
-            self._open.callback(gateway.close)
-            return cast("DockerHost", gateway)
-        link = self._way(host)
-        from srctl.hosts.engine import DockerHost
-
-        opened = DockerHost(host, link, self.config.get("connect_timeout"))
-        self._open.callback(opened.close)
-        return opened
-
-    def _way(self, host: Host) -> "Callable[[], SSHConnection] | None":
-        if host.url.startswith("ssh://"):
-            return self._early(partial(self._connect, host.url))
-        return None if host.ssh is None else partial(self._connect, host.ssh, self.prompter)
-
-    def _early(self, call: "Callable[[Prompter | None], C]") -> "Callable[[], C]":
-        """Begin already what makes a connection; return what waits for it."""
-        from srctl.early import Early, Errands
-
-        errands, asked = Errands(), self.prompter
-        prompter = asked and ErrandPrompter(errands, asked)
-        early = Early(partial(call, prompter), lambda connection: connection.close(), errands)
-        self._open.callback(early.abandon)
-        return early.result
-
-    def _reach(self, url: str, name: str, prompter: "Prompter | None") -> "Remote":
-        link = self._connect(url, prompter)
-        try:
-            from srctl.remote import reached
-
-            return reached(link, name)
-        except BaseException:
-            link.close()
-            raise
-
-    def _connect(self, url: str, prompter: "Prompter | None") -> "SSHConnection":
-        from srctl.tunnel.connection import SSHConnection
-
-        return SSHConnection.connect(url, timeout=self.config.get("connect_timeout"), prompter=prompter)
+        return reach(host, self.config.get("connect_timeout"), self.prompter, self._open)
 
     @cached_property
     def ways(self) -> "Ways":

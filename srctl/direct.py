@@ -48,6 +48,11 @@ class DirectParts:
         """Who acts."""
         return self._config.user
 
+    @property
+    def realm(self) -> str:
+        """Which deployment."""
+        return str(self._config.get("realm"))
+
     @cached_property
     def sessions(self) -> "Sessions":
         """What users do. Works without a database, as far as none is needed."""

@@ -230,6 +230,11 @@ class RemoteParts:
         return self.gateway.greeting.user
 
     @property
+    def realm(self) -> str | None:
+        """Which deployment it is, if the gateway says so."""
+        return self.gateway.greeting.realm
+
+    @property
     def accounting(self) -> "Accounting":
         """What administrators do."""
         return cast("Accounting", StandIn(self.gateway, "accounting"))

@@ -32,6 +32,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("ps", "session", "list", "List your sessions."),
         Entry("logs", "session", "logs", "Print what an application wrote."),
         Entry("stop", "session", "stop", "Stop sessions and remove their containers."),
+        Entry("whoami", "login", "whoami", "Show whom the gateway takes you for."),
         Entry("status", "status", "status", "Show the numbers: users, applications, grants, sessions."),
     ),
     "Nouns": (
@@ -40,12 +41,14 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("user", "user", None, "The people who may use srctl, and their SSH keys."),
         Entry("app", "app", None, "The applications: Docker images that can be granted."),
         Entry("grant", "grant", None, "The grants: who may run which application, and how."),
-        Entry("host", "host", None, "The Docker hosts."),
+        Entry("host", "host", None, "The Docker hosts, and gateways to them."),
+        Entry("audit", "audit", None, "What people did through a gateway."),
         Entry("db", "db", None, "The accounting database."),
         Entry("config", "config", None, "The configuration."),
     ),
     "Setup": (
         Entry("quickstart", "status", "quickstart", "Set up all for an image and yourself, and open it."),
+        Entry("login", "login", "login", "Log in to a gateway, or see what is missing."),
         Entry("ssh-config", "ssh_config", "ssh-config", "Show what your ssh configuration says of a host, and where."),
         Entry("completion", "completion", "completion", "Print the completion script of a shell."),
     ),

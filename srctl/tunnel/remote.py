@@ -48,6 +48,7 @@ class Greeting:
     version: str
     user: str
     admin: bool
+    realm: str | None = None
 
 
 class Remote:
@@ -226,7 +227,8 @@ class Conversation:
             raise self._age(name, plain(version, 40), protocol)
         if not isinstance(user, str) or not isinstance(admin, bool):
             raise self._lines.nonsense("no name for you")
-        return Greeting(plain(version, 40), plain(user, 64), admin)
+        realm = said.get("realm")
+        return Greeting(plain(version, 40), plain(user, 64), admin, realm if isinstance(realm, str) else None)
 
     def _age(self, name: str, version: str, protocol: int) -> UnsupportedError:
         ours = self._speech
