@@ -147,7 +147,7 @@ class Context:
         if not self.through_gateway:
             from srctl.direct import DirectParts
 
-            return DirectParts(lambda: self.host, lambda: self.store, self.config, local=self.local)
+            return DirectParts(lambda: self.host, lambda: self.store, self.config, lambda: self.local)
         for name in ("user", "realm", "db"):
             if name in self.flags:
                 hint = f"Leave out --{name}, or name a host that is no gateway with --host"

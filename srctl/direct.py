@@ -35,13 +35,12 @@ class DirectParts:
         open_host: "Callable[[], DockerHost]",
         open_store: "Callable[[], SqlStore]",
         config: Config,
-        *,
-        local: bool,
+        is_local: Callable[[], bool],
     ) -> None:
         self._open_host = open_host
         self._open_store = open_store
         self._config = config
-        self._local = local
+        self._is_local = is_local
 
     @property
     def user(self) -> str:
@@ -59,7 +58,7 @@ class DirectParts:
         from srctl.sessions import Sessions
 
         host = self._open_host()
-        if not self._local:  # while the network is waited for
+        if not self._is_local():  # while the network is waited for
             Thread(target=import_module, args=("srctl.db.store",), name="srctl-import", daemon=True).start()
         return Sessions(host, self._store_if_any, user=self.user, realm=self._config.get("realm"))
 

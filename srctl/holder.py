@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import srctl.tunnel.handshake  # noqa: F401 - what a login needs, before the order comes
 from srctl.errors import SrctlError
-from srctl.hosts.endpoints import gateway_way, is_gateway
+from srctl.hosts.endpoints import is_gateway, ssh_way
 from srctl.models import TunnelPlan
 from srctl.tunnel.background import Parent, outlive_terminal
 from srctl.tunnel.connection import SSHConnection
@@ -40,10 +40,8 @@ class Far:
 
     def __init__(self, plan: TunnelPlan, parent: Parent) -> None:
         self._plan = plan
-        host = plan.host
-        way = gateway_way(host.url) if is_gateway(host) else host.url if host.url.startswith("ssh://") else host.ssh
-        prompter = parent if parent.interactive else None
-        self.link = SSHConnection.connect(way or "", timeout=plan.timeout, prompter=prompter)
+        way, prompter = ssh_way(plan.host) or "", parent if parent.interactive else None
+        self.link = SSHConnection.connect(way, timeout=plan.timeout, prompter=prompter)
         self.whereabouts = Whereabouts(lambda: self.engine, plan.session_id, plan.container_id, plan.image)
 
     @cached_property

@@ -123,6 +123,13 @@ def gateway_way(url: str) -> str:
     return f"ssh://{rest}" if "@" in rest else f"ssh://{ACCOUNT}@{rest}"
 
 
+def ssh_way(host: Host) -> str | None:
+    """Return the SSH URL by which a host, and the sessions on it, are reached; `None` where none is known."""
+    if is_gateway(host):
+        return gateway_way(host.url)
+    return host.url if host.url.startswith("ssh://") else host.ssh
+
+
 def check_ssh_url(url: str) -> str:
     """Return an SSH URL as it is, or raise `UsageError`."""
     if not check_url(url).startswith("ssh://"):
