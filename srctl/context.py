@@ -147,7 +147,9 @@ class Context:
         if not self.through_gateway:
             from srctl.direct import DirectParts
 
-            return DirectParts(lambda: self.host, lambda: self.store, self.config, lambda: self.local)
+            return DirectParts(
+                lambda: self.host, lambda: self.store, lambda: self.gateway, self.config, lambda: self.local
+            )
         for name in ("user", "realm", "db"):
             if name in self.flags:
                 hint = f"Leave out --{name}, or name a host that is no gateway with --host"

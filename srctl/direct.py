@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from srctl.accounting import Accounting
     from srctl.calls import AuditTrail
     from srctl.db.store import SqlStore
+    from srctl.enforcing import Gateway
     from srctl.hosts.engine import DockerHost
     from srctl.joining import Joiner
     from srctl.launch import Launcher
@@ -28,17 +29,22 @@ Tell = Callable[[Progress], None]
 
 
 class DirectParts:
-    """The use cases on one host. `open_host` and `open_store` give what they need, when it is needed."""
+    """The use cases on one host; what they need is opened when it is needed.
+
+    `open_gateway` gives the gateway whose database it is, where it is one's.
+    """
 
     def __init__(
         self,
         open_host: "Callable[[], DockerHost]",
         open_store: "Callable[[], SqlStore]",
+        open_gateway: "Callable[[], Gateway | None]",
         config: Config,
         is_local: Callable[[], bool],
     ) -> None:
         self._open_host = open_host
         self._open_store = open_store
+        self._open_gateway = open_gateway
         self._config = config
         self._is_local = is_local
 
@@ -82,7 +88,7 @@ class DirectParts:
         from srctl.accounting import Accounting
         from srctl.enforcing import Enforcer
 
-        return Accounting(self._open_store(), self._image, Enforcer(self._open_host))
+        return Accounting(self._open_store(), self._image, Enforcer(self._open_host, self._open_gateway()))
 
     def _image(self, reference: str) -> Image:
         return self._open_host().image(reference)

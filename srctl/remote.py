@@ -191,7 +191,8 @@ class RemoteLeftovers(StandIn):
 
     def remove(self, session: Session) -> bool:
         """Remove what is left of a session; return false where it runs again and is left alone."""
-        return bool(self._gateway.call(BY_METHOD["leftovers", "clear"], session.id))
+        named: dict[str, Any] = {"all_users": True} if session.user != self._gateway.greeting.user else {}
+        return bool(self._gateway.call(BY_METHOD["leftovers", "clear"], session.id, **named))
 
 
 class RemoteJoiner(StandIn):

@@ -187,6 +187,8 @@ class Conversation:
         said = self._lines.hear(patience)
         if said is None:
             raise self._lines.lost()
+        if set(said) == {"error"}:  # the last word: it hangs up
+            raise self._speech.read_error(said["error"])
         number = said.pop("id", None)
         if type(number) is not int or number != self._last or len(said) != 1:
             raise self._lines.nonsense("an answer to what was not asked")

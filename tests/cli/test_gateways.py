@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from srctl import durations
-from srctl.db.store import open_store
+from srctl.db.ledger import Ledger
 from srctl.errors import UsageError
 from srctl.models import AuditEntry
 from tests.cli.front_door import FrontDoor
@@ -28,9 +28,8 @@ def test_the_audit_of_a_database_is_listed(team: FrontDoor) -> None:
         AuditEntry(NOW.replace(hour=hour), user, "SHA256:x", "192.0.2.1", "session.start", WEB, "ok")
         for hour, user in enumerate(("ann", "bob", "ann"))
     ]
-    with open_store(str(team.database)) as store:
-        for entry in entries:
-            store.book.record(entry)
+    for entry in entries:
+        Ledger(team.database).note(entry)
     rows = team.json("audit", "list")
     assert [row["user"] for row in rows] == ["ann", "bob", "ann"]
     assert list(rows[0]) == ["time", "user", "fingerprint", "address", "action", "detail", "result"]

@@ -120,7 +120,7 @@ class Leftovers:
     def find(self, *, all_users: bool = False) -> list[Session]:
         return self._sessions.find(all_users=all_users)
 
-    def clear(self, session_id: str) -> bool:
+    def clear(self, session_id: str, *, all_users: bool = False) -> bool:
         return session_id == ID
 
 

@@ -15,7 +15,7 @@ from typing import cast
 
 import pytest
 
-from srctl.db.store import open_store
+from srctl.db.ledger import Ledger
 from srctl.models import AuditEntry, Host, StartRequest
 from srctl.reaching import reach
 from srctl.remote import GatewayHost, RemoteParts
@@ -87,8 +87,8 @@ def test_administration_works_through_the_gateway(far: Far) -> None:
 
 
 def test_the_audit_is_listed(far: Far) -> None:
-    with open_store(json.loads(far.setup.read_text())["db"]) as store:
-        store.book.record(AuditEntry(NOW, "ann", "SHA256:x", "192.0.2.1", "session.start", "web", "ok"))
+    ledger = Ledger(Path(json.loads(far.setup.read_text())["db"]))
+    ledger.note(AuditEntry(NOW, "ann", "SHA256:x", "192.0.2.1", "session.start", "web", "ok"))
     [entry] = far.srctl.json("audit", "list", "--user", "ann", "--since", "2029-12-31")
     assert list(entry) == ["time", "user", "fingerprint", "address", "action", "detail", "result"]
     assert far.srctl.json("audit", "list", "--user", "bob") == []

@@ -143,6 +143,8 @@ def test_leftovers_are_cleared_by_id() -> None:
     use_cases, link = parts(True)
     assert use_cases.leftovers.remove(SESSION)
     assert asked(link) == {"call": "session.clear", "with": {"session_id": SESSION.id}}
+    assert use_cases.leftovers.remove(replace(SESSION, user="bob"))
+    assert asked(link) == {"call": "session.clear", "with": {"session_id": SESSION.id, "all_users": True}}
 
 
 def test_logs_come_as_bytes_and_end_when_nobody_reads() -> None:
