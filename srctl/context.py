@@ -8,29 +8,30 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import cached_property, partial
-from importlib import import_module
+from functools import cached_property
 from pathlib import Path
-from threading import Thread
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO, cast
 
 from srctl import config as configuration
-from srctl.asking import ErrandPrompter, Recalling, TerminalPrompter
-from srctl.errors import NotFoundError
-from srctl.models import Host, Image, Progress
+from srctl.asking import Recalling, TerminalPrompter
+from srctl.errors import NotAllowedError, SrctlError
+from srctl.models import Host, Progress
 from srctl.output import Output
 
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
+    from srctl.calls import AuditTrail
     from srctl.db.store import SqlStore
+    from srctl.direct import DirectParts
     from srctl.enforcing import Gateway
     from srctl.hosts.engine import DockerHost
     from srctl.launch import Launcher
     from srctl.opening import Door, Opener
+    from srctl.pruning import Leftovers
+    from srctl.remote import GatewayHost, RemoteParts
     from srctl.sessions import Sessions
-    from srctl.tunnel.connection import SSHConnection
-    from srctl.tunnel.prompter import Prompter
+    from srctl.sharing import SharedSessions
     from srctl.tunnel.registry import Registry
     from srctl.ways import Ways
 
@@ -124,13 +125,59 @@ class Context:
         self._open.callback(store.close)
         return store
 
+    # -- the use cases, done here or by a gateway
+
+    @cached_property
+    def through_gateway(self) -> bool:
+        """Whether the host in force is a gateway; its URL tells, and nothing is connected to."""
+        from srctl.hosts.endpoints import is_gateway, resolve
+
+        if "host" in self.__dict__:
+            return bool(getattr(self.host, "through_gateway", False))
+        try:
+            return is_gateway(resolve(self.config, self.environ))
+        except SrctlError:
+            if self.config.source("host") in ("flag", "SRCTL_HOST", "file"):
+                raise
+            return False  # Docker's own settings are wrong; that is said where its engine is needed
+
+    @cached_property
+    def parts(self) -> "DirectParts | RemoteParts":
+        """The use cases. Raises `NotAllowedError` for options of direct mode that a gateway does not take."""
+        if not self.through_gateway:
+            from srctl.direct import DirectParts
+
+            return DirectParts(
+                lambda: self.host, lambda: self.store, lambda: self.gateway, self.config, lambda: self.local
+            )
+        for name in ("user", "realm", "db"):
+            if name in self.flags:
+                hint = f"Leave out --{name}, or name a host that is no gateway with --host"
+                raise NotAllowedError(f"--{name} is for direct mode: the gateway knows its own", hint)
+        host = cast("GatewayHost", self.host)  # the login begins
+        from srctl.remote import RemoteParts
+
+        return RemoteParts(host)
+
+    @property
+    def sessions(self) -> "Sessions":
+        """What users do."""
+        return self.parts.sessions
+
+    @property
+    def sharing(self) -> "SharedSessions":
+        """How users let others open a session. Raises `UnsupportedError` in direct mode."""
+        return self.parts.sharing
+
     @property
     def accounting(self) -> "Accounting":
         """What administrators do."""
-        from srctl.accounting import Accounting
-        from srctl.enforcing import Enforcer
+        return self.parts.accounting
 
-        return Accounting(self.store, self._image, Enforcer(lambda: self.host, self.gateway))
+    @property
+    def audit(self) -> "AuditTrail":
+        """What people did through a gateway."""
+        return self.parts.audit
 
     @cached_property
     def gateway(self) -> "Gateway | None":
@@ -143,8 +190,25 @@ class Context:
 
         return Gateway(Revocation(folder), self.store.book, self.store)
 
-    def _image(self, reference: str) -> Image:
-        return self.host.image(reference)
+    @property
+    def leftovers(self) -> "Leftovers":
+        """What is left of sessions that do not run any more."""
+        return self.parts.leftovers
+
+    def launcher(self, progress: Callable[[Progress], None]) -> "Launcher":
+        """Return what starts sessions."""
+        return self.parts.launcher(progress)
+
+    def opener(self, progress: Callable[[Progress], None], *, background: bool = False) -> "Opener":
+        """Return what opens sessions on this machine, by tunnels of this process or in the background."""
+        from srctl.opening import Opener
+
+        parts = self.parts
+        ways = self._background if background else None  # it has a process to start
+        joiner = parts.joiner(progress)  # a login begins
+        return Opener(self.host, joiner, ways or self.ways)
+
+    # -- hosts, and the ways to their sessions
 
     @property
     def local(self) -> bool:
@@ -163,63 +227,10 @@ class Context:
         return self.host_of(resolve(self.config, self.environ))
 
     def host_of(self, host: Host) -> "DockerHost":
-        """Return any host, closed with this context.
+        """Return any host, closed with this context; a gateway plays the part of a Docker host."""
+        from srctl.reaching import reach
 
-        The SSH login of an `ssh://` host begins at once and goes on while the Docker SDK is imported.
-        """
-        way = host.url if host.url.startswith("ssh://") else host.ssh
-        connect: Callable[[], SSHConnection] | None = None
-        if way == host.url:
-            from srctl.early import Early, Errands
-
-            errands, asked = Errands(), self.prompter
-            prompter = asked and ErrandPrompter(errands, asked)
-            early = Early(partial(self._connect, way, prompter), lambda connection: connection.close(), errands)
-            self._open.callback(early.abandon)
-            connect = early.result
-        elif way is not None:
-            connect = partial(self._connect, way, self.prompter)
-        from srctl.hosts.engine import DockerHost
-
-        opened = DockerHost(host, connect, self.config.get("connect_timeout"))
-        self._open.callback(opened.close)
-        return opened
-
-    def _connect(self, url: str, prompter: "Prompter | None") -> "SSHConnection":
-        from srctl.tunnel.connection import SSHConnection
-
-        return SSHConnection.connect(url, timeout=self.config.get("connect_timeout"), prompter=prompter)
-
-    @cached_property
-    def sessions(self) -> "Sessions":
-        """What users do. Works without a database, as far as none is needed."""
-        from srctl.sessions import Sessions
-
-        host = self.host
-        if not self.local:  # while the network is waited for
-            Thread(target=import_module, args=("srctl.db.store",), name="srctl-import", daemon=True).start()
-        return Sessions(host, self._store_if_any, user=self.config.user, realm=self.config.get("realm"))
-
-    def _store_if_any(self) -> "SqlStore | None":
-        try:
-            return self.store
-        except NotFoundError:
-            return None
-
-    def launcher(self, progress: Callable[[Progress], None]) -> "Launcher":
-        """Return what starts sessions."""
-        from srctl.launch import Launcher
-
-        return Launcher(self.sessions, progress, home_root=self.config.get("home_root"))
-
-    def opener(self, progress: Callable[[Progress], None], *, background: bool = False) -> "Opener":
-        """Return what opens sessions on this machine, by tunnels of this process or in the background."""
-        from srctl.joining import Joiner
-        from srctl.opening import Opener
-
-        ways = self._background if background else None  # it has a process to start
-        joiner = Joiner(self.sessions, self.launcher(progress), progress)  # a login begins
-        return Opener(self.sessions.engine, joiner, ways or self.ways)
+        return reach(host, self.config.get("connect_timeout"), self.prompter, self._open)
 
     @cached_property
     def ways(self) -> "Ways":

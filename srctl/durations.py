@@ -1,6 +1,8 @@
-"""Lengths of time as people write them: `90s`, `15m`, `2h`, `3d`."""
+"""Times as people write them: lengths (`90s`, `15m`, `2h`, `3d`), and moments, which may be so long ago."""
 
 import re
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 from srctl.errors import UsageError
 
@@ -14,3 +16,18 @@ def parse(text: str) -> float:
     if found is None or not int(found[1]):
         raise UsageError(f"Not a length of time: {text!r}", "Write it as 90s, 15m, 2h or 3d")
     return float(int(found[1]) * _UNITS[found[2]])
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """Return the time that is meant: `24h` before `now`, or a date of RFC 3339; without a zone it is UTC.
+
+    Raises `UsageError`.
+    """
+    with suppress(UsageError, OverflowError):
+        return now - timedelta(seconds=parse(text))
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        hint = "Write it as 24h, for so long ago, or as a date, e.g. 2030-01-31T12:00:00Z"
+        raise UsageError(f"Not a time: {text!r}", hint) from error

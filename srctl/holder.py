@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import srctl.tunnel.handshake  # noqa: F401 - what a login needs, before the order comes
 from srctl.errors import SrctlError
+from srctl.hosts.endpoints import is_gateway, ssh_way
 from srctl.models import TunnelPlan
 from srctl.tunnel.background import Parent, outlive_terminal
 from srctl.tunnel.connection import SSHConnection
@@ -24,6 +25,7 @@ from srctl.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
     from srctl.hosts.engine import DockerHost
+    from srctl.remote import GatewayHost
 
 BEAT = 1.0
 """Seconds between two looks at the numbers."""
@@ -33,18 +35,22 @@ class _EndError(BaseException):
     """This process was told to end."""
 
 
-class Remote:
-    """The SSH connection and the engine of a plan's host."""
+class Far:
+    """The SSH connection and the engine of a plan's host, or the gateway in its place."""
 
     def __init__(self, plan: TunnelPlan, parent: Parent) -> None:
         self._plan = plan
-        way = plan.host.url if plan.host.url.startswith("ssh://") else plan.host.ssh or ""
-        self.link = SSHConnection.connect(way, timeout=plan.timeout, prompter=parent if parent.interactive else None)
+        way, prompter = ssh_way(plan.host) or "", parent if parent.interactive else None
+        self.link = SSHConnection.connect(way, timeout=plan.timeout, prompter=prompter)
         self.whereabouts = Whereabouts(lambda: self.engine, plan.session_id, plan.container_id, plan.image)
 
     @cached_property
-    def engine(self) -> "DockerHost":
-        """The engine, reached through the connection where its URL says so."""
+    def engine(self) -> "DockerHost | GatewayHost":
+        """What knows the session, reached through the connection where its URL says so."""
+        if is_gateway(self._plan.host):
+            from srctl.remote import GatewayHost, reached
+
+            return GatewayHost(self._plan.host, lambda: reached(self.link, self._plan.host.name))
         from srctl.hosts.engine import DockerHost
 
         return DockerHost(self._plan.host, lambda: self.link, self._plan.timeout)
@@ -79,16 +85,16 @@ def begun(parent: Parent, claim: ExitStack) -> RecordedTunnel:
     """Log in, and return the tunnel, which is up. Raises what goes wrong."""
     plan, registry = parent.plan, Registry()
     claim.enter_context(registry.held(plan.id))
-    remote = Remote(plan, parent)
-    claim.callback(remote.link.close)
-    endpoint = remote.whereabouts.locate() if parent.locate else plan.endpoint
+    far = Far(plan, parent)
+    claim.callback(far.link.close)
+    endpoint = far.whereabouts.locate() if parent.locate else plan.endpoint
     log = Log(registry.log_of(plan.id))
     tunnel = SupervisedTunnel(
         parent.listener,
-        remote.link,
-        remote.whereabouts,
+        far.link,
+        far.whereabouts,
         endpoint,
-        lambda listener, to, waiting: Forward(listener, remote.link, to.address, to.port, waiting),
+        lambda listener, to, waiting: Forward(listener, far.link, to.address, to.port, waiting),
         log,
     )
     return RecordedTunnel(registry, plan, tunnel, log, claim.pop_all())

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from srctl.accounting import UserDetails
-from srctl.models import Application, Available, Grant, Policy, PublicKey, Session, Share, Tunnel
+from srctl.models import Application, AuditEntry, Available, Grant, Policy, PublicKey, Session, Share, Tunnel
 from srctl.policy import in_words
 
 Row = dict[str, Any]
@@ -13,13 +13,16 @@ Row = dict[str, Any]
 USER = ("id", "name", "admin", "disabled", "created", "grants")
 APPLICATION = ("id", "image", "title", "port", "path", "scheme", "created", "profile", "shm_size", "gpus")
 GRANT = ("id", "user", "image", "policy", "created")
-KEY = ("fingerprint", "type", "comment", "added")
+KEY = ("fingerprint", "type", "comment", "added", "last_used")
+OFFERED_KEY = ("type", "fingerprint", "source", "line")
+SHARE = ("session_id", "owner", "guest", "created", "expires")
+AUDIT = tuple(AuditEntry.__dataclass_fields__)
+IDENTITY = ("user", "admin", "host", "fingerprint")
 AVAILABLE = (
     "grant_id", "image", "title", "description", "type", "policy", "configurables", "image_present", "session_id",
 )  # fmt: skip
 SESSION = tuple(Session.__dataclass_fields__)
 TUNNEL = tuple(Tunnel.__dataclass_fields__)
-SHARE = ("session_id", "owner", "guest", "created", "expires")
 _LICENSE_WIDTH = 20
 SSH_CONFIG = ("option", "value", "source", "refused")
 STEP = ("step", "state", "content")
@@ -85,6 +88,11 @@ def grant(value: Grant, *, secrets: bool = False) -> Row:
 def key(value: PublicKey) -> Row:
     """Return a public key."""
     return {name: getattr(value, name) for name in KEY}
+
+
+def audit_entry(value: AuditEntry) -> Row:
+    """Return an entry of the audit."""
+    return {name: getattr(value, name) for name in AUDIT}
 
 
 def available(value: Available) -> Row:

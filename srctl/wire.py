@@ -59,6 +59,10 @@ class Signature:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
 
+    def prepare(self) -> None:
+        """Build already what reads results, which takes its time."""
+        self._result  # noqa: B018 - made at the first look
+
     def load_arguments(self, given: Any) -> dict[str, Any]:
         """Return arguments out of JSON. Raises `UsageError` naming the one that is wrong."""
         from pydantic import ValidationError

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from srctl.commands.options import noun, verb
 from srctl.context import Context
+from srctl.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from srctl.db.setup import Prepared
@@ -15,6 +16,7 @@ app = noun("The accounting database.")
 @verb(app, "init")
 def init(context: Context) -> None:
     """Make the database ready: create it, or upgrade an older one of ours; one that is ready stays untouched."""
+    _require_local(context)
     from srctl.db.setup import initialise
 
     _tell(context, initialise(context.config.database))
@@ -23,6 +25,7 @@ def init(context: Context) -> None:
 @verb(app, "upgrade")
 def upgrade(context: Context) -> None:
     """Apply the pending migrations."""
+    _require_local(context)
     from srctl.db.setup import upgrade as migrate
 
     _tell(context, migrate(context.config.database))
@@ -31,9 +34,19 @@ def upgrade(context: Context) -> None:
 @verb(app, "status")
 def status(context: Context) -> None:
     """Show the schema's revision, pending migrations and the numbers of rows."""
+    if "db" not in context.flags and context.through_gateway:
+        context.output.one(asdict(context.accounting.status()), ids="url")
+        return
     from srctl.db.setup import status as state
 
     context.output.one(asdict(state(context.config.database)), ids="url")
+
+
+def _require_local(context: Context) -> None:
+    """Raise `UnsupportedError` where the database would be a gateway's, which is made ready over there."""
+    if context.config.source("db") in ("default", "file") and context.through_gateway:
+        hint = "On the gateway's own machine: srctl gateway install; for a database of this machine name it with --db"
+        raise UnsupportedError("The database of a gateway can't be made ready from here", hint)
 
 
 def _tell(context: Context, prepared: "Prepared") -> None:

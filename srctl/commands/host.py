@@ -10,7 +10,7 @@ from srctl import config_file, views
 from srctl.commands.options import YesOption, complete_hosts, confirm, noun, verb
 from srctl.config import without_password
 from srctl.context import Context
-from srctl.errors import ConflictError, NotFoundError, SrctlError
+from srctl.errors import ConflictError, NotFoundError, SrctlError, UsageError
 from srctl.hosts import endpoints
 from srctl.models import Host
 from srctl.tunnel.target import parse_target
@@ -24,7 +24,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", autocompletion=complete_hos
 def add(
     context: Context,
     name: Annotated[str, typer.Argument(metavar="NAME")],
-    url: Annotated[str, typer.Argument(metavar="URL", help="unix://, ssh:// or tcp://")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="unix://, ssh://, tcp:// or gateway://")],
     ssh: Annotated[str | None, typer.Option(metavar="URL", help="SSH way to a tcp:// host, for tunnels.")] = None,
     tls: Annotated[str | None, typer.Option(metavar="DIR", help="Folder with ca.pem, cert.pem, key.pem.")] = None,
 ) -> None:
@@ -33,7 +33,10 @@ def add(
     endpoints.check_url(url)
     if ssh is not None:
         endpoints.check_ssh_url(ssh)
-    for address in (url, ssh):
+    way = endpoints.gateway_way(url) if endpoints.is_gateway(Host(name, url, "config")) else url
+    if way != url and (ssh is not None or tls is not None):
+        raise UsageError("A gateway is reached by its own address", "Leave out --ssh and --tls")
+    for address in (way, ssh):
         if address is not None and address.startswith("ssh://"):
             parse_target(address)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from srctl import config as configuration
-from srctl import views
+from srctl import durations, views
 from srctl.commands.options import (
     PortOption,
     YesOption,
@@ -81,8 +81,14 @@ def list_sessions(
     all_users: AllUsers = False,
 ) -> None:
     """List your sessions."""
-    rows = [views.session(found) for found in context.sessions.find(stopped=stopped, all_users=all_users)]
-    columns = ["id", *(["user"] if all_users else []), "title", "image", "host", "status", "port", "created"]
+    sessions = context.sessions
+    found = sessions.find(stopped=stopped, all_users=all_users)
+    rows = [views.session(each) for each in found]
+    columns = ["id", "title", "image", "host", "status", "port", "created"]
+    if all_users or any(each.user != sessions.user for each in found):
+        columns.insert(1, "user")
+    if any(each.shared_with for each in found):
+        columns.append("shared_with")
     if _on_screen(context):
         rows = [row | {"id": row["id"][:12]} for row in rows]
     context.output.rows(rows, ids="id", columns=columns, keys=views.SESSION)
@@ -152,12 +158,40 @@ def open_session(  # noqa: PLR0913, PLR0917 - one parameter an option
     holding.hold(context, opened, browser=browser and context.config.get("browser"))
 
 
+@verb(app, "share")
+def share(
+    context: Context,
+    session: Id,
+    user: Annotated[str, typer.Argument(metavar="USER", help="Whom to let in.")],
+    duration: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help="For so long, e.g. 2h; else as long as it runs.")
+    ] = None,
+) -> None:
+    """Let another user open a session of yours through the gateway, and use all of it; never stop it.
+
+    It takes a grant with --allow-view.
+    """
+    shared = context.sharing.share(session, user, None if duration is None else durations.parse(duration))
+    until = "as long as it runs" if shared.expires is None else f"until {shared.expires:%Y-%m-%d %H:%M} UTC"
+    context.output.note(f"{shared.guest} can open it {until}: srctl open {shared.session_id[:12]}")
+    context.output.made(shared.session_id, views.share(shared))
+
+
+@verb(app, "unshare")
+def unshare(
+    context: Context,
+    session: Id,
+    user: Annotated[str | None, typer.Argument(metavar="USER", help="Whom; else everybody.")] = None,
+) -> None:
+    """Let others open a session of yours no more; who is in it is cut off."""
+    taken = context.sharing.unshare(session, user)
+    context.output.removed(sorted(share.guest for share in taken))
+
+
 @verb(app, "prune")
 def prune(context: Context, all_users: AllUsers = False, yes: YesOption = False) -> None:
     """Remove what is left of sessions that do not run any more."""
-    from srctl.pruning import Leftovers
-
-    leftovers = Leftovers(context.sessions)
+    leftovers = context.leftovers
     found = leftovers.find(all_users=all_users)
     if found:
         confirm(context, yes, f"Remove {len(found)} stopped sessions?")

@@ -37,11 +37,13 @@ def ssh_config(
 
 def _target(context: Context, where: str) -> SSHTarget:
     """Return what a word means: an address, a host of ours that is reached by SSH, or a name of ssh_config."""
+    if where.startswith(f"{endpoints.GATEWAY}://"):
+        return parse_target(endpoints.gateway_way(endpoints.check_url(where)))
     if "://" in where:
         return parse_target(where)
     for host in endpoints.named_hosts(context.config, context.environ):
         if host.name == where:
-            address = next((url for url in (host.ssh, host.url) if url and url.startswith("ssh://")), None)
+            address = endpoints.ssh_way(host)
             if address is None:
                 raise UsageError(f"The host {where} is not reached by SSH", "Name a host of ssh_config instead")
             return parse_target(address)

@@ -8,7 +8,7 @@ from srctl import policy
 from srctl.commands import session
 from srctl.commands.options import PortOption, noun, verb
 from srctl.context import Context
-from srctl.errors import ConflictError
+from srctl.errors import ConflictError, UnsupportedError
 from srctl.models import Application, Policy
 
 app = noun("The numbers, and the first steps.")
@@ -23,7 +23,7 @@ def status(context: Context) -> None:
     running = context.sessions.find(all_users=True)
     context.output.one(
         {
-            "realm": context.config.get("realm"),
+            "realm": context.parts.realm,
             "host": context.host.name,
             "users": counts.users,
             "applications": counts.applications,
@@ -43,6 +43,9 @@ def quickstart(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
     """Set up everything for IMAGE and yourself (database, user, application, grant), and open it."""
+    if context.through_gateway:
+        hint = f"srctl open {image}, once an administrator has granted it: srctl app add, srctl grant add"
+        raise UnsupportedError("A gateway has its database already, and its administrators", hint)
     _prepare(context, image)
     session.open_session(context, image, local_port=local_port, browser=browser)
 

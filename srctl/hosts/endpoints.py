@@ -19,8 +19,14 @@ from srctl.config import Config
 from srctl.errors import NotFoundError, SrctlError, UsageError
 from srctl.models import Host
 
-SCHEMES = ("unix", "npipe", "tcp", "http", "https", "ssh")
+GATEWAY = "gateway"
+"""The scheme of a host where srctl itself answers, over SSH, instead of the engine."""
+
+SCHEMES = ("unix", "npipe", "tcp", "http", "https", "ssh", GATEWAY)
 LOCAL_SCHEMES = ("unix", "npipe")
+ACCOUNT = "srctl"
+"""The account that a gateway has unless its URL names another."""
+
 LOCAL = "local"
 """The name of this machine's own engine."""
 
@@ -59,9 +65,11 @@ def check_url(url: str) -> str:
     if parts.password is not None:
         raise UsageError("A URL of a Docker host can't hold a password", "Use an SSH key or TLS certificates")
     if parts.scheme not in SCHEMES or not url.startswith(f"{parts.scheme}://"):
-        raise _no_url(url, "Begin it with unix://, ssh:// or tcp://")
+        raise _no_url(url, "Begin it with unix://, ssh://, tcp:// or gateway://")
     if parts.scheme in LOCAL_SCHEMES:
         _check_socket(url, parts)
+    elif parts.scheme == GATEWAY:
+        _check_gateway(url, parts)
     else:
         _check_address(url, parts)
     return url
@@ -90,12 +98,36 @@ def _check_address(url: str, parts: SplitResult) -> None:
         raise UsageError(f"{shown(url)!r} names no host")
     if port == 0:
         raise _no_url(url, "A port is a number from 1 to 65535")
-    if parts.scheme == "ssh":
+    if parts.scheme in ("ssh", GATEWAY):
         return
     if port is None:
         raise UsageError(f"{shown(url)!r} names no port", "Engines listen on 2376 with TLS and on 2375 without")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise _no_url(url, "Write it as tcp://HOST:PORT, and nothing after it")
+
+
+def _check_gateway(url: str, parts: SplitResult) -> None:
+    _check_address(url, parts)
+    if parts.path or parts.query or parts.fragment or "?" in url or "#" in url:
+        raise _no_url(url, "Write it as gateway://[USER@]HOST[:PORT], and nothing after it")
+
+
+def is_gateway(host: Host) -> bool:
+    """Tell whether srctl itself answers at the host."""
+    return scheme(host) == GATEWAY
+
+
+def gateway_way(url: str) -> str:
+    """Return the SSH URL of the account at which a gateway answers."""
+    rest = url.removeprefix(f"{GATEWAY}://")
+    return f"ssh://{rest}" if "@" in rest else f"ssh://{ACCOUNT}@{rest}"
+
+
+def ssh_way(host: Host) -> str | None:
+    """Return the SSH URL by which a host, and the sessions on it, are reached; `None` where none is known."""
+    if is_gateway(host):
+        return gateway_way(host.url)
+    return host.url if host.url.startswith("ssh://") else host.ssh
 
 
 def check_ssh_url(url: str) -> str:

@@ -144,6 +144,11 @@ class SSHConnection:
             raise ConnectionLostError(f"The SSH connection to {self} is lost: {self.cause}", "Try again")
         return transport
 
+    @property
+    def key(self) -> bytes | None:
+        """The public key that the login was made with, as SSH writes it; `None` where it was another method."""
+        return None if self._proven is None else self._proven.blob
+
     def when_lost(self, call: "Callable[[], None]") -> "Callable[[], None]":
         """Have `call` run once, on some thread, when the present connection ends; returns what takes that back."""
         transport = self.transport
@@ -197,6 +202,21 @@ class SSHConnection:
                 self._via.reconnect()
             self._release()
             self._log_in(None)
+
+    def again(self) -> "SSHConnection":
+        """Return a second connection to the same host: same settings, the key that worked, no questions.
+
+        What a server permits may depend on when one logged in. Raises as `reconnect`.
+        """
+        via = None if self._via is None else self._via.again()
+        second = SSHConnection(self.target, self.settings, self._timeout, via)
+        second._proven = self._proven
+        try:
+            second._log_in(None)
+        except BaseException:
+            second.close()
+            raise
+        return second
 
     def close(self) -> None:
         """End the connection, its channels, its ProxyCommand and its jump hosts."""

@@ -2,8 +2,8 @@
 
 The listener stays open while the SSH connection is away or the session's container restarts; who connects meanwhile
 waits. After each such break the session's endpoint is looked up anew, since published ports move. Nobody is ever
-asked: a login that needs a person is a cause, said in words, and tried again at leisure. A session that is gone and
-a host key that does not fit end the tunnel for good.
+asked: a login that needs a person is a cause, said in words, and tried again at leisure. A session that is gone, or
+that one may not open any more, and a host key that does not fit end the tunnel for good.
 """
 
 import random
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from srctl.errors import NotFoundError, SessionEndedError, SrctlError, UnreachableError
+from srctl.errors import NotAllowedError, NotFoundError, SessionEndedError, SrctlError, UnreachableError
 from srctl.models import Endpoint, Standing
 from srctl.tunnel.errors import ConnectionLostError, HostKeyError, LoginNeededError
 from srctl.tunnel.inquiry import inquire
@@ -148,7 +148,7 @@ class SupervisedTunnel:
                     return
                 pause = min(pause, max(0.0, ended - time.monotonic()))
                 self._interrupt(_AWAITED)
-            except (HostKeyError, NotFoundError) as error:
+            except (HostKeyError, NotFoundError, NotAllowedError) as error:
                 self._give_up(error)
                 return
             except LoginNeededError as error:

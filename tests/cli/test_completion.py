@@ -63,6 +63,14 @@ def test_ids_of_sessions_are_offered(complete: FrontDoor, monkeypatch: pytest.Mo
     assert offered(complete, "srctl --user bob stop ", monkeypatch) == []
 
 
+def test_a_gateway_is_not_contacted(bare: FrontDoor, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare.ok("host", "add", "lab", "gateway://srctl@192.0.2.1")
+    bare.ok("host", "use", "lab")
+    for line in ("srctl stop ", "srctl open ", "srctl user show ", "srctl session share "):
+        assert offered(bare, line, monkeypatch) == []
+    assert offered(bare, "srctl login la", monkeypatch) == ["lab"]
+
+
 def test_a_name_that_a_shell_would_run_is_not_offered(bare: FrontDoor, monkeypatch: pytest.MonkeyPatch) -> None:
     bare.write_config('[hosts."$(reboot)"]\nurl = "ssh://x"\n[hosts."two words"]\nurl = "ssh://x"')
     assert offered(bare, "srctl host use ", monkeypatch) == ["local"]

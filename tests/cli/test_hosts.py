@@ -88,6 +88,9 @@ def test_a_taken_name_is_a_conflict(hosts: FrontDoor) -> None:
         ["lab", "tcp://lab:2375#x"], ["local", "ssh://lab"], ["default", "ssh://lab"],
         ["lab", "ssh://u:secret@h:99999"], ["lab", "http://u:secret@[x"], ["lab", "ssh://u:secret/x@h"],
         ["lab", "u:secret@h"], ["lab", "ftp://u:secret@h"], ["lab", "tcp://lab:1", "--ssh", "ssh://u:secret@[x"],
+        ["lab", "gateway://"], ["lab", "gateway://u:secret@h"], ["lab", "gateway://h/path"], ["lab", "gateway://h?x"],
+        ["lab", "gateway://h:0"], ["lab", "gateway://a;b"], ["lab", "gateway://h", "--ssh", "ssh://h"],
+        ["lab", "gateway://h#"], ["lab", "gateway:h"], ["lab", "gateway://h/"], ["lab", "gateway://-oProxyCommand=x"],
         ["lab", "ssh://u:secret@x@h"], ["lab", "ssh://u:secret@h y"], ["lab", "tcp://u:secret@h"],
     ],
     ids=" ".join,
@@ -97,6 +100,22 @@ def test_a_wrong_name_or_url_is_wrong_usage_and_adds_nothing(hosts: FrontDoor, w
     assert ran.code == 2
     assert "secret" not in ran.err
     assert not hosts.config.exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["gateway://lab.example.org", "gateway://srctl@lab.example.org:2222", "gateway://[::1]:22", "gateway://x@lab"],
+)
+def test_a_gateway_is_a_host(hosts: FrontDoor, url: str) -> None:
+    assert hosts.json("host", "add", "lab", url)["url"] == url
+    hosts.ok("host", "use", "lab")
+    assert [row["url"] for row in hosts.json("host", "list") if row["default"]] == [url]
+
+
+def test_a_gateway_s_account_is_srctl_unless_said(hosts: FrontDoor) -> None:
+    for url, account in (("gateway://lab", "srctl"), ("gateway://other@lab", "other")):
+        options = {row["option"]: row["value"] for row in hosts.json("ssh-config", url)}
+        assert options["User"] == account
 
 
 @pytest.mark.parametrize("verb", [["remove", "-y"], ["use"], ["check"]])

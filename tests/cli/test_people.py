@@ -128,7 +128,7 @@ class TestKeys:
         second = team("user", "key", "add", "ann", "-", stdin=OTHER).out.strip()
         rows = team.json("user", "key", "list", "ann")
         assert [row["fingerprint"] for row in rows] == [first, second]
-        assert list(rows[0]) == ["fingerprint", "type", "comment", "added"]
+        assert list(rows[0]) == ["fingerprint", "type", "comment", "added", "last_used"]
         assert (rows[0]["type"], rows[0]["comment"]) == ("ssh-ed25519", "ann@laptop")
         assert first.startswith("SHA256:")
 

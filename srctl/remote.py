@@ -1,0 +1,287 @@
+"""A gateway in place of everything that direct mode builds: each use case is a stand-in whose methods are calls.
+
+This is wiring, like the context. What can be called stands in the table of `calls.py`; arguments and results are
+checked against the use cases' own types, whatever the gateway says. Who one is, and in which realm, the gateway knows.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, cast
+
+from srctl import wire
+from srctl.calls import BY_METHOD, CALLS, PROTOCOL, AuditTrail, Call
+from srctl.errors import NotAllowedError
+from srctl.models import Container, Endpoint, Host, Progress, Session, Started, StartRequest
+from srctl.tunnel.remote import PATIENCE, Greeting, Pieces, Remote, Speech
+
+if TYPE_CHECKING:
+    from srctl.accounting import Accounting
+    from srctl.joining import Joiner
+    from srctl.launch import Launcher
+    from srctl.pruning import Leftovers
+    from srctl.sharing import SharedSessions
+    from srctl.tunnel.connection import SSHConnection
+
+LONG = 600.0
+"""Seconds of silence that are borne while something is changed: ending people's connections takes its time."""
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_CONTAINER = re.compile(r"[0-9a-f]{64}")
+_PATH = re.compile(r"/[A-Za-z0-9/?&=%:@!$'()*+,;~._#-]*")
+Tell = Callable[[Progress], None]
+
+
+class GatewayHost:
+    """A gateway in the part of a Docker host: where sessions are, and the connection that leads to them.
+
+    `reach` logs in and greets; it is called when the gateway is first needed.
+    """
+
+    direct = False
+    through_gateway = True
+
+    def __init__(self, host: Host, reach: Callable[[], Remote]) -> None:
+        self.host = host
+        self._reach = reach
+
+    @property
+    def name(self) -> str:
+        """The name that people know it by."""
+        return self.host.name
+
+    @cached_property
+    def remote(self) -> Remote:
+        """The connection and what speaks on it."""
+        return self._reach()
+
+    @cached_property
+    def greeting(self) -> Greeting:
+        """What the gateway says of itself and of us. Raises `UnreachableError` and `UnsupportedError`."""
+        return self.remote.greet()
+
+    @property
+    def link(self) -> "SSHConnection":
+        """The SSH connection, for requests and tunnels together."""
+        return self.remote.link
+
+    @property
+    def fingerprint(self) -> str | None:
+        """The fingerprint of the key that the login was made with."""
+        from srctl.public_keys import fingerprint
+
+        key = self.link.key
+        return None if key is None else fingerprint(key)
+
+    def require_way_to_endpoints(self) -> None:
+        """There is one."""
+
+    def container(self, container_id: str) -> Container:
+        """Return the container of a session that one may open. Raises `NotFoundError`."""
+        found: Container = self.call(CALLS["session.container"], container_id)
+        return found
+
+    def events(self, container_id: str) -> Pieces:
+        """Open a stream of what happens to such a container."""
+        call = CALLS["session.events"]
+        return self.remote.stream(call.name, arguments(call, container_id))
+
+    def version(self) -> str:
+        """Return the version of the engine behind it."""
+        return str(self.call(CALLS["host.version"]))
+
+    def call(self, call: Call, /, *given: Any, tell: Tell | None = None, **named: Any) -> Any:
+        """Have a call done and return what it gives, checked. Raises what it raises there."""
+        asked = arguments(call, *given, **named)
+        call.signature.prepare()  # while the login goes on
+        said = self.remote.request(call.name, asked, tell, _patience(call, given))
+        return self._ours(call.signature.load(said))
+
+    def logs(self, call: Call, /, *given: Any, **named: Any) -> Iterator[bytes]:
+        """Yield the pieces of a stream of bytes; it ends there when nobody takes any more."""
+        pieces = self.remote.stream(call.name, arguments(call, *given, **named))
+        try:
+            for piece in pieces:
+                yield _bytes(piece)
+        finally:
+            pieces.close()
+
+    def lead(self, endpoint: Endpoint) -> None:
+        """See to it that this login may forward to a session of another person.
+
+        What a login may is decided when it is made, so one that is older than the leave is made again: nobody is asked.
+        Raises `NotAllowedError` where the gateway does not permit it even so.
+        """
+        if self.remote.permits(endpoint.address, endpoint.port):
+            return
+        before, link = self.remote, self.link.again()
+        try:
+            self.remote = reached(link, self.name)
+        except BaseException:
+            link.close()
+            raise
+        before.close()
+        if not self.remote.permits(endpoint.address, endpoint.port):
+            raise NotAllowedError(
+                f"The gateway {self.name} does not lead you to that session any more",
+                "Ask whose session it is to share it again",
+            )
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "remote" in self.__dict__:
+            self.remote.close()
+            del self.__dict__["remote"]
+
+    def _ours(self, value: Any) -> Any:
+        """Return sessions as they are seen from here: by our name of the host, and without a URL yet."""
+        if isinstance(value, Session):
+            if not (_ID.fullmatch(value.id) and _CONTAINER.fullmatch(value.container_id)):
+                raise wire.nonsense("a session that is none")
+            return replace(value, host=self.name, url=None)
+        if isinstance(value, Started):
+            to = value.endpoint
+            if to.scheme not in ("http", "https") or not _PATH.fullmatch(to.path) or not 0 < to.port < 65536:
+                raise wire.nonsense("an address that is none")
+            return replace(value, session=self._ours(value.session))
+        if isinstance(value, list):
+            return [self._ours(each) for each in value]
+        return value
+
+
+class StandIn:
+    """One object of the table: its methods are calls to the gateway. `tell` hears of progress."""
+
+    def __init__(self, gateway: GatewayHost, part: str, tell: Tell | None = None) -> None:
+        self._gateway = gateway
+        self._part = part
+        self._tell = tell
+
+    def __getattr__(self, method: str) -> Any:
+        """Return what makes the call."""
+        call = BY_METHOD.get((self._part, method))
+        if call is None:
+            raise AttributeError(f"A gateway has no call for {self._part}.{method}")
+        if call.streams:
+            return partial(self._gateway.logs, call)
+        return partial(self._gateway.call, call, tell=self._tell)
+
+
+class RemoteSessions(StandIn):
+    """The sessions that the person has or may open, as the gateway says; `engine` is where they are."""
+
+    def __init__(self, gateway: GatewayHost) -> None:
+        super().__init__(gateway, "sessions")
+        self.engine = gateway
+
+    @property
+    def user(self) -> str:
+        """The name that the gateway knows the person by."""
+        return self._gateway.greeting.user
+
+
+class RemoteLeftovers(StandIn):
+    """What is left of sessions."""
+
+    def __init__(self, gateway: GatewayHost) -> None:
+        super().__init__(gateway, "leftovers")
+
+    def remove(self, session: Session) -> bool:
+        """Remove what is left of a session; return false where it runs again and is left alone."""
+        named: dict[str, Any] = {"all_users": True} if session.user != self._gateway.greeting.user else {}
+        return bool(self._gateway.call(BY_METHOD["leftovers", "clear"], session.id, **named))
+
+
+class RemoteJoiner(StandIn):
+    """Finds or starts sessions there, and sees to it that they can be reached."""
+
+    def __init__(self, gateway: GatewayHost, tell: Tell) -> None:
+        super().__init__(gateway, "joiner", tell)
+
+    def bring(self, request: StartRequest) -> Started:
+        """Return the session that is meant, or start that application. Raises as `Joiner.bring` does."""
+        started: Started = self._gateway.call(BY_METHOD["joiner", "bring"], request, tell=self._tell)
+        if started.session.user != self._gateway.greeting.user:
+            self._gateway.lead(started.endpoint)
+        return started
+
+
+class RemoteParts:
+    """The use cases, done by a gateway."""
+
+    def __init__(self, gateway: GatewayHost) -> None:
+        self.gateway = gateway
+
+    @property
+    def sessions(self) -> "SharedSessions":
+        """What users do."""
+        return cast("SharedSessions", RemoteSessions(self.gateway))
+
+    @property
+    def sharing(self) -> "SharedSessions":
+        """How they let others open a session."""
+        return self.sessions
+
+    @property
+    def user(self) -> str:
+        """The name that the gateway knows the person by."""
+        return self.gateway.greeting.user
+
+    @property
+    def realm(self) -> str | None:
+        """Which deployment it is, if the gateway says so."""
+        return self.gateway.greeting.realm
+
+    @property
+    def accounting(self) -> "Accounting":
+        """What administrators do."""
+        return cast("Accounting", StandIn(self.gateway, "accounting"))
+
+    @property
+    def audit(self) -> AuditTrail:
+        """What people did."""
+        return cast("AuditTrail", StandIn(self.gateway, "audit"))
+
+    @property
+    def leftovers(self) -> "Leftovers":
+        """What is left of sessions."""
+        return cast("Leftovers", RemoteLeftovers(self.gateway))
+
+    def launcher(self, tell: Tell) -> "Launcher":
+        """Return what starts sessions."""
+        return cast("Launcher", StandIn(self.gateway, "launcher", tell))
+
+    def joiner(self, tell: Tell) -> "Joiner":
+        """Return what finds or starts them."""
+        return cast("Joiner", RemoteJoiner(self.gateway, tell))
+
+
+def reached(link: "SSHConnection", name: str) -> Remote:
+    """Return the gateway at the other end, which has greeted. Raises `UnreachableError` and `UnsupportedError`."""
+    from importlib.metadata import version
+
+    remote = Remote(link, Speech(version("srctl"), PROTOCOL, wire.load_error), name)
+    remote.greet()
+    return remote
+
+
+def arguments(call: Call, *given: Any, **named: Any) -> dict[str, Any]:
+    """Return the arguments of a call as they are sent; tuples go as arrays."""
+    bound = call.signature.bind(*given, **named)
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in bound.items()}
+    return cast("dict[str, Any]", call.signature.dump_arguments(plain))
+
+
+def _patience(call: Call, given: tuple[Any, ...]) -> float:
+    asked = sum(each.timeout for each in given if isinstance(each, StartRequest))
+    return (LONG if call.changes else PATIENCE) + asked
+
+
+def _bytes(piece: str) -> bytes:
+    try:
+        return base64.b64decode(piece, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise wire.nonsense("a piece of a log that is none") from error

@@ -1,0 +1,219 @@
+"""A gateway's stand-ins have what faces use, ask for what they are asked, and believe nothing unchecked."""
+
+from __future__ import annotations
+
+import ast
+import base64
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import srctl
+from srctl.calls import BY_METHOD, CALLS
+from srctl.errors import NotFoundError, SrctlError, UnreachableError
+from srctl.models import (
+    Application,
+    Endpoint,
+    Policy,
+    Progress,
+    Session,
+    Started,
+    StartRequest,
+    User,
+    Volume,
+)
+from srctl.outcome import Outcome
+from srctl.remote import RemoteJoiner, RemoteLeftovers, RemoteParts, RemoteSessions
+from srctl.tunnel.plain import to_plain
+from tests.remote_parts import HELLO, FakeLink, answering, gateway
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+SESSION = Session(
+    "5" * 32, "6" * 32, "ann", "web:latest", "Web", "engine", "srctl", "running", "127.83.0.7", 20001, "/x",
+    "http://127.83.0.7:20001/x/", "7" * 64, "srctl-web", "sha256:1", False, True, NOW,
+)  # fmt: skip
+STARTED = Started(SESSION, Endpoint("127.83.0.7", 20001), fresh=True)
+OWN = {"sessions": RemoteSessions, "leftovers": RemoteLeftovers, "joiner": RemoteJoiner}
+
+
+def plain(value: Any) -> Any:
+    """Return a model as JSON has it."""
+    return to_plain(asdict(value))
+
+
+def parts(result: Any, **hello: Any) -> tuple[RemoteParts, FakeLink]:
+    """Return the use cases of a gateway that answers all with one result."""
+    link = answering(lambda _: [{"result": result}], HELLO | hello)
+    return RemoteParts(gateway(link)), link
+
+
+def asked(link: FakeLink) -> dict[str, Any]:
+    """Return the last request."""
+    found = dict(link.channels[-1].told[-1])
+    found.pop("id")
+    return found
+
+
+def uses() -> Iterator[tuple[str, str]]:
+    """Yield the parts and methods that faces use, read off their code."""
+    root = Path(srctl.__file__).parent
+    names = {"sessions", "sharing", "accounting", "leftovers", "audit"}
+    for path in [*root.glob("commands/*.py"), *root.glob("tui/**/*.py"), root / "revoking.py"]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Attribute):
+                continue
+            owner = node.value
+            name = owner.attr if isinstance(owner, ast.Attribute) else owner.id if isinstance(owner, ast.Name) else ""
+            if name in names and not (isinstance(owner, ast.Name) and path.name == "sessions.py"):
+                yield name, node.attr
+
+
+def test_faces_use_only_what_a_gateway_has_too() -> None:
+    found = set(uses())
+    assert ("accounting", "add_users") in found
+    assert ("sharing", "share") in found
+    for name, method in found:
+        part = "sessions" if name == "sharing" else name
+        assert (part, method) in BY_METHOD or hasattr(OWN.get(part), method), f"{part}.{method}"
+
+
+def test_what_is_not_in_the_table_is_not_to_be_had() -> None:
+    use_cases, _ = parts(None)
+    with pytest.raises(AttributeError):
+        use_cases.sessions.end  # noqa: B018 - looked for
+
+
+def test_arguments_are_sent_by_name() -> None:
+    use_cases, link = parts([])
+    use_cases.sessions.find(stopped=True)
+    assert asked(link) == {"call": "session.list", "with": {"stopped": True}}
+    use_cases.audit.entries("ann", NOW)
+    assert asked(link) == {"call": "audit.list", "with": {"user": "ann", "since": "2030-01-01T00:00:00Z"}}
+
+
+def test_models_are_sent_whole() -> None:
+    grant = {"id": "6" * 32, "user": "ann", "application": plain(Application("web:latest")), "created": NOW.isoformat()}
+    use_cases, link = parts(grant | {"policy": plain(Policy())})
+    permits = Policy(allow_view=True, license="text", volumes=(Volume("/a", "/b", "ro"),))
+    assert use_cases.accounting.add_grant("web", "ann", permits).application.image == "web:latest"
+    sent = asked(link)["with"]
+    assert sent["permits"]["volumes"] == [{"source": "/a", "target": "/b", "mode": "ro"}]
+    use_cases, link = parts(plain(STARTED))
+    use_cases.launcher(lambda _: None).start(StartRequest("web", {"resolution": "800x600"}, timeout=5))
+    assert asked(link)["with"]["request"]["settings"] == {"resolution": "800x600"}
+
+
+def test_several_names_may_come_in_a_tuple() -> None:
+    use_cases, link = parts({"done": ["ann"], "errors": []})
+    assert use_cases.accounting.remove_users(("ann",)) == Outcome(("ann",))
+    assert asked(link)["with"] == {"names": ["ann"]}
+
+
+def test_outcomes_come_back_with_their_errors() -> None:
+    said = {"kind": "NotFoundError", "code": "not-found", "message": "There is no user eve", "hint": ""}
+    use_cases, _ = parts({"done": [plain(User(1, "ann", NOW))], "errors": [said]})
+    outcome = use_cases.accounting.add_users(["ann", "eve"])
+    assert [user.name for user in outcome.done] == ["ann"]
+    with pytest.raises(NotFoundError, match="eve"):
+        outcome.check()
+
+
+def test_sessions_are_shown_by_our_name_of_the_host() -> None:
+    use_cases, _ = parts([plain(SESSION)])
+    assert use_cases.sessions.find() == [replace(SESSION, host="lab", url=None)]
+    use_cases, _ = parts(plain(STARTED))
+    assert use_cases.joiner(lambda _: None).bring(StartRequest("web")).session.host == "lab"
+
+
+def test_progress_reaches_the_face() -> None:
+    step = {"step": "Pulling", "item": None, "current": 1, "total": 2}
+    link = answering(lambda _: [{"progress": step}, {"result": plain(STARTED)}])
+    seen: list[Progress] = []
+    RemoteParts(gateway(link)).launcher(seen.append).start(StartRequest("web"))
+    assert seen == [Progress("Pulling", None, 1, 2)]
+
+
+def test_leftovers_are_cleared_by_id() -> None:
+    use_cases, link = parts(True)
+    assert use_cases.leftovers.remove(SESSION)
+    assert asked(link) == {"call": "session.clear", "with": {"session_id": SESSION.id}}
+    assert use_cases.leftovers.remove(replace(SESSION, user="bob"))
+    assert asked(link) == {"call": "session.clear", "with": {"session_id": SESSION.id, "all_users": True}}
+
+
+def test_logs_come_as_bytes_and_end_when_nobody_reads() -> None:
+    pieces = [{"data": base64.b64encode(piece).decode()} for piece in (b"a\xff", b"b")]
+    link = answering(lambda _: [*pieces, {"result": None}])
+    use_cases = RemoteParts(gateway(link))
+    assert list(use_cases.sessions.logs("5", tail=2)) == [b"a\xff", b"b"]
+    reading = use_cases.sessions.logs("5")
+    next(reading)
+    reading.close()  # type: ignore[attr-defined]
+    assert link.channels[-1].closed
+
+
+def test_a_log_that_is_no_base64_is_an_error() -> None:
+    link = answering(lambda _: [{"data": "***"}])
+    with pytest.raises(UnreachableError):
+        list(RemoteParts(gateway(link)).sessions.logs("5"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "../../etc"},
+        {"container_id": "x"},
+        {"created": "yesterday"},
+        {"port": "20001x"},
+    ],
+    ids=str,
+)
+def test_a_session_that_is_none_is_an_error(change: dict[str, Any]) -> None:
+    use_cases, _ = parts([plain(SESSION) | change])
+    with pytest.raises(UnreachableError):
+        use_cases.sessions.find()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": "@evil.example/"},
+        {"path": "/\n"},
+        {"path": ""},
+        {"scheme": "javascript"},
+        {"port": 0},
+        {"port": 70000},
+    ],
+    ids=str,
+)
+def test_an_address_that_a_browser_must_not_see_is_an_error(change: dict[str, Any]) -> None:
+    said = plain(STARTED)
+    said["endpoint"] |= change
+    use_cases, _ = parts(said)
+    with pytest.raises(UnreachableError):
+        use_cases.joiner(lambda _: None).bring(StartRequest("web"))
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+PLAIN_CALLS = sorted(name for name, call in CALLS.items() if not call.streams)
+
+
+@given(st.sampled_from(PLAIN_CALLS), VALUES)
+def test_results_of_any_kind_are_taken_for_what_they_should_be_or_refused(name: str, said: Any) -> None:
+    call = CALLS[name]
+    link = answering(lambda _: [{"result": said}])
+    try:
+        gateway(link).remote.request(name, {})
+        call.signature.load(said)
+    except SrctlError as error:
+        assert isinstance(error, UnreachableError)  # noqa: PT017 - what is raised is the point
