@@ -174,7 +174,8 @@ class Context:
 
             errands, asked = Errands(), self.prompter
             prompter = asked and ErrandPrompter(errands, asked)
-            early = Early(partial(self._connect, way, prompter), lambda connection: connection.close(), errands)
+            login = partial(self._connect, way, prompter, engine=True)
+            early = Early(login, lambda connection: connection.close(), errands)
             self._open.callback(early.abandon)
             connect = early.result
         elif way is not None:
@@ -185,10 +186,11 @@ class Context:
         self._open.callback(opened.close)
         return opened
 
-    def _connect(self, url: str, prompter: "Prompter | None") -> "SSHConnection":
+    def _connect(self, url: str, prompter: "Prompter | None", *, engine: bool = False) -> "SSHConnection":
         from srctl.tunnel.connection import SSHConnection
 
-        return SSHConnection.connect(url, timeout=self.config.get("connect_timeout"), prompter=prompter)
+        timeout = self.config.get("connect_timeout")
+        return SSHConnection.connect(url, timeout=timeout, prompter=prompter, engine=engine, forwards=not engine)
 
     @cached_property
     def sessions(self) -> "Sessions":

@@ -39,7 +39,8 @@ class Remote:
     def __init__(self, plan: TunnelPlan, parent: Parent) -> None:
         self._plan = plan
         way = plan.host.url if plan.host.url.startswith("ssh://") else plan.host.ssh or ""
-        self.link = SSHConnection.connect(way, timeout=plan.timeout, prompter=parent if parent.interactive else None)
+        prompter = parent if parent.interactive else None
+        self.link = SSHConnection.connect(way, timeout=plan.timeout, prompter=prompter, forwards=True)
         self.whereabouts = Whereabouts(lambda: self.engine, plan.session_id, plan.container_id, plan.image)
 
     @cached_property
