@@ -41,7 +41,8 @@ class Far:
     def __init__(self, plan: TunnelPlan, parent: Parent) -> None:
         self._plan = plan
         way, prompter = ssh_way(plan.host) or "", parent if parent.interactive else None
-        self.link = SSHConnection.connect(way, timeout=plan.timeout, prompter=prompter)
+        forwards = not is_gateway(plan.host)  # there the first channel is the gateway's own
+        self.link = SSHConnection.connect(way, timeout=plan.timeout, prompter=prompter, forwards=forwards)
         self.whereabouts = Whereabouts(lambda: self.engine, plan.session_id, plan.container_id, plan.image)
 
     @cached_property

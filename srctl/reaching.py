@@ -46,9 +46,9 @@ def reach(host: Host, timeout: float, prompter: TerminalPrompter | None, stack: 
 def _engine(host: Host, timeout: float, prompter: TerminalPrompter | None, stack: ExitStack) -> "DockerHost":
     connect: Callable[[], SSHConnection] | None = None
     if host.url.startswith("ssh://"):
-        connect = _early(partial(_connected, host.url, timeout), prompter, stack)
+        connect = _early(partial(_connected, host.url, timeout, engine=True), prompter, stack)
     elif host.ssh is not None:
-        connect = partial(_connected, host.ssh, timeout, prompter)
+        connect = partial(_connected, host.ssh, timeout, prompter, forwards=True)
     from srctl.hosts.engine import DockerHost as Engine
 
     return Engine(host, connect, timeout)
@@ -67,10 +67,12 @@ def _early(
     return early.result
 
 
-def _connected(url: str, timeout: float, prompter: "Prompter | None") -> "SSHConnection":
+def _connected(
+    url: str, timeout: float, prompter: "Prompter | None", *, engine: bool = False, forwards: bool = False
+) -> "SSHConnection":
     from srctl.tunnel.connection import SSHConnection
 
-    return SSHConnection.connect(url, timeout=timeout, prompter=prompter)
+    return SSHConnection.connect(url, timeout=timeout, prompter=prompter, engine=engine, forwards=forwards)
 
 
 def _greeted(host: Host, timeout: float, prompter: "Prompter | None") -> "Remote":
