@@ -221,7 +221,7 @@ class SSHConnection:
         What a server permits may depend on when one logged in. Raises as `reconnect`.
         """
         via = None if self._via is None else self._via.again()
-        second = SSHConnection(self.target, self.settings, self._timeout, via)
+        second = SSHConnection(self.target, self.settings, _Manner(self._timeout, None), via)
         second._proven = self._proven
         try:
             second._log_in(None)
