@@ -42,6 +42,8 @@ class Far:
         self._plan = plan
         way, prompter = ssh_way(plan.host) or "", parent if parent.interactive else None
         self.link = SSHConnection.connect(way, timeout=plan.timeout, prompter=prompter)
+        if is_gateway(plan.host):
+            self.link.spare()  # what happens to the session is asked for at once, by a command
         self.whereabouts = Whereabouts(lambda: self.engine, plan.session_id, plan.container_id, plan.image)
 
     @cached_property

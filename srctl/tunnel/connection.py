@@ -186,6 +186,10 @@ class SSHConnection:
         """Make small packets travel at once; for connections that carry port forwards. Does not wait."""
         self.transport.hurry()
 
+    def spare(self) -> None:
+        """Start no command just to make small packets travel at once: one is about to be started anyway."""
+        self.transport.hurried = True
+
     def _channel(self, kind: str, payload: bytes) -> "Channel":
         return self.transport.open(kind, payload, CHANNEL_TIMEOUT)
 
