@@ -41,8 +41,9 @@ class Far:
     def __init__(self, plan: TunnelPlan, parent: Parent) -> None:
         self._plan = plan
         way, prompter = ssh_way(plan.host) or "", parent if parent.interactive else None
-        self.link = SSHConnection.connect(way, timeout=plan.timeout, prompter=prompter)
-        if is_gateway(plan.host):
+        forwards = not is_gateway(plan.host)  # there the first channel is the gateway's own
+        self.link = SSHConnection.connect(way, timeout=plan.timeout, prompter=prompter, forwards=forwards)
+        if not forwards:
             self.link.spare()  # what happens to the session is asked for at once, by a command
         self.whereabouts = Whereabouts(lambda: self.engine, plan.session_id, plan.container_id, plan.image)
 

@@ -46,9 +46,9 @@ def reach(host: Host, timeout: float, prompter: TerminalPrompter | None, stack: 
 def _engine(host: Host, timeout: float, prompter: TerminalPrompter | None, stack: ExitStack) -> "DockerHost":
     connect: Callable[[], SSHConnection] | None = None
     if host.url.startswith("ssh://"):
-        connect = _early(partial(_connected, host.url, timeout), prompter, stack)
+        connect = _early(partial(_connected, host.url, timeout, engine=True), prompter, stack)
     elif host.ssh is not None:
-        connect = partial(_connected, host.ssh, timeout, prompter)
+        connect = partial(_connected, host.ssh, timeout, prompter, forwards=True)
     from srctl.hosts.engine import DockerHost as Engine
 
     return Engine(host, connect, timeout)
@@ -67,14 +67,14 @@ def _early(
     return early.result
 
 
-def _connected(url: str, timeout: float, prompter: "Prompter | None") -> "SSHConnection":
+def _connected(url: str, timeout: float, prompter: "Prompter | None", **purpose: bool) -> "SSHConnection":
     from srctl.tunnel.connection import SSHConnection
 
-    return SSHConnection.connect(url, timeout=timeout, prompter=prompter)
+    return SSHConnection.connect(url, timeout=timeout, prompter=prompter, **purpose)
 
 
 def _greeted(host: Host, timeout: float, prompter: "Prompter | None") -> "Remote":
-    link = _connected(gateway_way(host.url), timeout, prompter)
+    link = _connected(gateway_way(host.url), timeout, prompter, command=True)
     try:
         from srctl.remote import reached
 

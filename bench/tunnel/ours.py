@@ -10,7 +10,6 @@ import sys
 from contextlib import ExitStack
 
 from srctl.tunnel.connection import SSHConnection
-from srctl.tunnel.forward import Forward
 from srctl.tunnel.ports import bind_local
 from srctl.tunnel.roles import SWITCH_INTERVAL
 
@@ -30,7 +29,9 @@ def main(words: list[str]) -> int:
     with ExitStack() as undo:
         listeners = [(undo.enter_context(bind_local(local)), remote) for local, remote in pairs]
         print("listening on", *(local for local, _ in pairs), flush=True)
-        connection = undo.enter_context(SSHConnection.connect(f"ssh://{host}"))
+        connection = undo.enter_context(SSHConnection.connect(f"ssh://{host}", forwards=True))
+        from srctl.tunnel.forward import Forward  # brings paramiko along, which is imported while TCP connects
+
         for listener, remote in listeners:
             undo.enter_context(Forward(listener, connection, "127.0.0.1", remote))
         sys.stdin.read()

@@ -1,8 +1,8 @@
 """The requests of a login: public keys, passwords and the server's questions (RFC 4252, RFC 4256).
 
 Replaces paramiko's handler, which repeats the service request for each key, can miss a fast reply, and cannot probe.
-The first request travels together with the service request, and `none` is never tried: at 50 ms each round trip
-counts. What to try, and in which order, is not decided here (login.py).
+The first request travels together with the service request and what is asked for ahead, and `none` is never tried: at
+50 ms each round trip counts. What to try, and in which order, is not decided here (login.py).
 """
 
 import queue
@@ -73,7 +73,10 @@ class UserAuthentication(_Handler):
             signed.add_string(self._link.session_id or b"")
             signed.add_bytes(message.asbytes())
             message.add_string(identity.sign(signed.asbytes(), algorithm))
-        return self._send(message)
+        answer = self._send(message, ahead=not probe)
+        if answer.kind != "success":
+            self._link.ahead.forget()
+        return answer
 
     def offer_password(self, password: str) -> Answer:
         """Offer a password."""
@@ -109,7 +112,7 @@ class UserAuthentication(_Handler):
         message.add_string(method)
         return message
 
-    def _send(self, message: Message) -> Answer:
+    def _send(self, message: Message, *, ahead: bool = False) -> Answer:
         try:
             if not self._introduced:
                 self._introduced = True
@@ -118,7 +121,9 @@ class UserAuthentication(_Handler):
                 request.add_string("ssh-userauth")
                 self._link._send_message(request)
             self._link._send_message(message)
-        except (EOFError, OSError, paramiko.SSHException):
+            if ahead:
+                self._link.ahead.ask(self._link.remote_version)
+        except (EOFError, OSError, paramiko.SSHException, ConnectionLostError):
             return Answer("lost")
         return self._wait()
 

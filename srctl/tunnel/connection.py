@@ -7,11 +7,12 @@ with the settings and the key that worked, and never asks anybody.
 
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from srctl.errors import SrctlError, UnreachableError, UsageError
+from srctl.tunnel import ahead
 from srctl.tunnel.dial import Dialled, ProxyCommand
 from srctl.tunnel.errors import ChannelRefusedError, ConnectionLostError
 from srctl.tunnel.prompter import Prompter
@@ -42,16 +43,26 @@ CHANNEL_TIMEOUT = 20.0
 _MOST_HOPS = 8
 
 
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How to log in: within which time, with whom to ask, and which channels to ask for ahead."""
+
+    timeout: float
+    prompter: Prompter | None
+    wanted: tuple[ahead.Opening, ...] = ()
+
+
 class SSHConnection:
     """A logged-in connection. Channels may be opened from any thread; closing it ends them all."""
 
-    def __init__(self, target: SSHTarget, settings: Settings, timeout: float, via: "SSHConnection | None") -> None:
+    def __init__(self, target: SSHTarget, settings: Settings, manner: _Manner, via: "SSHConnection | None") -> None:
         """Use `connect` instead."""
         self.target = target
         self.settings = settings
         self.logins = 0
         """How many times this object has logged in to its host; jump hosts count for themselves."""
-        self._timeout = timeout
+        self._timeout = settings.connect_timeout or manner.timeout
+        self._wanted = manner.wanted
         self._via = via
         self._lock = threading.Lock()
         self._transport: Transport | None = None
@@ -61,33 +72,44 @@ class SSHConnection:
 
     @classmethod
     def connect(
-        cls, target: SSHTarget | str, *, timeout: float = 10.0, prompter: Prompter | None = None
+        cls,
+        target: SSHTarget | str,
+        *,
+        timeout: float = 10.0,
+        prompter: Prompter | None = None,
+        engine: bool = False,
+        forwards: bool = False,
+        command: bool = False,
     ) -> "SSHConnection":
         """Open a connection as `ssh` would; `timeout` (seconds) covers TCP and the key exchange.
 
-        Raises `UsageError` for configuration that cannot be honoured and `UnreachableError` for the rest.
+        `engine`, `forwards` and `command` tell what it is for, the target's Docker socket, port forwards or a command:
+        these are ready a round trip earlier. Raises `UsageError` for configuration that cannot be honoured and
+        `UnreachableError` for the rest.
         """
         where = parse_target(target) if isinstance(target, str) else target
-        return cls._follow(where, resolve(where), timeout, prompter, 0)
+        sockets = [ahead.streamlocal(where.socket_path or DEFAULT_SOCKET)] if engine else []
+        errand = [ahead.ERRAND] if forwards else [ahead.session()] if command else []
+        manner = _Manner(timeout, prompter, (*sockets, *errand))
+        return cls._follow(where, resolve(where), manner, 0)
 
     @classmethod
-    def _follow(
-        cls, target: SSHTarget, settings: Settings, timeout: float, prompter: Prompter | None, depth: int
-    ) -> "SSHConnection":
+    def _follow(cls, target: SSHTarget, settings: Settings, manner: _Manner, depth: int) -> "SSHConnection":
         """Connect through the jump hosts: the first as its own configuration says, each other through the last."""
         if depth > _MOST_HOPS:
             raise UsageError(
                 f"The jump hosts of {target} lead in a circle", "Add `ProxyJump none` for the jump host itself"
             )
         via: SSHConnection | None = None
+        onwards = replace(manner, wanted=())
         try:
             for hop in settings.proxy_jump:
                 known = resolve(hop)
                 if via is None:
-                    via = cls._follow(hop, known, timeout, prompter, depth + 1)
+                    via = cls._follow(hop, known, onwards, depth + 1)
                 else:
-                    via = cls._open(hop, replace(known, proxy_jump=(), proxy_command=None), timeout, prompter, via)
-            return cls._open(target, settings, timeout, prompter, via)
+                    via = cls._open(hop, replace(known, proxy_jump=(), proxy_command=None), onwards, via)
+            return cls._open(target, settings, manner, via)
         except BaseException:
             if via is not None:
                 via.close()
@@ -95,15 +117,10 @@ class SSHConnection:
 
     @classmethod
     def _open(
-        cls,
-        target: SSHTarget,
-        settings: Settings,
-        timeout: float,
-        prompter: Prompter | None,
-        via: "SSHConnection | None",
+        cls, target: SSHTarget, settings: Settings, manner: _Manner, via: "SSHConnection | None"
     ) -> "SSHConnection":
-        connection = cls(target, settings, settings.connect_timeout or timeout, via)
-        connection._log_in(prompter)
+        connection = cls(target, settings, manner, via)
+        connection._log_in(manner.prompter)
         return connection
 
     def __enter__(self) -> Self:
@@ -158,18 +175,16 @@ class SSHConnection:
     # -- channels
 
     def open_streamlocal(self, path: str) -> "Channel":
-        """Open a channel to a unix socket on the host (`direct-streamlocal@openssh.com`, OpenSSH's PROTOCOL, 2.4)."""
-        payload = _string(path.encode()) + _string(b"") + (0).to_bytes(4, "big")
-        return self._channel("direct-streamlocal@openssh.com", payload)
+        """Open a channel to a unix socket on the host."""
+        return self._channel(ahead.streamlocal(path))
 
     def open_tcp(self, address: str, port: int) -> "Channel":
-        """Open a channel to a TCP port as the host sees it (`direct-tcpip`, RFC 4254, section 7.2)."""
-        origin = _string(b"127.0.0.1") + (0).to_bytes(4, "big")
-        return self._channel("direct-tcpip", _string(address.encode()) + port.to_bytes(4, "big") + origin)
+        """Open a channel to a TCP port as the host sees it."""
+        return self._channel(ahead.tcp(address, port))
 
     def exec(self, command: str) -> "Channel":
         """Start a command on the host; the channel carries its input and output."""
-        channel = self._channel("session", b"")
+        channel = self._channel(ahead.session())
         self.transport.hurried = True
         from paramiko import SSHException
 
@@ -190,8 +205,8 @@ class SSHConnection:
         """Start no command just to make small packets travel at once: one is about to be started anyway."""
         self.transport.hurried = True
 
-    def _channel(self, kind: str, payload: bytes) -> "Channel":
-        return self.transport.open(kind, payload, CHANNEL_TIMEOUT)
+    def _channel(self, wish: ahead.Opening) -> "Channel":
+        return self.transport.open(wish, CHANNEL_TIMEOUT)
 
     # -- life
 
@@ -213,7 +228,7 @@ class SSHConnection:
         What a server permits may depend on when one logged in. Raises as `reconnect`.
         """
         via = None if self._via is None else self._via.again()
-        second = SSHConnection(self.target, self.settings, self._timeout, via)
+        second = SSHConnection(self.target, self.settings, _Manner(self._timeout, None), via)
         second._proven = self._proven
         try:
             second._log_in(None)
@@ -243,7 +258,9 @@ class SSHConnection:
 
         stream = dialled.result() if dialled is not None else self._stream()
         try:
-            self._transport, self._proven = shake_hands(stream, self.settings, deadline, prompter, self._proven)
+            self._transport, self._proven = shake_hands(
+                stream, self.settings, deadline, prompter, self._proven, self._wanted
+            )
         except SrctlError as error:
             raise self._explained(error) from error
         except BaseException:
@@ -280,7 +297,3 @@ class SSHConnection:
         if not said:
             return error
         return type(error)(f"{error.message} The ProxyCommand says: {said}", error.hint)
-
-
-def _string(value: bytes) -> bytes:
-    return len(value).to_bytes(4, "big") + value

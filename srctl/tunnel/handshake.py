@@ -12,6 +12,7 @@ from typing import Any
 import paramiko
 
 from srctl.errors import UnreachableError
+from srctl.tunnel.ahead import Opening
 from srctl.tunnel.errors import HostKeyError, plain
 from srctl.tunnel.hostkey import HostKeyCheck
 from srctl.tunnel.keys import Identity
@@ -30,10 +31,19 @@ _WEAK = {"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc", "hmac-md5", "hmac
 
 
 def shake_hands(
-    stream: Any, settings: Settings, deadline: float, prompter: Prompter | None, proven: Identity | None
+    stream: Any,
+    settings: Settings,
+    deadline: float,
+    prompter: Prompter | None,
+    proven: Identity | None,
+    wanted: tuple[Opening, ...] = (),
 ) -> tuple[Transport, Identity | None]:
-    """Return the transport and the key that opened it. Raises `UnreachableError` and closes the stream."""
+    """Return the transport and the key that opened it; channels that are `wanted` soon may be asked for ahead.
+
+    Raises `UnreachableError` and closes the stream.
+    """
     transport = Transport(stream)
+    transport.ahead.wanted = wanted
     try:
         check = HostKeyCheck(settings)
         _restrict(transport, settings, check)

@@ -30,6 +30,7 @@ from paramiko.common import (
 )
 from paramiko.message import Message
 
+from srctl.tunnel.ahead import ERRAND, Ahead, Opening
 from srctl.tunnel.channel import Channel, Outlet
 from srctl.tunnel.compose import compose
 from srctl.tunnel.errors import REASONS, ChannelRefusedError, ConnectionLostError, plain
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         """What we use of paramiko's internals; its type stubs leave these out."""
 
         active: bool
+        remote_version: str
         lock: threading.Lock
         sock: socket.socket
         saved_exception: Exception | None
@@ -82,6 +84,7 @@ class Transport(_Transport):
         self.ended = threading.Event()
         self.host_key_algorithms: tuple[str, ...] = ()
         self._late: dict[int, Channel] = {}
+        self.ahead = Ahead(self._request, self._forget)
         self.hurried = False
         """Whether a command has been started, or asked for."""
         self._errand: Channel | None = None
@@ -139,12 +142,9 @@ class Transport(_Transport):
         with self.lock:
             self._on_end = [other for other in self._on_end if other != call]
 
-    def open(self, kind: str, payload: bytes, timeout: float) -> Channel:
-        """Open a channel; `payload` is what follows the packet size in CHANNEL_OPEN (RFC 4254, section 5.1).
-
-        Raises `ChannelRefusedError` when the server refuses, `ConnectionLostError` when there is none to ask.
-        """
-        channel, opened = self._request_open(kind, payload)
+    def open(self, wish: Opening, timeout: float) -> Channel:
+        """Open a channel. Raises `ChannelRefusedError` when the server refuses, `ConnectionLostError` without one."""
+        channel, opened = self.ahead.take(wish) or self._request(wish)
         deadline = time.monotonic() + timeout
         while not opened.wait(0.5):
             if not self.is_active():
@@ -153,7 +153,7 @@ class Transport(_Transport):
                 self._late[channel.chanid] = channel
                 raise ChannelRefusedError(f"The SSH server did not open a channel within {timeout:g} s")
         if channel.refusal is not None:
-            raise self._refused(kind, *channel.refusal)
+            raise self._refused(wish.kind, *channel.refusal)
         if not channel.active or channel.closed or not self.is_active():
             raise ConnectionLostError(f"The SSH connection is lost: {self.cause}")
         return channel
@@ -166,26 +166,31 @@ class Transport(_Transport):
         if not self.hurried:
             self.hurried = True
             self.packetizer.call(self._liveness.ask)
-            self._errand, _ = self._request_open("session", b"", self._run_errand)
+            self._errand, _ = self.ahead.take(ERRAND) or self._request(ERRAND)
 
     def _run_errand(self, channel: Channel) -> None:
         self.send_from(channel, compose(cMSG_CHANNEL_REQUEST, channel.remote_chanid, "exec", False, "true"))
         self.packetizer.answer_at_leisure()
 
-    def _request_open(
-        self, kind: str, payload: bytes, then: "Callable[[Channel], None] | None" = None
-    ) -> tuple[Channel, threading.Event]:
+    def _forget(self, channel: Channel) -> None:
+        """Forget a channel of which the server knows nothing."""
+        with self.lock:
+            self._channels.delete(channel.chanid)
+            self.channel_events.pop(channel.chanid, None)
+            self.channels_seen.pop(channel.chanid, None)
+
+    def _request(self, wish: Opening) -> tuple[Channel, threading.Event]:
         opened = threading.Event()
         with self.lock:
             channel = Channel(self._next_channel())
-            channel.then = then
+            channel.then = self._run_errand if wish.errand else None
             self._channels.put(channel.chanid, channel)
             self.channel_events[channel.chanid] = opened
             self.channels_seen[channel.chanid] = True
             channel._set_transport(Outlet(self, channel))
             channel._set_window(WINDOW, PACKET)
         try:
-            self.send_from(None, compose(cMSG_CHANNEL_OPEN, kind, channel.chanid, WINDOW, PACKET, payload))
+            self.send_from(None, compose(cMSG_CHANNEL_OPEN, wish.kind, channel.chanid, WINDOW, PACKET, wish.payload))
         except (EOFError, OSError, paramiko.SSHException) as error:
             raise ConnectionLostError(f"The SSH connection is lost: {self.cause}") from error
         return channel, opened

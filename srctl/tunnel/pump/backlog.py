@@ -35,6 +35,10 @@ class Backlog:
         """Return the first bytes, in pieces."""
         return list(islice(self._chunks, _AT_ONCE))
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._chunks.clear()
+
     def drop(self, count: int) -> None:
         """Forget the first bytes."""
         while count:

@@ -91,6 +91,9 @@ class Outbox:
             except BlockingIOError:
                 return
             self.size -= sent
+            if not self.size:
+                packets.clear()
+                return
             while packets and sent >= len(packets[0]):
                 sent -= len(packets.popleft())
             if sent:

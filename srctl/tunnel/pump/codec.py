@@ -11,6 +11,7 @@ key away, so whoever shares a `Sealer` between threads holds a lock around `seal
 """
 
 import struct
+from collections.abc import Iterator
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -24,7 +25,7 @@ LONGEST = 128 * 1024
 
 _BLOCK = 16
 _COUNTER = 1 << 64
-_LENGTH = struct.Struct(">I")
+_LENGTH, _NONCE = struct.Struct(">I"), struct.Struct(">4sQ")
 _PADDINGS = [(bytes((count,)), bytes(count)) for count in range(4 + _BLOCK)]
 
 
@@ -35,23 +36,13 @@ class AEAD(Protocol):
     def decrypt_into(self, nonce: bytes, data: object, associated_data: object, buf: object) -> int: ...  # noqa: D102
 
 
-class _Nonces:
-    def __init__(self, first: bytes) -> None:
-        self._fixed, self._counter = first[:4], int.from_bytes(first[4:], "big")
-
-    def next(self) -> bytes:
-        counter = self._counter
-        self._counter = (counter + 1) % _COUNTER
-        return self._fixed + counter.to_bytes(8, "big")
-
-
 class Sealer:
     """Makes packets of payloads. Not safe for several threads."""
 
     def __init__(self, cipher: AEAD, iv: bytes) -> None:
         """`iv` is the nonce of the first packet, 12 bytes."""
         self._cipher = cipher
-        self._nonces = _Nonces(iv)
+        self._nonces = _nonces(iv)
 
     def seal(self, head: bytes, body: bytes | memoryview = b"") -> bytes:
         """Return the packet whose payload is `head` followed by `body`."""
@@ -61,7 +52,7 @@ class Sealer:
         before, after = _PADDINGS[padding]
         plain = b"".join((before, head, body, after))
         length = _LENGTH.pack(len(plain))
-        return length + self._cipher.encrypt(self._nonces.next(), plain, length)
+        return length + self._cipher.encrypt(next(self._nonces), plain, length)
 
 
 class Unsealer:
@@ -70,7 +61,7 @@ class Unsealer:
     def __init__(self, cipher: AEAD, iv: bytes) -> None:
         """`iv` is the nonce of the first packet, 12 bytes."""
         self._cipher = cipher
-        self._nonces = _Nonces(iv)
+        self._nonces = _nonces(iv)
 
     def unseal(self, packet: memoryview, into: memoryview) -> memoryview:
         """Decrypt a whole packet to the start of `into` and return the payload there.
@@ -79,7 +70,7 @@ class Unsealer:
         """
         length = len(packet) - LENGTH_SIZE - TAG
         try:
-            self._cipher.decrypt_into(self._nonces.next(), packet[LENGTH_SIZE:], packet[:LENGTH_SIZE], into[:length])
+            self._cipher.decrypt_into(next(self._nonces), packet[LENGTH_SIZE:], packet[:LENGTH_SIZE], into[:length])
         except InvalidTag as error:
             raise SSHException("a packet came damaged") from error
         padding = into[0]
@@ -97,3 +88,11 @@ def packet_size(memory: bytearray, start: int) -> int:
     if length > LONGEST or length < _BLOCK or length % _BLOCK:
         raise SSHException(f"a packet claims {length} bytes")
     return LENGTH_SIZE + int(length) + TAG
+
+
+def _nonces(first: bytes) -> Iterator[bytes]:
+    """Yield `first`, and from then on what follows it; none comes twice."""
+    fixed, counter = _NONCE.unpack(first)
+    while True:
+        yield _NONCE.pack(fixed, counter)
+        counter = (counter + 1) % _COUNTER

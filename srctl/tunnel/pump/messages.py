@@ -5,7 +5,8 @@ too short for what it claims to be raises `SSHException`, which ends the connect
 """
 
 import struct
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from paramiko.ssh_exception import SSHException
 
@@ -24,8 +25,7 @@ SHORTEST = _BYTE_INT.size
 """Bytes of the shortest message for a channel."""
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
+class Confirmation(NamedTuple):
     """What the server says when it opens a channel."""
 
     remote: int
@@ -35,17 +35,7 @@ class Confirmation:
 
 def open_tcp(number: int, window: int, packet: int, address: str, port: int) -> bytes:
     """Compose CHANNEL_OPEN for a TCP endpoint as the server sees it; the originator is not told."""
-    return b"".join(
-        (
-            bytes((_OPEN,)),
-            _string(b"direct-tcpip"),
-            _THREE_INTS.pack(number, window, packet),
-            _string(address.encode()),
-            _INT.pack(port),
-            _string(b"127.0.0.1"),
-            _INT.pack(0),
-        )
-    )
+    return _OPEN_TCP + _THREE_INTS.pack(number, window, packet) + _way(address, port)
 
 
 def data_head(remote: int, length: int) -> bytes:
@@ -120,6 +110,15 @@ def wants_reply(message: memoryview) -> bool:
 
 def _string(value: bytes) -> bytes:
     return _INT.pack(len(value)) + value
+
+
+_OPEN_TCP = bytes((_OPEN,)) + _string(b"direct-tcpip")
+
+
+@lru_cache(maxsize=64)
+def _way(address: str, port: int) -> bytes:
+    """Compose the end of CHANNEL_OPEN, the same for all connections of a forward: whereto, and where from."""
+    return _string(address.encode()) + _INT.pack(port) + _string(b"127.0.0.1") + _INT.pack(0)
 
 
 def _text(message: memoryview, at: int) -> str:

@@ -180,7 +180,7 @@ class Stream:
         self._wire.loop.watch(self._local, self._watched, 0, self._ready)
         self._local.close()
         self._local = None
-        self._backlog = Backlog()
+        self._backlog.clear()
         self.window.close()
         self.tally.connections -= 1
 

@@ -52,6 +52,7 @@ class Streams:
     def listen(self, door: Door, accepted: Iterable[socket.socket] = ()) -> None:
         """Begin to accept; connections that were `accepted` before come first."""
         door.listener.setblocking(False)
+        _hasten(door.listener)  # what it accepts inherits that
         self._doors.add(door)
         for local in accepted:
             self.connect(local, door.endpoint, door.tally)
@@ -73,10 +74,20 @@ class Streams:
         on_answer: Callable[[str | None], None] | None = None,
     ) -> None:
         """Lead one socket to an endpoint."""
+        _hasten(local)
+        self._begin(local, endpoint, tally, on_answer)
+
+    def _begin(
+        self,
+        local: socket.socket,
+        endpoint: tuple[str, int],
+        tally: Tally,
+        on_answer: Callable[[str | None], None] | None = None,
+    ) -> None:
         local.setblocking(False)
-        with contextlib.suppress(OSError):  # one end of a socket pair has no such option
-            local.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        number = next(number for number in self._numbers if number not in self._open)
+        number = next(self._numbers)
+        while number in self._open:
+            number = next(self._numbers)
         stream = Stream(self._wire, local, number, tally)
         stream.on_answer = on_answer
         self._open[number] = stream
@@ -179,5 +190,11 @@ class Streams:
                 door.tally.last_error = f"a connection could not be accepted: {error.strerror}"
                 self._watch(door, 0)
                 return
-            self.connect(local, door.endpoint, door.tally)
+            self._begin(local, door.endpoint, door.tally)
         self._attend(door)
+
+
+def _hasten(sock: socket.socket) -> None:
+    """Have small packets travel at once."""
+    with contextlib.suppress(OSError):  # one end of a socket pair has no such option
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
