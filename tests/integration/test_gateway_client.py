@@ -134,6 +134,12 @@ def test_a_tunnel_in_the_background_lasts_and_restarts(far: Far) -> None:
     assert not far.trace.exists()
 
 
+def test_an_own_tunnel_at_the_port_that_is_asked_for_serves(far: Far) -> None:
+    row = far.srctl.json("tunnel", "open", "web", "--background")
+    port = str(row["local_port"])
+    assert far.srctl.json("tunnel", "open", "web", "--background", "--local-port", port)["id"] == row["id"]
+
+
 def test_a_tunnel_is_made_again_after_its_connection_was_lost(far: Far) -> None:
     row = far.srctl.json("tunnel", "open", "web", "--background")
     kill_logins(far.sshd)
