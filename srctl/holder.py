@@ -43,6 +43,8 @@ class Far:
         way, prompter = ssh_way(plan.host) or "", parent if parent.interactive else None
         forwards = not is_gateway(plan.host)  # there the first channel is the gateway's own
         self.link = SSHConnection.connect(way, timeout=plan.timeout, prompter=prompter, forwards=forwards)
+        if not forwards:
+            self.link.spare()  # what happens to the session is asked for at once, by a command
         self.whereabouts = Whereabouts(lambda: self.engine, plan.session_id, plan.container_id, plan.image)
 
     @cached_property

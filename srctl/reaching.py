@@ -67,16 +67,14 @@ def _early(
     return early.result
 
 
-def _connected(
-    url: str, timeout: float, prompter: "Prompter | None", *, engine: bool = False, forwards: bool = False
-) -> "SSHConnection":
+def _connected(url: str, timeout: float, prompter: "Prompter | None", **purpose: bool) -> "SSHConnection":
     from srctl.tunnel.connection import SSHConnection
 
-    return SSHConnection.connect(url, timeout=timeout, prompter=prompter, engine=engine, forwards=forwards)
+    return SSHConnection.connect(url, timeout=timeout, prompter=prompter, **purpose)
 
 
 def _greeted(host: Host, timeout: float, prompter: "Prompter | None") -> "Remote":
-    link = _connected(gateway_way(host.url), timeout, prompter)
+    link = _connected(gateway_way(host.url), timeout, prompter, command=True)
     try:
         from srctl.remote import reached
 

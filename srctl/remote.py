@@ -110,9 +110,10 @@ class GatewayHost:
             pieces.close()
 
     def lead(self, endpoint: Endpoint) -> None:
-        """See to it that this login may forward to a session of another person.
+        """See to it that this login may forward to a session which is new, or another person's.
 
         What a login may is decided when it is made, so one that is older than the leave is made again: nobody is asked.
+        An own slot may have been closed until this session was started there.
         Raises `NotAllowedError` where the gateway does not permit it even so.
         """
         if self.remote.permits(endpoint.address, endpoint.port):
@@ -127,7 +128,7 @@ class GatewayHost:
         if not self.remote.permits(endpoint.address, endpoint.port):
             raise NotAllowedError(
                 f"The gateway {self.name} does not lead you to that session any more",
-                "Ask whose session it is to share it again",
+                "The grant, or the leave of whose session it is, was taken back",
             )
 
     def close(self) -> None:
@@ -204,7 +205,7 @@ class RemoteJoiner(StandIn):
     def bring(self, request: StartRequest) -> Started:
         """Return the session that is meant, or start that application. Raises as `Joiner.bring` does."""
         started: Started = self._gateway.call(BY_METHOD["joiner", "bring"], request, tell=self._tell)
-        if started.session.user != self._gateway.greeting.user:
+        if started.fresh or started.session.user != self._gateway.greeting.user:
             self._gateway.lead(started.endpoint)
         return started
 

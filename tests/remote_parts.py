@@ -12,6 +12,7 @@ from srctl.calls import PROTOCOL
 from srctl.models import Host
 from srctl.remote import GatewayHost
 from srctl.tunnel.connection import SSHConnection
+from srctl.tunnel.errors import ChannelRefusedError
 from srctl.tunnel.remote import Remote, Speech
 
 HELLO = {"srctl": "9.9", "protocol": PROTOCOL, "user": "ann", "admin": False}
@@ -74,6 +75,19 @@ class FakeLink:
     alive: bool = True
     key: bytes | None = None
     channels: list[FarEnd] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    """Why forwards are refused, one after another; then they are not."""
+    logins: list[FakeLink] = field(default_factory=list)
+
+    def open_tcp(self, address: str, port: int) -> FarEnd:
+        if self.refusals:
+            raise ChannelRefusedError("no", reason=self.refusals.pop(0))
+        return FarEnd(f"{address}:{port}".encode())
+
+    def again(self) -> FakeLink:
+        """Log in once more; later logins are refused what is left of the refusals."""
+        self.logins.append(FakeLink(self.make, refusals=self.refusals))
+        return self.logins[-1]
 
     def __str__(self) -> str:
         return "srctl@lab.example.org"

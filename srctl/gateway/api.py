@@ -25,6 +25,9 @@ from srctl.wire import dump_error
 GRACE = 60.0
 """Seconds to give up what is being done for a client who is gone."""
 
+EVENTS, OPENED = "session.events", "opened"
+"""What happened before the stream is there, it does not tell; so the client hears from when on it does."""
+
 _GREATEST_ID = 2**53
 
 
@@ -44,7 +47,8 @@ class Api:
         """Serve until the end; return the exit code."""
         try:
             person = self._desk.person()
-            self._say({"srctl": version("srctl"), "protocol": PROTOCOL, "user": person.name, "admin": person.admin})
+            who = {"user": person.name, "admin": person.admin, "realm": self._desk.realm}
+            self._say({"srctl": version("srctl"), "protocol": PROTOCOL, **who})
             lines = iter(self._lines)
             _check_greeting(next(lines, b""))
             for line in lines:
@@ -67,6 +71,8 @@ class Api:
             call = CALLS.get(name) if isinstance(name, str) else None
             self._streaming = call is not None and call.streams
             result = self._desk.perform(name, request.get("with", {}), hooks)
+            if name == EVENTS:
+                self._say({"id": number, "data": OPENED})
             if self._streaming:
                 self._stream(number, result)
                 result = None

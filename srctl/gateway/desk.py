@@ -52,6 +52,11 @@ class Desk:
         self._credential = credential
         self._recorder = recorder
 
+    @property
+    def realm(self) -> str:
+        """Which deployment it is."""
+        return str(self._context.config.get("realm"))
+
     def person(self) -> Person:
         """Return whose login it is now. Raises `NotAllowedError` for one who is refused."""
         return self._credential.person(self._ledger)

@@ -4,6 +4,7 @@ sshd runs it for every command, shell, subsystem and file transfer that anybody 
 `SSH_ORIGINAL_COMMAND`. Light imports first: a person who is refused costs little.
 """
 
+import json
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from srctl.errors import SrctlError, UnsupportedError, UsageError
 from srctl.gateway.recorder import Recorder
 from srctl.gateway.visitor import Credential, credential
 from srctl.output import Output, ReaderGoneError
+from srctl.wire import dump_error
 
 API = "api"
 """What programs ask for."""
@@ -75,6 +77,8 @@ class _Login:
             ledger.note_use(key.fingerprint)
         except SrctlError as error:
             recorder.note(action, line, error.code)
+            if line == API:  # a program reads no sentence for people
+                self._output.verbatim(json.dumps({"error": dump_error(error)}) + "\n")
             raise
         if line == NOTHING:
             recorder.note(action, line, "ok")

@@ -79,15 +79,18 @@ class SSHConnection:
         prompter: Prompter | None = None,
         engine: bool = False,
         forwards: bool = False,
+        command: bool = False,
     ) -> "SSHConnection":
         """Open a connection as `ssh` would; `timeout` (seconds) covers TCP and the key exchange.
 
-        `engine` and `forwards` tell what it is for, the target's Docker socket or port forwards: these are ready a
-        round trip earlier. Raises `UsageError` for configuration that cannot be honoured, `UnreachableError` otherwise.
+        `engine`, `forwards` and `command` tell what it is for, the target's Docker socket, port forwards or a command:
+        these are ready a round trip earlier. Raises `UsageError` for configuration that cannot be honoured and
+        `UnreachableError` for the rest.
         """
         where = parse_target(target) if isinstance(target, str) else target
         sockets = [ahead.streamlocal(where.socket_path or DEFAULT_SOCKET)] if engine else []
-        manner = _Manner(timeout, prompter, (*sockets, *([ahead.ERRAND] if forwards else [])))
+        errand = [ahead.ERRAND] if forwards else [ahead.session()] if command else []
+        manner = _Manner(timeout, prompter, (*sockets, *errand))
         return cls._follow(where, resolve(where), manner, 0)
 
     @classmethod
@@ -197,6 +200,10 @@ class SSHConnection:
     def hurry(self) -> None:
         """Make small packets travel at once; for connections that carry port forwards. Does not wait."""
         self.transport.hurry()
+
+    def spare(self) -> None:
+        """Start no command just to make small packets travel at once: one is about to be started anyway."""
+        self.transport.hurried = True
 
     def _channel(self, wish: ahead.Opening) -> "Channel":
         return self.transport.open(wish, CHANNEL_TIMEOUT)

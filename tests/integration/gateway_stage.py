@@ -49,6 +49,11 @@ class Far:
         self.setup.write_text(json.dumps(json.loads(self.setup.read_text()) | changes))
 
     @property
+    def trace(self) -> Path:
+        """A file in which the gateway notes what it must not be silent about."""
+        return Path(json.loads(self.setup.read_text())["trace"])
+
+    @property
     def permitted(self) -> Path:
         """The keys that may log in, and what they may forward to."""
         return self.sshd.folder / "authorized_keys"

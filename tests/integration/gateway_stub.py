@@ -126,9 +126,10 @@ class Leftovers:
 
 def main() -> None:
     """Greet, and answer until the end of the input."""
-    if os.environ.get("SSH_ORIGINAL_COMMAND") != "api":
-        return
     setup = json.loads(Path(sys.argv[1]).read_text())
+    if os.environ.get("SSH_ORIGINAL_COMMAND") != "api":
+        Path(setup["trace"]).write_text("something else was asked for")
+        return
     mode = setup.get("mode")
     if mode == "banner":
         print("Welcome to Debian!")  # noqa: T201 - that is what it is about

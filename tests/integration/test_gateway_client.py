@@ -22,6 +22,7 @@ from srctl.remote import GatewayHost, RemoteParts
 from tests.cli.test_process import HEAVY, IMPORTED
 from tests.integration.gateway_stage import Far, far, gateway_page, gateway_stub
 from tests.integration.gateway_stub import CONTAINER, ID, NOW
+from tests.integration.ssh_parts import kill_logins
 from tools.processes import wait_until
 from tools.sshd import Sshd
 
@@ -130,6 +131,29 @@ def test_a_tunnel_in_the_background_lasts_and_restarts(far: Far) -> None:
     assert again == row["id"]
     assert fetched(row["url"]) == b"hello"
     assert far.srctl.json("tunnel", "list")[0]["state"] == "up"
+    assert not far.trace.exists()
+
+
+def test_an_own_tunnel_at_the_port_that_is_asked_for_serves(far: Far) -> None:
+    row = far.srctl.json("tunnel", "open", "web", "--background")
+    port = str(row["local_port"])
+    assert far.srctl.json("tunnel", "open", "web", "--background", "--local-port", port)["id"] == row["id"]
+
+
+def test_a_tunnel_is_made_again_after_its_connection_was_lost(far: Far) -> None:
+    row = far.srctl.json("tunnel", "open", "web", "--background")
+    kill_logins(far.sshd)
+    wait_until(lambda: far.srctl.json("tunnel", "list")[0]["reconnects"] or None, "the second login", limit=20)
+    assert fetched(row["url"]) == b"hello"
+    assert far.srctl.json("tunnel", "list")[0]["id"] == row["id"]
+
+
+def test_a_tunnel_ends_with_its_session(far: Far) -> None:
+    row = far.srctl.json("tunnel", "open", "web", "--background")
+    far.set(gone=True)
+    kill_logins(far.sshd)
+    wait_until(lambda: far.srctl.json("tunnel", "list")[0]["state"] == "down" or None, "the tunnel's end", limit=20)
+    assert far.srctl.json("tunnel", "list")[0]["cause"] == f"Session {row['session_id']} was stopped and removed"
 
 
 def test_leave_that_was_taken_back_is_said(far: Far) -> None:
@@ -176,12 +200,11 @@ def test_an_end_in_the_middle_of_a_request_is_a_lost_connection(far: Far) -> Non
 
 def test_ctrl_c_takes_a_start_back(far: Far) -> None:
     far.set(mode="stall")
-    trace = Path(json.loads(far.setup.read_text())["trace"])
     with far.home.start("start", "web") as process:
-        wait_until(lambda: trace.exists() or None, "the start", limit=20)
+        wait_until(lambda: far.trace.exists() or None, "the start", limit=20)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
-    wait_until(lambda: trace.read_text() == "undone" or None, "the start's end", limit=20)
+    wait_until(lambda: far.trace.read_text() == "undone" or None, "the start's end", limit=20)
 
 
 def test_an_account_without_commands_is_no_gateway(far: Far, sshd: Sshd) -> None:

@@ -31,6 +31,18 @@ def test_two_hops_lead_to_the_third_host(home: Home, sshd: Sshd, make_sshd: Make
     assert [server.logins() for server in (sshd, middle, last)] == [counts[0] + 1, counts[1] + 1, counts[2] + 2]
 
 
+def test_a_second_connection_goes_the_same_way_and_stands_alone(home: Home, sshd: Sshd, make_sshd: MakeSshd) -> None:
+    last = make_sshd("behind", Options())
+    home.add_ssh_config(sshd.client_config("first"))
+    home.add_ssh_config(last.client_config("last", {"ProxyJump": "first"}))
+    with SSHConnection.connect("ssh://last") as connection:
+        second = connection.again()
+        assert second.key == connection.key
+    assert not connection.alive
+    with second:
+        assert says("echo alone", second) == b"alone\n"
+
+
 def test_jump_hosts_that_lead_in_a_circle_are_refused(home: Home) -> None:
     home.add_ssh_config("Host box\n  ProxyJump a\nHost a\n  ProxyJump b\nHost b\n  ProxyJump a\n")
     with pytest.raises(UsageError, match="circle"):

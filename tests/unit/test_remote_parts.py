@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import srctl
 from srctl.calls import BY_METHOD, CALLS
-from srctl.errors import NotFoundError, SrctlError, UnreachableError
+from srctl.errors import NotAllowedError, NotFoundError, SrctlError, UnreachableError
 from srctl.models import (
     Application,
     Endpoint,
@@ -198,6 +198,38 @@ def test_an_address_that_a_browser_must_not_see_is_an_error(change: dict[str, An
     use_cases, _ = parts(said)
     with pytest.raises(UnreachableError):
         use_cases.joiner(lambda _: None).bring(StartRequest("web"))
+
+
+def led(*refusals: str, user: str = "bob", fresh: bool = False) -> tuple[FakeLink, RemoteParts]:
+    """Open a session of `user` where forwards are refused at first."""
+    started = replace(STARTED, session=replace(SESSION, user=user), fresh=fresh)
+    use_cases, link = parts(plain(started))
+    link.refusals.extend(refusals)
+    use_cases.joiner(lambda _: None).bring(StartRequest("web"))
+    return link, use_cases
+
+
+@pytest.mark.parametrize(("user", "fresh"), [("bob", False), ("ann", True)])
+def test_a_login_that_is_older_than_the_leave_is_made_again(user: str, fresh: bool) -> None:
+    link, use_cases = led("prohibited", user=user, fresh=fresh)
+    [second] = link.logins
+    assert use_cases.gateway.link is cast("object", second)
+    assert (link.alive, second.alive) == (False, True)
+
+
+def test_a_session_of_one_s_own_that_runs_needs_no_look() -> None:
+    link, _ = led("prohibited", user="ann")
+    assert link.logins == []
+
+
+def test_an_application_that_does_not_listen_is_permitted_all_the_same() -> None:
+    link, _ = led("failed")
+    assert link.logins == []
+
+
+def test_what_a_new_login_may_not_do_either_is_not_allowed() -> None:
+    with pytest.raises(NotAllowedError, match="does not lead you"):
+        led("prohibited", "prohibited")
 
 
 VALUES = st.recursive(

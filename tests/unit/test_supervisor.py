@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from srctl.errors import NotFoundError, SessionEndedError, SrctlError, UnreachableError
+from srctl.errors import NotAllowedError, NotFoundError, SessionEndedError, SrctlError, UnreachableError
 from srctl.models import Endpoint
 from srctl.tunnel.errors import HostKeyError, LoginNeededError
 from tests.unit.supervisor_stage import FAST, GONE, Stage
@@ -95,7 +95,14 @@ def test_a_login_that_needs_a_person_says_so_and_is_tried_again_later(stage: Sta
     assert "the other end closed it" in str(stage.back().last_error)
 
 
-@pytest.mark.parametrize("error", [HostKeyError("the key of lab has changed"), NotFoundError(f"Session x {GONE}")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        HostKeyError("the key of lab has changed"),
+        NotFoundError(f"Session x {GONE}"),
+        NotAllowedError("the leave was taken back"),
+    ],
+)
 def test_some_failures_end_the_tunnel_for_good(stage: Stage, error: SrctlError) -> None:
     stage.link.refusals.put(error)
     stage.link.lose()

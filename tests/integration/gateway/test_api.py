@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from typing import Any
 
@@ -21,7 +22,8 @@ def start(channel: Channel, **request: Any) -> dict[str, Any]:
     return started
 
 
-def test_the_greeting_says_who_one_is(alice: Channel, admin: Channel) -> None:
+def test_the_greeting_says_who_one_is(gate: Gatehouse, alice: Channel, admin: Channel) -> None:
+    assert alice.greeting["realm"] == gate.realm
     assert (alice.greeting["user"], alice.greeting["admin"], alice.greeting["protocol"]) == ("alice", False, 1)
     assert (admin.greeting["user"], admin.greeting["admin"]) == ("admin", True)
 
@@ -152,6 +154,22 @@ def test_a_grant_can_be_removed_with_its_sessions(gate: Gatehouse, alice: Channe
     start(alice)
     admin.result("grant.remove", ids=[gate.grants["alice"]], stop=True)
     assert alice.result("session.list", stopped=True) == []
+
+
+def test_whoever_is_refused_hears_it_as_a_program(gate: Gatehouse) -> None:
+    with gate.store() as store:
+        store.set_disabled("alice", True)
+    ran = gate.run("alice", "api")
+    assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (4, "not-allowed")
+
+
+def test_events_say_from_when_on_they_come(gate: Gatehouse, alice: Channel) -> None:
+    session = alice.result("session.start", request={"app": WEB})["session"]
+    with gate.api("alice") as stream:
+        stream.say({"id": 1, "call": "session.events", "with": {"container_id": session["container_id"]}})
+        assert stream.hear() == {"id": 1, "data": "opened"}
+        alice.result("session.stop", prefix=session["id"])
+        assert stream.hear() == {"id": 1, "data": "die"}
 
 
 def test_a_disabled_user_is_refused_on_a_connection_that_lives(alice: Channel, admin: Channel) -> None:
