@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.gateway_day import HOST, Gate, Person, free_port, listening, person, reaches
 from tests.fakes import WEB
-from tests.integration.gateway.installed import findings, fresh_machine, install
+from tests.integration.gateway.installed import fresh_machine, install
 from tools import images
 from tools.lab import Lab
 
