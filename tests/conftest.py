@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tools import clean_home, debian, images
 from tools.clean_home import Home
@@ -27,6 +29,17 @@ from tools.postgres import Postgres, private_postgres
 from tools.remote_hosts import RemoteHost
 from tools.remote_hosts import remote_hosts as start_remote_hosts
 from tools.sshd import Options, Sshd, private_sshd
+
+
+# Property tests judge results, not how fast a busy machine gives them, and try the same cases in each run.
+settings.register_profile(
+    "srctl", deadline=None, max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("srctl")
+
+# Whoever starts the tests in the background of a shell without job control has them ignore Ctrl-C; what they start
+# would inherit that, and be deaf to the signal that many tests send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class RunSrctl(Protocol):

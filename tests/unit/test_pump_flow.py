@@ -66,7 +66,7 @@ class Flow(RuleBasedStateMachine):
 
 
 TestFlow = Flow.TestCase
-TestFlow.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestFlow.settings = settings(max_examples=40, stateful_step_count=30)
 
 
 def test_a_thousand_stalled_readers_stay_within_the_budget_and_a_floor_each() -> None:

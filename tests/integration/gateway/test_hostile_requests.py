@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srctl.calls import CALLS, LONGEST_LINE
@@ -233,7 +233,7 @@ class TestFaults:
         assert (done.returncode, "Traceback" in done.stderr) == (2, False)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
 def test_the_parser_of_requests_takes_requests_only(line: bytes) -> None:
     try:
@@ -251,7 +251,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(sorted(CALLS)), JSON)
 def test_arguments_are_of_the_right_types_or_refused(name: str, given_: Any) -> None:
     signature = CALLS[name].signature
@@ -262,7 +262,7 @@ def test_arguments_are_of_the_right_types_or_refused(name: str, given_: Any) -> 
     assert signature.load_arguments(signature.dump_arguments(arguments)) == arguments
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=60) | st.sampled_from(list(LINES.values())))
 def test_the_command_line_is_words_of_the_list_or_refused(line: str) -> None:
     try:

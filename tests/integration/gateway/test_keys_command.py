@@ -452,7 +452,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Place]:
     return fresh
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.data())
 def test_whatever_the_database_holds_the_answer_is_nothing_or_one_line(
     fuzzed: Callable[[], Place], data: st.DataObject
@@ -472,7 +472,7 @@ def test_whatever_the_database_holds_the_answer_is_nothing_or_one_line(
     checked(place.ask(ALICE).out)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.dictionaries(st.integers(0, 5), WORDS, max_size=3))
 def test_whatever_is_asked_the_answer_is_nothing_or_one_line(
     fuzzed: Callable[[], Place], changes: dict[int, str | bytes]
