@@ -1,7 +1,8 @@
 """A folder for one run of the lab, with an id that names everything that the run makes on this machine.
 
-Network namespaces and links carry the id in their name, processes in their environment, mounts lie below the
-folder: so a run that was killed can be cleaned up by the next one, which recognises it by its free lock.
+Network namespaces and links carry the id in their name, processes in their environment; mounts, and the files into
+which processes write their errors, lie below the folder: so a run that was killed can be cleaned up by the next one,
+which recognises it by its free lock.
 Downloads and finished images lie beside the runs and are kept.
 """
 
@@ -69,7 +70,7 @@ def sweep() -> None:
 
 def remove(identity: str, folder: Path) -> None:
     """End the run's processes and remove its mounts, namespaces, links and folder."""
-    processes.kill(processes.marked(identity))
+    processes.kill({*processes.marked(identity), *processes.writing_into(folder)})
     for mount in reversed(mounts_below(folder)):
         subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
     remove_networks(identity)

@@ -1,8 +1,8 @@
 """Background processes of the lab: started with a mark and a log, ended together with their descendants.
 
-Processes are ended by id only, and only those that descend from one of ours or carry our mark in their
-environment. Each dies with the thread that started it, so that a killed test run leaves no server behind;
-start them from the main thread.
+Processes are ended by id only, and only those that descend from one of ours, carry our mark in their environment or
+write their errors into a file of ours. Each dies with the thread that started it, so that a killed test run leaves no
+server behind; start them from the main thread.
 """
 
 from __future__ import annotations
@@ -95,6 +95,22 @@ def marked(mark: str) -> list[int]:
     """Return the processes whose environment carries this mark; ours inherit it."""
     wanted = f"{MARK}={mark}".encode()
     return [pid for pid in pids() if pid != os.getpid() and wanted in environment_of(pid)]
+
+
+def writing_into(folder: Path) -> list[int]:
+    """Return the processes whose errors go to a file below a folder: those of `start`, and what descends from them.
+
+    sshd writes its titles over the environment in which we mark what is ours.
+    """
+    return [pid for pid in pids() if pid != os.getpid() and errors_of(pid).is_relative_to(folder)]
+
+
+def errors_of(pid: int) -> Path:
+    """Return the file to which a process writes its errors; none when that may not be read."""
+    try:
+        return Path(f"/proc/{pid}/fd/2").readlink()
+    except OSError:
+        return Path()
 
 
 def environment_of(pid: int) -> list[bytes]:

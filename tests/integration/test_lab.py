@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -193,6 +194,15 @@ def test_nothing_is_left_of_an_engine_with_a_running_container(tmp_path: Path, w
             client.start(client.create_container("srctl/web", environment=SESSION | {"MODE": "ignoreterm"})["Id"])
     assert_nothing_left(lab)
     assert not lab.folder.exists()
+
+
+def test_a_process_that_has_overwritten_its_environment_ends_with_the_lab_too() -> None:
+    with new_lab() as lab:
+        command = ["env", "--ignore-environment", "sleep", "600"]
+        process = processes.start(command, lab.folder / "output", lab.id)
+        processes.wait_until(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n", "sleep", process)
+        assert processes.marked(lab.id) == []
+    assert process.wait(20) == -signal.SIGKILL
 
 
 def assert_nothing_left(lab: Lab) -> None:
