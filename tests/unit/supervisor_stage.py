@@ -7,7 +7,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from srctl.errors import SrctlError
 from srctl.models import Endpoint, Standing
@@ -17,6 +17,12 @@ from srctl.tunnel.supervisor import SupervisedTunnel
 from tools.processes import wait_until
 
 FAST = Pace(pauses=(0.01, 0.02), login=0.05, grace=0.3, engine=0.5, patience=0.4)
+PATIENT = replace(FAST, grace=3600.0, engine=3600.0, patience=3600.0)
+"""No time is over before the test has done what it does, however busy the machine is."""
+
+LIMIT = 20.0
+"""Seconds that a busy machine may take for what happens at once."""
+
 GONE = "is gone"
 
 
@@ -65,7 +71,7 @@ class FakeLink:
         if self.alive:
             return
         self.tries += 1
-        self.gate.wait(10)
+        self.gate.wait(60)
         with contextlib.suppress(queue.Empty):
             raise self.refusals.get_nowait()
         self.alive, self.cause = True, None
@@ -123,13 +129,13 @@ class FakeSession:
 class Stage:
     """A tunnel on these parts."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace = PATIENT) -> None:
         self.link, self.session = FakeLink(), FakeSession()
         self.forwards: list[FakeForward] = []
         self.log: list[str] = []
         listener = bind_local()
         self.tunnel = SupervisedTunnel(
-            listener, self.link, self.session, self.session.endpoint, self.lead, self.log.append, FAST
+            listener, self.link, self.session, self.session.endpoint, self.lead, self.log.append, pace
         )
 
     def lead(self, listener: socket.socket, endpoint: Endpoint, waiting: Sequence[socket.socket]) -> FakeForward:
@@ -142,7 +148,7 @@ class Stage:
         return self.forwards[-1]
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.tunnel.local_port), timeout=5)
+        return socket.create_connection(("127.0.0.1", self.tunnel.local_port), timeout=LIMIT)
 
     def stands(self, state: str, cause: str | None = None) -> Standing:
         """Wait until the tunnel stands so."""
@@ -152,13 +158,13 @@ class Stage:
             fits = found.state == state and (cause is None or cause in (found.cause or ""))
             return found if fits else None
 
-        return wait_until(look, f"{state} {cause}; {self.tunnel.standing}", limit=5)
+        return wait_until(look, f"{state} {cause}", limit=LIMIT)
 
     def back(self, reconnects: int = 1) -> Standing:
         """Wait until the tunnel is up after so many breaks."""
         found: Standing = wait_until(
             lambda: s if (s := self.tunnel.standing).state == "up" and s.reconnects == reconnects else None,
             "up",
-            limit=5,
+            limit=LIMIT,
         )
         return found

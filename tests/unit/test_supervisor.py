@@ -11,13 +11,21 @@ import pytest
 from srctl.errors import NotAllowedError, NotFoundError, SessionEndedError, SrctlError, UnreachableError
 from srctl.models import Endpoint
 from srctl.tunnel.errors import HostKeyError, LoginNeededError
-from tests.unit.supervisor_stage import FAST, GONE, Stage
+from tests.unit.supervisor_stage import FAST, GONE, LIMIT, Stage
 from tools.processes import wait_until
 
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     stage = Stage()
+    yield stage
+    stage.tunnel.close()
+
+
+@pytest.fixture
+def hasty() -> Iterator[Stage]:
+    """A tunnel whose times are over soon."""
+    stage = Stage(FAST)
     yield stage
     stage.tunnel.close()
 
@@ -55,15 +63,15 @@ def test_who_connects_meanwhile_waits_and_is_handed_over_in_order(stage: Stage) 
         client.close()
 
 
-def test_who_waits_too_long_is_reset(stage: Stage) -> None:
-    stage.link.gate.clear()
-    stage.link.lose()
-    stage.stands("reconnecting")
-    with stage.connect() as client, pytest.raises(ConnectionResetError):
+def test_who_waits_too_long_is_reset(hasty: Stage) -> None:
+    hasty.link.gate.clear()
+    hasty.link.lose()
+    hasty.stands("reconnecting")
+    with hasty.connect() as client, pytest.raises(ConnectionResetError):
         client.recv(1)
-    stage.link.gate.set()
-    stage.back()
-    assert stage.forwards[1].waiting == []
+    hasty.link.gate.set()
+    hasty.back()
+    assert hasty.forwards[1].waiting == []
 
 
 def test_who_gave_up_waiting_is_not_handed_over(stage: Stage) -> None:
@@ -91,8 +99,9 @@ def test_a_login_that_needs_a_person_says_so_and_is_tried_again_later(stage: Sta
     for _ in range(2):
         stage.link.refusals.put(LoginNeededError("lab accepts none of your keys"))
     stage.link.lose()
-    stage.stands("reconnecting", "needs login: lab accepts none of your keys")
     assert "the other end closed it" in str(stage.back().last_error)
+    assert stage.link.tries == 3
+    assert stage.log.count("reconnecting: needs login: lab accepts none of your keys") == 1
 
 
 @pytest.mark.parametrize(
@@ -140,17 +149,17 @@ def test_news_that_change_nothing_interrupt_nothing(stage: Stage) -> None:
     for word in ("start", "destroy"):
         stage.session.say(word)
     stage.session.say(None)
-    wait_until(lambda: stage.session.streams == 2 or None, "the stream to be opened again", limit=5)
+    wait_until(lambda: stage.session.streams == 2 or None, "the stream to be opened again")
     assert len(stage.forwards) == 1
     assert stage.tunnel.standing.reconnects == 0
 
 
-def test_an_application_that_ended_ends_the_tunnel_after_a_grace(stage: Stage) -> None:
+def test_an_application_that_ended_ends_the_tunnel_after_a_grace(hasty: Stage) -> None:
     begun = time.monotonic()
-    stage.session.problem = SessionEndedError("the application ended with exit code 3")
-    stage.session.say("die")
-    stage.stands("down", "exit code 3")
-    assert [line.partition(":")[0] for line in stage.log] == ["up", "reconnecting", "down"]
+    hasty.session.problem = SessionEndedError("the application ended with exit code 3")
+    hasty.session.say("die")
+    hasty.stands("down", "exit code 3")
+    assert [line.partition(":")[0] for line in hasty.log] == ["up", "reconnecting", "down"]
     assert time.monotonic() - begun >= FAST.grace
 
 
@@ -185,16 +194,16 @@ def test_an_engine_that_answers_only_while_nobody_listens_is_asked_now_and_then(
     assert stage.session.streams == 1
 
 
-def test_an_engine_that_hangs_does_not_either(stage: Stage) -> None:
+def test_an_engine_that_hangs_does_not_either(hasty: Stage) -> None:
     hanging = threading.Event()
 
     def locate() -> Endpoint:
-        hanging.wait(20)
-        return stage.session.endpoint
+        hanging.wait(60)
+        return hasty.session.endpoint
 
-    stage.session.locate = locate  # type: ignore[method-assign]
-    stage.link.lose()
-    stage.back()
+    hasty.session.locate = locate  # type: ignore[method-assign]
+    hasty.link.lose()
+    hasty.back()
     hanging.set()
 
 
@@ -205,7 +214,7 @@ def test_closing_does_not_wait_for_a_login_under_way(stage: Stage) -> None:
     with stage.connect() as client:
         begun = time.monotonic()
         stage.tunnel.close()
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < LIMIT, "the login takes longer"
         with pytest.raises(ConnectionResetError):
             client.recv(1)
     stage.link.gate.set()
@@ -225,6 +234,6 @@ def test_a_failure_that_nobody_foresaw_ends_the_tunnel_and_is_in_the_log(
 def test_waiting_for_a_change_ends_when_there_is_one(stage: Stage) -> None:
     threading.Timer(0.05, stage.link.lose).start()
     begun = time.monotonic()
-    stage.tunnel.wait(10)
-    assert time.monotonic() - begun < 5
+    stage.tunnel.wait(3600)
+    assert time.monotonic() - begun < LIMIT
     stage.back()
