@@ -154,13 +154,6 @@ def listening(port: int) -> None:
     wait_until(there, f"port {port}")
 
 
-def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 def ends_within(process: subprocess.Popen[str], seconds: float) -> bool:
     """Tell whether a process ends by itself in time."""
     limit = time.monotonic() + seconds

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.gateway_day import HOST, Gate, Person, ends_within, free_port, listening, page, person, reaches
+from tests.e2e.gateway_day import HOST, Gate, Person, ends_within, listening, page, person, reaches
 from tests.fakes import WEB
 from tests.integration.gateway.installed import fresh_machine, install
 from tools import images
 from tools.lab import Lab
 from tools.machine import VENV
+from tools.ports import free_port
 from tools.processes import wait_until
 
 

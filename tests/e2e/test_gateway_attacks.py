@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.gateway_day import HOST, Gate, Person, free_port, listening, person, reaches
+from tests.e2e.gateway_day import HOST, Gate, Person, listening, person, reaches
 from tests.fakes import WEB
 from tests.integration.gateway.installed import fresh_machine, install
 from tools import images
 from tools.lab import Lab
+from tools.ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,11 @@ from tests.conftest import said_plainly
 from tests.fakes import WEB
 from tests.integration.conftest import Deployment
 from tests.integration.ssh_parts import tcp_server
-from tests.terminal import terminal
+from tests.terminal import Terminal, terminal
 from tools.counting_proxy import pump
 from tools.lab import Lab
+from tools.ports import refusing_port
+from tools.processes import wait_until
 from tools.registry import Login, Registry, private_registry
 
 LAYER = 400_000
@@ -159,10 +161,10 @@ def test_what_the_registry_does_not_have_is_not_found(deployment: Deployment, re
 
 
 def test_a_registry_that_is_down_is_unreachable(deployment: Deployment) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        address = f"127.0.0.1:{nobody.getsockname()[1]}"
-    deployment.grant(image=f"{address}/page:1")
-    result = deployment("start", f"{address}/page:1")
+    with refusing_port() as port:
+        address = f"127.0.0.1:{port}"
+        deployment.grant(image=f"{address}/page:1")
+        result = deployment("start", f"{address}/page:1")
     assert result.code == 6
     assert address in result.err
 
@@ -202,13 +204,15 @@ def test_a_pull_shows_a_bar_for_each_layer_and_leaves_nothing_of_them(
         image = gate.reference(publish(layers=2))
         deployment.grant(image=image)
         screen.run("start", image)
-        screen.wait_for("Downloading")
-        bars = [line for line in screen.wait_for("/400") if "Downloading" in line]
+        wait_until(lambda: len(bars(screen)) == 2, "a bar for each layer")
         gate.opened.set()
         assert screen.end() == 0
         [session] = screen.left
-    assert len(bars) == 2
     assert session == deployment.ok("ps", "-q").out.strip()
+
+
+def bars(screen: Terminal) -> list[str]:
+    return [line for line in screen.screen() if "Downloading" in line and "/400" in line]
 
 
 def test_ctrl_c_in_the_middle_of_a_pull_leaves_no_container(

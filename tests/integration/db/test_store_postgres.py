@@ -1,9 +1,7 @@
 """PostgreSQL that cannot be reached, refuses, or goes away: one clear line each, and never a password."""
 
-import socket
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -15,6 +13,7 @@ from srctl.db.location import parse
 from srctl.db.setup import initialise, status
 from srctl.db.store import open_store
 from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError, UsageError
+from tools.ports import refusing_port
 
 
 @pytest.fixture
@@ -33,10 +32,8 @@ def test_each_way_to_write_the_url_means_the_same_driver(ready: str, scheme: str
 
 
 def test_a_server_that_is_not_there_is_unreachable() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port = listener.getsockname()[1]
     for call in (open_store, initialise, status):
-        with pytest.raises(UnreachableError) as caught:
+        with refusing_port() as port, pytest.raises(UnreachableError) as caught:
             call(f"postgresql://me:sesame@127.0.0.1:{port}/db?sslpassword=sesame")
         assert "\n" not in caught.value.message
         assert "sesame" not in caught.value.message
@@ -99,7 +96,7 @@ def test_a_lost_connection_is_replaced(ready: str) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         ).fetchall()
-        assert ended == [(True,)]
+        assert (True,) in ended  # that of the store; earlier ones may be about to go
         assert store.users() == []
 
 
