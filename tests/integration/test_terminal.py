@@ -37,24 +37,28 @@ def screen(deployment: Deployment) -> Iterator[Terminal]:
         yield screen
 
 
-def status_lines(screen: Terminal) -> list[str]:
-    return [line for line in screen.screen() if "127.0.0.1:" in line and " in all" in line]
+def status_line(screen: Terminal, *words: str) -> str:
+    """Return the line that tells how the tunnel stands, once it has these words."""
+
+    def look() -> str | None:
+        lines = [line for line in screen.screen() if "127.0.0.1:" in line and " in all" in line]
+        assert len(lines) < 2
+        return next((line for line in lines if all(word in line for word in words)), None)
+
+    return wait_until(look, f"a status with {words}")
 
 
 def test_open_shows_how_it_stands_in_one_line_and_the_url_alone_as_data(
     deployment: Deployment, remote: str, screen: Terminal
 ) -> None:
     screen.run("open", WEB, "--no-browser", "--host", remote, data_elsewhere=True)
-    screen.wait_for("0 in all")
-    [url] = screen.screen("data")
-    [before] = status_lines(screen)
+    before = status_line(screen, "0 in all", " 0 B in, 0 B out")
+    [url] = wait_until(lambda: [line for line in screen.screen("data") if line], "the address")
     with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - on loopback
         assert answer.status == 200
-    screen.wait_for("1 in all")
-    [after] = status_lines(screen)
+    wait_until(lambda: " 0 B in" not in status_line(screen, "1 in all"), "the numbers")
+    after = status_line(screen, "1 in all")
     assert before.split()[0] == after.split()[0] == url.split("/")[2]
-    assert " 0 B in, 0 B out" in before
-    assert " 0 B in" not in after
     screen.press("C-c")
     assert screen.end() == 0
     assert screen.sane
@@ -66,11 +70,10 @@ def test_open_shows_how_it_stands_in_one_line_and_the_url_alone_as_data(
 def test_a_terminal_that_is_closed_ends_open(deployment: Deployment, remote: str, sshd: Sshd) -> None:
     with terminal(deployment.home, deployment.env) as screen:
         screen.run("open", WEB, "--no-browser", "--host", remote)
-        screen.wait_for("in all")
-        [url] = [line for line in screen.screen() if line.startswith("http")]
+        [url] = [line for line in screen.wait_for("in all") if line.startswith("http")]
     port = urlsplit(url).port
     assert port is not None
-    wait_until(lambda: refused(port), "the tunnel to end", limit=10)
+    wait_until(lambda: refused(port), "the tunnel to end")
     assert len(deployment.ok("ps", "-q").lines) == 1
 
 
@@ -145,8 +148,7 @@ def test_a_passphrase_is_asked_for_once_and_nothing_is_drawn_over_the_question(
     [asked] = screen.wait_for("Enter passphrase")
     assert asked.rstrip() == question
     screen.type("sesame")
-    screen.wait_for("in all")
-    first, second, third = screen.screen()
+    first, second, third = screen.wait_for("in all")
     assert first.rstrip() == question
     assert second.startswith("http://127.0.0.1:")
     assert " in all" in third
@@ -177,7 +179,7 @@ def test_without_the_right_passphrase_it_ends_and_says_so(
 ) -> None:
     screen.run("ps", "--host", locked)
     for number, answer in enumerate(answers, 1):
-        wait_until(partial(asked_times, screen, number), f"question {number}", limit=10)
+        wait_until(partial(asked_times, screen, number), f"question {number}")
         screen.type(answer)
     assert screen.end() == 6
     assert reason in "".join(screen.left)
@@ -193,7 +195,7 @@ def test_ctrl_c_at_a_question_ends_at_once_and_leaves_a_sane_terminal(
     screen.run("ps", "--host", locked if question == "passphrase" else remote.replace("ssh://lab", "ssh://new"))
     screen.wait_for("Enter passphrase" if question == "passphrase" else SURE)
     screen.press("C-c")
-    assert screen.end(limit=5) == 130
+    assert screen.end() == 130
     assert screen.sane
     assert [line for line in screen.left if line][-1] == "srctl: Interrupted"
     assert not known.exists()
