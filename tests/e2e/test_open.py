@@ -101,8 +101,11 @@ def test_a_broken_connection_is_made_again_while_open_holds(desk: Desk, sshd: Ss
     with desk.open(web_image) as opened:
         fetch(opened.url)
         kill_logins(sshd)
-        [row] = wait_until(lambda: [r for r in desk.json("tunnel", "list") if r["reconnects"]] or None, "it is back")
-        assert (row["state"], row["url"], row["background"]) == ("up", opened.url, False)
+        [row] = wait_until(
+            lambda: [r for r in desk.json("tunnel", "list") if r["reconnects"] and r["state"] == "up"] or None,
+            "it is back",
+        )
+        assert (row["url"], row["background"]) == (opened.url, False)
         assert "SSH connection was lost" in row["last_error"]
         assert "200 OK" in fetch(opened.url)
         assert opened.end() == 0

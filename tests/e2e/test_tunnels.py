@@ -47,7 +47,7 @@ def test_a_background_tunnel_is_listed_and_serves_until_it_is_closed(tunnels: De
 def test_a_tunnel_in_the_background_takes_less_than_60_mb(tunnels: Desk) -> None:
     row = opened(tunnels)
     fetch(row["url"])
-    wait_until(lambda: listed(tunnels)[0]["bytes_in"] or None, "the numbers", limit=10)
+    wait_until(lambda: listed(tunnels)[0]["bytes_in"] or None, "the numbers")
     memory = Path(f"/proc/{row['pid']}/status").read_text().partition("VmRSS:")[2].split()
     assert memory[1] == "kB"
     assert int(memory[0]) < 60_000
@@ -94,7 +94,7 @@ def test_the_port_of_another_sessions_tunnel_is_refused_and_nothing_is_started(t
 def test_a_holder_that_was_killed_is_listed_as_down_and_replaced(tunnels: Desk) -> None:
     row = opened(tunnels)
     os.kill(row["pid"], signal.SIGKILL)
-    wait_until(lambda: listed(tunnels)[0]["state"] == "down" or None, "the tunnel to be down", limit=5)
+    wait_until(lambda: listed(tunnels)[0]["state"] == "down" or None, "the tunnel to be down")
     [found] = listed(tunnels)
     assert (found["id"], found["pid"]) == (row["id"], None)
     assert "killed" in found["last_error"]
@@ -108,8 +108,8 @@ def test_a_holder_that_was_killed_is_listed_as_down_and_replaced(tunnels: Desk) 
 def test_a_stopped_session_ends_its_tunnel_and_the_row_says_why(tunnels: Desk) -> None:
     row = opened(tunnels)
     tunnels.run("stop", row["session_id"])
-    wait_until(lambda: listed(tunnels)[0]["state"] == "down" or None, "the tunnel to be down", limit=10)
-    wait_until(lambda: listed(tunnels)[0]["pid"] is None or None, "its process to end", limit=10)
+    wait_until(lambda: listed(tunnels)[0]["state"] == "down" or None, "the tunnel to be down")
+    wait_until(lambda: listed(tunnels)[0]["pid"] is None or None, "its process to end")
     assert "was stopped and removed" in listed(tunnels)[0]["cause"]
     assert "was stopped and removed" in tunnels.run("tunnel", "logs", row["id"])
     assert refused(row["local_port"])
@@ -120,8 +120,7 @@ def test_a_stopped_session_ends_its_tunnel_and_the_row_says_why(tunnels: Desk) -
 def test_a_lost_connection_is_in_row_and_log(tunnels: Desk, sshd: Sshd) -> None:
     row = opened(tunnels)
     kill_logins(sshd)
-    wait_until(lambda: listed(tunnels)[0]["reconnects"] == 1 or None, "it to be back", limit=15)
-    [found] = listed(tunnels)
+    found = wait_until(lambda: back(tunnels), "it to be back")
     assert (found["state"], found["pid"]) == ("up", row["pid"])
     assert "SSH connection was lost" in found["last_error"]
     assert "200 OK" in fetch(row["url"])
@@ -130,10 +129,16 @@ def test_a_lost_connection_is_in_row_and_log(tunnels: Desk, sshd: Sshd) -> None:
     assert "up again" in log
 
 
+def back(desk: Desk) -> dict[str, Any] | None:
+    """Return the row of the only tunnel once it is up again."""
+    [row] = listed(desk)
+    return row if row["reconnects"] and row["state"] == "up" else None
+
+
 def test_numbers_reach_the_list(tunnels: Desk) -> None:
     row = opened(tunnels)
     size = len(fetch(row["url"]))
-    found = wait_until(lambda: [r for r in listed(tunnels) if r["bytes_in"] >= size] or None, "the numbers", limit=10)
+    found = wait_until(lambda: [r for r in listed(tunnels) if r["bytes_in"] >= size] or None, "the numbers")
     assert found[0]["bytes_out"] > 0
 
 

@@ -2,7 +2,7 @@
 
 from tests.e2e.conftest import prepared
 from tests.e2e.test_open import fetch
-from tests.e2e.test_tunnels import WEB, listed, opened
+from tests.e2e.test_tunnels import WEB, back, listed, opened
 from tests.integration.ssh_parts import kill_logins
 from tools import images
 from tools.clean_home import Home
@@ -24,9 +24,7 @@ def test_a_tunnel_through_a_jump_host_comes_back_when_that_one_was_away(
     try:
         assert "200 OK" in fetch(row["url"])
         kill_logins(remote_hosts["front"].sshd)
-        wait_until(
-            lambda: (listed(desk)[0]["state"], listed(desk)[0]["reconnects"]) == ("up", 1), "it is back", limit=30
-        )
+        wait_until(lambda: back(desk), "it to be back")
         assert "200 OK" in fetch(row["url"])
         assert "lost" in listed(desk)[0]["last_error"]
     finally:

@@ -143,7 +143,7 @@ def test_an_own_tunnel_at_the_port_that_is_asked_for_serves(far: Far) -> None:
 def test_a_tunnel_is_made_again_after_its_connection_was_lost(far: Far) -> None:
     row = far.srctl.json("tunnel", "open", "web", "--background")
     kill_logins(far.sshd)
-    wait_until(lambda: far.srctl.json("tunnel", "list")[0]["reconnects"] or None, "the second login", limit=20)
+    wait_until(lambda: far.srctl.json("tunnel", "list")[0]["reconnects"] or None, "the second login")
     assert fetched(row["url"]) == b"hello"
     assert far.srctl.json("tunnel", "list")[0]["id"] == row["id"]
 
@@ -152,7 +152,7 @@ def test_a_tunnel_ends_with_its_session(far: Far) -> None:
     row = far.srctl.json("tunnel", "open", "web", "--background")
     far.set(gone=True)
     kill_logins(far.sshd)
-    wait_until(lambda: far.srctl.json("tunnel", "list")[0]["state"] == "down" or None, "the tunnel's end", limit=20)
+    wait_until(lambda: far.srctl.json("tunnel", "list")[0]["state"] == "down" or None, "the tunnel's end")
     assert far.srctl.json("tunnel", "list")[0]["cause"] == f"Session {row['session_id']} was stopped and removed"
 
 
@@ -201,10 +201,10 @@ def test_an_end_in_the_middle_of_a_request_is_a_lost_connection(far: Far) -> Non
 def test_ctrl_c_takes_a_start_back(far: Far) -> None:
     far.set(mode="stall")
     with far.home.start("start", "web") as process:
-        wait_until(lambda: far.trace.exists() or None, "the start", limit=20)
+        wait_until(lambda: far.trace.exists() or None, "the start")
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
-    wait_until(lambda: far.trace.read_text() == "undone" or None, "the start's end", limit=20)
+    wait_until(lambda: far.trace.read_text() == "undone" or None, "the start's end")
 
 
 def test_an_account_without_commands_is_no_gateway(far: Far, sshd: Sshd) -> None:

@@ -21,6 +21,11 @@ def status(url: str) -> int:
         return int(answer.status)
 
 
+def up_after(row: dict[str, Any], reconnects: int) -> dict[str, Any] | None:
+    """Return a tunnel's row if it is up and has been made anew so many times."""
+    return row if row["state"] == "up" and row["reconnects"] >= reconnects else None
+
+
 def test_a_tunnel_beside_a_tcp_engine_is_made_again_and_follows_its_session(
     deployment: Deployment, engine: Engine, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,14 +44,14 @@ def test_a_tunnel_beside_a_tcp_engine_is_made_again_and_follows_its_session(
     try:
         assert status(row["url"]) == 200
         kill_logins(sshd)
-        wait_until(lambda: (now()["state"], now()["reconnects"]) == ("up", 1) or None, "it is back", limit=15)
+        back = wait_until(lambda: up_after(now(), 1), "it is back")
         assert status(row["url"]) == 200
         [container] = deployment.containers()
         deployment.client.restart(container["Id"], timeout=0)
-        wait_until(lambda: now()["reconnects"] >= 2 or None, "it has followed", limit=15)
-        assert now()["url"] == row["url"]
+        followed = wait_until(lambda: up_after(now(), back["reconnects"] + 1), "it has followed")
+        assert followed["url"] == row["url"]
         deployment.client.remove_container(container["Id"], force=True)
-        wait_until(lambda: now()["pid"] is None or None, "it has ended", limit=15)
+        wait_until(lambda: now()["pid"] is None or None, "it has ended")
         assert "was stopped and removed" in now()["cause"]
     finally:
         deployment.ok("tunnel", "close", "--all")
