@@ -30,7 +30,6 @@ from tools.remote_hosts import RemoteHost
 from tools.remote_hosts import remote_hosts as start_remote_hosts
 from tools.sshd import Options, Sshd, private_sshd
 
-
 # Property tests judge results, not how fast a busy machine gives them, and try the same cases in each run.
 settings.register_profile(
     "srctl", deadline=None, max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

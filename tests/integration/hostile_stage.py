@@ -36,9 +36,20 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 LIMIT = 10.0
 
 
-def resources() -> tuple[int, int]:
+@dataclass(frozen=True)
+class Resources:
+    """What a process has open; less or equal means that neither number is greater."""
+
+    descriptors: int
+    threads: int
+
+    def __le__(self, other: "Resources") -> bool:
+        return self.descriptors <= other.descriptors and self.threads <= other.threads
+
+
+def resources() -> Resources:
     """Return how many descriptors and threads this process has."""
-    return len(os.listdir("/proc/self/fd")), threading.active_count()
+    return Resources(len(os.listdir("/proc/self/fd")), threading.active_count())
 
 
 def resident() -> int:

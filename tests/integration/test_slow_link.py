@@ -103,7 +103,7 @@ def test_every_exchange_takes_the_round_trip_of_the_link(undo: ExitStack, lab: L
     _, client = over(undo, lab, tmp_path, Conditions(rtt_ms=60))
     client.ask_for(1)
     client.wait_for(2)
-    assert all(0.06 <= each < 1 for each in client.took), client.took
+    assert all(0.06 <= each < 6 for each in client.took), client.took
 
 
 def test_a_rate_holds_large_amounts_back(undo: ExitStack, lab: Lab, tmp_path: Path) -> None:
@@ -114,8 +114,8 @@ def test_a_rate_holds_large_amounts_back(undo: ExitStack, lab: Lab, tmp_path: Pa
 
 def test_a_link_without_a_rate_carries_large_amounts_at_once(undo: ExitStack, lab: Lab, tmp_path: Path) -> None:
     _, client = over(undo, lab, tmp_path, Conditions(rtt_ms=2))
-    client.ask_for(10_000_000)
-    assert client.wait_for(2) < 4, "at 16 Mbit/s it would take five seconds"
+    client.ask_for(40_000_000)
+    assert client.wait_for(2) < 16, "at 16 Mbit/s it would take twenty seconds"
 
 
 def test_a_black_hole_answers_nothing_until_it_carries_again(undo: ExitStack, lab: Lab, tmp_path: Path) -> None:

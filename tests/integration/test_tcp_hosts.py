@@ -93,7 +93,7 @@ def test_a_session_is_started_by_tcp_and_opened_through_ssh(
                 assert answer.status == 200
         finally:
             process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
     assert sshd.logins() - before == 1
     [session] = deployment.ok("ps", "-o", "json", "--host", "farm", env=NOT_OURS).json
     assert (session["host"], session["status"], session["url"]) == ("farm", "running", None)
@@ -176,7 +176,7 @@ def test_a_host_that_does_not_answer_is_given_up_in_the_time_for_connecting(
     deployment.ok("host", "add", "far", url, *(["--tls", folder] if tls else []))
     begun = time.monotonic()
     result = deployment("ps", "--host", "far")
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 8, "ten seconds are the default"
     assert result.code == 6
     assert "connect_timeout" in result.err
     assert "0.5 s" in result.err

@@ -34,7 +34,7 @@ def test_ten_thousand_connections_leave_no_descriptor_no_thread_and_no_byte(plai
     with Load("knock", plain.port, 9000) as rest:
         assert rest.finished()
     wait_until(lambda: plain.forward.stats.connections == 0, "the end of all connections")
-    wait_until(lambda: resources() == before, f"as many descriptors and threads as before ({before})")
+    wait_until(lambda: resources() <= before, f"no more descriptors and threads than before ({before})")
     stats = plain.forward.stats
     assert (stats.connections_total, stats.bytes_out, stats.bytes_in) == (10_000, 10_000 * 16, 10_000 * 32)
     assert resident() - occupied < 4 << 20

@@ -59,8 +59,8 @@ def test_a_client_who_is_silent_or_slow_is_dropped(monkeypatch: pytest.MonkeyPat
 def test_a_client_may_be_silent_between_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "PATIENCE", 0.2)
     with ends() as (near, far):
-        lines = iter(Lines(far.fileno(), 100, lambda: None))
         near.sendall(b"one\n")
+        lines = iter(Lines(far.fileno(), 100, lambda: None))
         assert next(lines) == b"one"
         threading.Timer(0.6, near.sendall, (b"two\n",)).start()
         assert next(lines) == b"two"

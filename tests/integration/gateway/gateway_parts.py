@@ -128,7 +128,7 @@ class Stream:
         except OSError:
             return False
 
-    def wait_for_end(self, limit: float) -> None:
+    def wait_for_end(self, limit: float = 20) -> None:
         """Wait until the stream and its ssh have ended."""
         self.socket.settimeout(limit)
         with suppress(ConnectionError):

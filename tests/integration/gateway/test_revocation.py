@@ -6,7 +6,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -71,10 +70,8 @@ def streams(place: Gateway, tmp_path: Path) -> Iterator[Streams]:
 def test_who_is_disabled_loses_a_live_forward_and_others_keep_theirs(place: Gateway, streams: Streams) -> None:
     alice, bob = streams.open("alice"), streams.open("bob")
     place.disable("alice")
-    with ThreadPoolExecutor(1) as beside:
-        revoking = beside.submit(place.revoke, user_ids=[place.ids["alice"]])
-        alice.wait_for_end(3)
-        ((user_id, fingerprint, _),) = revoking.result()["ended"]
+    ((user_id, fingerprint, _),) = place.revoke(user_ids=[place.ids["alice"]])["ended"]
+    alice.wait_for_end()
     assert (user_id, fingerprint) == (place.ids["alice"], place.keys["alice"].fingerprint)
     assert bob.is_alive()
 
@@ -95,14 +92,14 @@ def test_what_runs_for_the_forced_command_ends_with_the_connection(place: Gatewa
         below = [pid for connection in place.connections() for pid in descendants(connection)]
         assert below
         assert place.ended(user_ids=[place.ids["alice"]]) == {place.ids["alice"]}
-        assert client.wait(5) == 255
+        assert client.wait(20) == 255
         wait_until(lambda: not [pid for pid in below if read(pid)], "the end of what ran")
 
 
 def test_a_removed_key_ends_its_own_connections(place: Gateway, streams: Streams) -> None:
     alice, bob = streams.open("alice"), streams.open("bob")
     assert place.ended(fingerprints=[place.keys["bob"].fingerprint]) == {place.ids["bob"]}
-    bob.wait_for_end(3)
+    bob.wait_for_end()
     assert alice.is_alive()
 
 
@@ -112,7 +109,7 @@ def test_a_share_that_ends_takes_the_guests_alone(place: Gateway, streams: Strea
     assert place.ended(shares=[SharedSlot(place.ids["alice"], SLOT + 1)]) == set()
     assert place.ended(shares=[SharedSlot(place.ids["bob"], SLOT)]) == set()
     assert place.ended(shares=[SharedSlot(place.ids["alice"], SLOT)]) == {place.ids["bob"]}
-    guest.wait_for_end(3)
+    guest.wait_for_end()
     assert owner.is_alive()
 
 
@@ -121,7 +118,7 @@ def test_of_two_guests_the_one_who_is_meant_goes(place: Gateway, streams: Stream
         place.place.add_share(place.ids["alice"], place.ids[name], SLOT)
     bob, carol = streams.open("bob", owner="alice"), streams.open("carol", owner="alice")
     assert place.ended(shares=[SharedSlot(place.ids["alice"], SLOT, place.ids["carol"])]) == {place.ids["carol"]}
-    carol.wait_for_end(3)
+    carol.wait_for_end()
     assert bob.is_alive()
 
 
@@ -133,7 +130,7 @@ def test_a_connection_without_a_record_ends_with_any_revocation(place: Gateway, 
     (place.host.logins / str(parent)).unlink()
     (ended,) = place.revoke(user_ids=[place.ids["carol"]])["ended"]
     assert ended[:2] == [None, None]
-    alice.wait_for_end(3)
+    alice.wait_for_end()
     assert bob.is_alive()
 
 
@@ -143,7 +140,7 @@ def test_the_record_of_an_earlier_process_counts_as_none(place: Gateway, streams
     started, _, rest = path.read_text().partition(" ")
     path.write_text(f"{int(started) - 1} {rest}")
     assert place.ended(user_ids=[place.ids["carol"]]) == {None}
-    alice.wait_for_end(3)
+    alice.wait_for_end()
 
 
 def test_in_a_folder_that_others_can_enter_no_record_is_believed(place: Gateway, streams: Streams) -> None:
@@ -153,7 +150,7 @@ def test_in_a_folder_that_others_can_enter_no_record_is_believed(place: Gateway,
         assert place.ended(user_ids=[place.ids["carol"]]) == {None}
     finally:
         place.host.logins.chmod(0o700)
-    alice.wait_for_end(3)
+    alice.wait_for_end()
 
 
 def test_nothing_is_ended_when_nothing_was_revoked(place: Gateway, streams: Streams) -> None:
@@ -167,7 +164,7 @@ def test_ones_own_connection_is_left_for_the_end(place: Gateway, streams: Stream
     (own,) = place.connections()
     other = streams.open("alice")
     outcome = place.revoke(user_ids=[place.ids["alice"]], spare=own)
-    other.wait_for_end(3)
+    other.wait_for_end()
     assert outcome["spared"] == [place.ids["alice"], place.keys["alice"].fingerprint, own]
     assert own not in [pid for *_, pid in outcome["ended"]]
     assert alice.is_alive()
@@ -193,7 +190,7 @@ def test_root_may_end_them_too(place: Gateway, streams: Streams) -> None:
     alice, bob = streams.open("alice"), streams.open("bob")
     outcome = Revocation(place.host.logins).end(user_ids=[place.ids["alice"]])
     assert [each.user_id for each in outcome.ended] == [place.ids["alice"]]
-    alice.wait_for_end(3)
+    alice.wait_for_end()
     assert bob.is_alive()
 
 
@@ -201,10 +198,8 @@ def test_one_that_does_not_listen_is_killed(place: Gateway, streams: Streams) ->
     alice = streams.open("alice")
     (pid,) = place.connections()
     os.kill(pid, signal.SIGSTOP)
-    began = time.monotonic()
     assert place.ended(user_ids=[place.ids["alice"]]) == {place.ids["alice"]}
-    assert time.monotonic() - began < 5
-    alice.wait_for_end(3)
+    alice.wait_for_end()
 
 
 def test_one_who_waits_before_he_signs_is_refused_afterwards(place: Gateway, streams: Streams, tmp_path: Path) -> None:
@@ -227,7 +222,7 @@ class TestInTheMiddle:
             place.disable("alice")
             go_on()
             assert place.ended(user_ids=[place.ids["alice"]]) == {place.ids["alice"]}
-            client.wait(5)
+            client.wait(20)
 
     def test_one_whose_keys_command_ends_while_processes_are_looked_at_is_ended(
         self, place: Gateway, streams: Streams, tmp_path: Path
@@ -237,7 +232,7 @@ class TestInTheMiddle:
             place.disable("alice")
             outcome = Watched(place, go_on).end(user_ids=[place.ids["alice"]])
             assert {each.user_id for each in outcome.ended} == {place.ids["alice"]}
-            client.wait(5)
+            client.wait(20)
 
     def test_one_that_could_not_be_recorded_is_ended_too(
         self, place: Gateway, streams: Streams, tmp_path: Path
@@ -247,7 +242,7 @@ class TestInTheMiddle:
             place.disable("alice")
             go_on()
             assert place.ended(user_ids=[place.ids["alice"]]) == {None}
-            client.wait(5)
+            client.wait(20)
 
     def test_a_keys_command_that_takes_too_long_is_ended(
         self, place: Gateway, streams: Streams, tmp_path: Path
@@ -298,7 +293,7 @@ class TestNumbersOfProcesses:
             end_all([Process(found.pid, found.parent, found.uid, found.name, found.started - 1)])
             assert sleeper.poll() is None
             end_all([found])
-            assert sleeper.wait(5) == -signal.SIGTERM
+            assert sleeper.wait(20) == -signal.SIGTERM
 
     def test_one_that_has_ended_and_not_been_fetched_is_gone(self) -> None:
         with subprocess.Popen(["true"]) as done:
