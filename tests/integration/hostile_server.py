@@ -232,6 +232,9 @@ class HostileServer:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(10)
+        with contextlib.suppress(queue.Empty):
+            while True:  # those that nobody has asked for
+                self._peers.get_nowait().close()
 
     def client_config(self, alias: str) -> str:
         """Return a section of ssh_config that reaches the server as `alias`, and one with `-ctr` added to it."""
@@ -245,7 +248,7 @@ class HostileServer:
 
     def peer(self) -> Peer:
         """Return the server's end of the oldest connection that was not returned yet."""
-        return self._peers.get(timeout=10)
+        return self._peers.get(timeout=30)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
