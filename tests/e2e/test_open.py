@@ -92,7 +92,7 @@ def test_ctrl_c_before_the_application_answers_leaves_nothing(desk: Desk, web_im
     with desk.start_open(web_image, "--env", "MODE=never") as process:
         wait_until(lambda: desk.run("ps", "-q") or None, "the container to run", limit=20)
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(60) == 130
     assert desk.run("ps", "-a", "-q") == ""
 
 
@@ -116,7 +116,7 @@ def test_open_ends_when_its_session_is_stopped_elsewhere(desk: Desk, web_image: 
     desk.grant(web_image)
     with desk.open(web_image) as opened:
         desk.run("stop", opened.session["id"])
-        assert opened.process.wait(20) == 3
+        assert opened.process.wait(60) == 3
         assert opened.process.stderr is not None
         assert "was stopped and removed" in opened.process.stderr.read()
 
@@ -155,7 +155,7 @@ def test_quickstart_needs_nothing_but_an_engine_and_an_image(home: Home, engine:
             assert process.stderr is not None
             assert "200 OK" in fetch(process.stdout.readline().strip())
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
             assert made in process.stderr.read()
     ids = home.run("ps", "-q").stdout.split()
     assert len(ids) == 1

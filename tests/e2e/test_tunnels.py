@@ -173,7 +173,7 @@ def test_a_log_that_is_followed_ends_with_its_tunnel(tunnels: Desk, sshd: Sshd) 
         assert "reconnecting" in follower.stdout.readline()
         assert "up again" in follower.stdout.readline()
         tunnels.run("tunnel", "close", row["id"])
-        assert follower.wait(10) == 0
+        assert follower.wait(60) == 0
 
 
 def test_all_are_closed_at_once_and_unknown_ones_are_not_found(tunnels: Desk) -> None:

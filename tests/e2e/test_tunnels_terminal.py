@@ -22,7 +22,7 @@ def test_open_uses_the_tunnel_in_the_background_and_leaves_it_alone(tunnels: Des
         said = said_by(process)
         assert (said["url"], said["session"]["id"]) == (row["url"], row["session_id"])
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert "200 OK" in fetch(row["url"])
     assert [each["id"] for each in listed(tunnels)] == [row["id"]]
 
@@ -32,7 +32,7 @@ def test_open_on_a_tunnel_in_the_background_ends_with_the_session(tunnels: Desk)
     with tunnels.start_open(WEB) as process:
         assert said_by(process)["url"] == row["url"]
         tunnels.run("stop", row["session_id"])
-        assert process.wait(20) == 3
+        assert process.wait(60) == 3
         assert process.stderr is not None
         assert "was stopped and removed" in process.stderr.read()
 
@@ -45,7 +45,7 @@ def test_a_tunnel_in_the_foreground_is_listed_and_closed_by_its_id(tunnels: Desk
         assert "200 OK" in fetch(row["url"])
         assert tunnels.home.run("tunnel", "restart", row["id"]).returncode == 5
         tunnels.run("tunnel", "close", row["id"])
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert listed(tunnels) == []
 
 

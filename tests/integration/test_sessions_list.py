@@ -123,7 +123,7 @@ def test_a_container_of_the_old_system_can_be_opened(
     url = process.stdout.readline().strip()
     assert url.endswith(f"{old['url_path']}/")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert len(deployment.containers()) == 1
 
 
@@ -238,7 +238,7 @@ def test_followed_logs_end_with_the_session(deployment: Deployment, start_srctl:
     deployment.run_in(session, "sh", "-c", "echo more > /proc/1/fd/1")
     assert process.stdout.readline() == "more\n"
     deployment.ok("stop", session["id"])
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
 
 
 def test_available_tells_what_may_be_started(deployment: Deployment) -> None:

@@ -47,7 +47,7 @@ def test_an_interrupted_start_leaves_no_container(
     process = start_srctl("start", WEB, "--env", "MODE=refuse", env=env)
     wait_until(lambda: seen(requests_seen, MOMENTS[moment]))
     process.send_signal(number)
-    assert process.wait(15) == 130
+    assert process.wait(60) == 130
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
     assert deployment.containers() == []
@@ -61,7 +61,7 @@ def test_what_a_killed_start_leaves_is_listed_and_can_be_removed(
     process = start_srctl("start", WEB, env=env)
     wait_until(lambda: seen(requests_seen, MOMENTS[moment]) if moment in MOMENTS else deployment.containers())
     process.kill()
-    process.wait(15)
+    process.wait(60)
     [left] = deployment.ok("ps", "--all", "-o", "json").json
     assert left["status"] in ("starting", "running")
     if left["status"] == "running":
@@ -77,7 +77,7 @@ def test_a_start_finds_the_session_that_a_killed_one_has_started(
     process = start_srctl("start", WEB, "--env", "SLEEP=1", env=env)
     wait_until(lambda: seen(requests_seen, MOMENTS["while it waits"]))
     process.kill()
-    process.wait(15)
+    process.wait(60)
     [left] = deployment.ok("ps", "-o", "json").json
     assert deployment.start()["id"] == left["id"]
 

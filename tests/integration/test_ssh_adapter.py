@@ -124,7 +124,7 @@ def test_events_arrive_and_their_stream_can_be_closed_from_another_thread(api: A
     reader = threading.Thread(target=read)
     reader.start()
     with container(api, web_image):
-        assert first.wait(10)
+        assert first.wait(60)
     events.close()
     reader.join(5)
     assert not reader.is_alive()

@@ -6,10 +6,11 @@ import base64
 import json
 import os
 import secrets
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,10 @@ class Gatehouse:
         """Make everything."""
         (self.folder / "logins").mkdir(mode=0o700)
         initialise(str(self.database))
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            # Random ids: what people's sessions listen on are addresses of loopback, which the whole machine shares.
+            first = 256 + secrets.randbelow(60_000)
+            connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('users', ?)", (first,))
         settings = {"db": self.database, "host": self.engine_url, "realm": self.realm}
         self.config.write_text("".join(f'{name} = "{value}"\n' for name, value in settings.items()))
         with self.store() as store:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -188,7 +189,7 @@ def test_a_start_is_undone_when_its_client_goes(gate: Gatehouse, engine: Engine)
         assert channel.process.stdin is not None
         channel.process.stdin.close()
         wait_until(lambda: not containers(client, gate.realm), "its removal")
-        assert channel.process.wait(10) == 0
+        assert channel.process.wait(60) == 0
 
 
 def test_a_log_that_is_followed_ends_with_its_client(gate: Gatehouse) -> None:
@@ -198,7 +199,7 @@ def test_a_log_that_is_followed_ends_with_its_client(gate: Gatehouse) -> None:
         assert "data" in channel.hear()
         assert channel.process.stdin is not None
         channel.process.stdin.close()
-        channel.process.wait(10)
+        channel.process.wait(60)
 
 
 def test_nobody_starts_without_end(gate: Gatehouse, alice: Channel) -> None:
@@ -222,7 +223,7 @@ def test_a_user_has_only_so_many_sessions(gate: Gatehouse) -> None:
 
 
 def closed(gate: Gatehouse) -> list[int]:
-    with sqlite3.connect(gate.database) as connection:
+    with closing(sqlite3.connect(gate.database)) as connection:
         return [row[0] for row in connection.execute("SELECT slot FROM closed_slots")]
 
 
