@@ -54,6 +54,7 @@ class Api:
             for line in lines:
                 self._answer(line)
         except SrctlError as error:
+            self._desk.broken(error)
             with contextlib.suppress(ClientGoneError):
                 self._say({"error": dump_error(error)})
             return error.exit_code

@@ -84,6 +84,10 @@ class Desk:
         part = self._parts(person, hooks)[call.part]()
         return getattr(part, call.method)(**allowed)
 
+    def broken(self, error: SrctlError) -> None:
+        """Write down why a channel was broken off."""
+        self._recorder.refused("api", f"broken off: {error.message}", error)
+
     def leave(self) -> None:
         """End this connection if what was done here ended the right to it; the answer must be out."""
         if "gateway" in vars(self._context) and self._context.gateway is not None:

@@ -18,6 +18,12 @@ from srctl.models import AuditEntry
 LONGEST = 1000
 """Characters of the detail."""
 
+MOST_REFUSALS = 50
+"""Refusals of one login that are written down one by one; the rest is counted."""
+
+_REFUSED = (2, 3, 4)
+"""Exit codes of what should not have been asked for: nonsense, other people's things, and what is not permitted."""
+
 _SECRETS = ("license", "text", "env")
 """Arguments that are not written down: licences, keys with their comments, values of variables."""
 
@@ -29,6 +35,7 @@ class Recorder:
         self.user: str | None = None
         self._ledger = ledger
         self._credential = credential
+        self._refusals = 0
 
     @contextmanager
     def recording(self, action: str, detail: str, *, always: bool = True) -> Iterator[None]:
@@ -36,7 +43,9 @@ class Recorder:
         try:
             yield
         except SrctlError as error:
-            if always or error.exit_code == 4:
+            if error.exit_code in _REFUSED:
+                self.refused(action, detail, error)
+            elif always:
                 self.note(action, detail, error.code)
             raise
         except BaseException:
@@ -44,6 +53,17 @@ class Recorder:
             raise
         if always:
             self.note(action, detail, "ok")
+
+    def refused(self, action: str, detail: str, error: SrctlError) -> None:
+        """Write down a refusal, unless there have been many: nobody fills the audit by asking for nonsense."""
+        self._refusals += 1
+        if self._refusals <= MOST_REFUSALS:
+            self.note(action, detail, error.code)
+
+    def close(self) -> None:
+        """Write down how many refusals there were beyond those that stand there."""
+        if self._refusals > MOST_REFUSALS:
+            self.note("refusals", f"{self._refusals - MOST_REFUSALS} more of this login", "not-allowed")
 
     def note(self, action: str, detail: str, result: str) -> None:
         """Write one line."""

@@ -40,7 +40,7 @@ def test_a_session_is_published_in_a_slot_of_its_users(gate: Gatehouse, alice: C
     assert alice.result("session.list") == []
 
 
-def test_sessions_of_others_are_not_found(alice: Channel, bob: Channel) -> None:
+def test_sessions_of_others_are_not_found(gate: Gatehouse, alice: Channel, bob: Channel) -> None:
     session = start(alice)["session"]
     assert bob.result("session.list") == []
     for call in ("session.show", "session.stop", "session.unshare"):
@@ -51,6 +51,10 @@ def test_sessions_of_others_are_not_found(alice: Channel, bob: Channel) -> None:
     assert bob.refusal("session.open", request={"app": session["id"]}) == "not-found"
     assert bob.refusal("session.share", prefix=session["id"], guest="bob") == "not-found"
     assert bob.refusal("session.clear", session_id=session["id"]) == "not-found"
+    assert gate.audit("bob")[1:] == [(action, "not-found") for action in (
+        "session.show", "session.stop", "session.unshare", "session.container", "session.logs", "session.events",
+        "session.open", "session.share", "session.clear",
+    )]  # fmt: skip
 
 
 def test_what_is_for_administrators_is_refused_to_others(gate: Gatehouse, bob: Channel) -> None:
