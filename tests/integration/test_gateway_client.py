@@ -19,6 +19,7 @@ from srctl.db.ledger import Ledger
 from srctl.models import AuditEntry, Host, StartRequest
 from srctl.reaching import reach
 from srctl.remote import GatewayHost, RemoteParts
+from srctl.whereabouts import LOST
 from tests.cli.test_process import HEAVY, IMPORTED
 from tests.integration.gateway_stage import Far, far, gateway_page, gateway_stub
 from tests.integration.gateway_stub import CONTAINER, ID, NOW
@@ -153,7 +154,7 @@ def test_a_tunnel_ends_with_its_session(far: Far) -> None:
     far.set(gone=True)
     kill_logins(far.sshd)
     wait_until(lambda: far.srctl.json("tunnel", "list")[0]["state"] == "down" or None, "the tunnel's end", limit=20)
-    assert far.srctl.json("tunnel", "list")[0]["cause"] == f"Session {row['session_id']} was stopped and removed"
+    assert far.srctl.json("tunnel", "list")[0]["cause"] == f"Session {row['session_id']} {LOST}"
 
 
 def test_leave_that_was_taken_back_is_said(far: Far) -> None:
@@ -231,6 +232,7 @@ class TestLogin:
         return far
 
     def test_the_key_to_send_is_printed(self, stranger: Far) -> None:
+        assert "srctl login lab" in stranger.srctl("ps").err
         ran = stranger.srctl("login", "lab")
         assert ran.code == 4
         assert "srctl user key add YOUR-NAME FILE" in ran.err
