@@ -21,6 +21,9 @@ from srctl.models import SharedSlot
 WATCH_SECONDS = 3.0
 """How long a login in the middle is watched; the keys command and sshd need a few hundredths of that."""
 
+COMMAND_SECONDS = 2.0
+"""How long a keys command that was asked before the revocation may still take; then its key is refused."""
+
 PATIENCE_SECONDS = 2.0
 """How long a connection may take to end by itself."""
 
@@ -96,45 +99,58 @@ class _Hunt:
 
     def run(self) -> Outcome:
         ended: dict[Identity, Ended] = {}
-        deadline = time.monotonic() + WATCH_SECONDS
-        view = first = self._look()
+        began = time.monotonic()
+        view = self._look()
+        monitors, commands = view.monitors, view.commands
         while True:
             doomed = [each for each in view.connections if each.process.pid != self._spare]
             ended |= {each.process.identity: each.ended for each in doomed}
             end_all([each.process for each in doomed])
-            commands = [each for each in first.commands if is_there(each)]
-            if time.monotonic() > deadline:
-                end_all(commands)  # which refuses the key
-                break
-            if not (doomed or commands or view.unsettled):
+            waited = time.monotonic() - began
+            if waited > COMMAND_SECONDS:
+                end_all(commands)
+            if waited > WATCH_SECONDS or not (doomed or commands or view.unsettled):
                 break
             time.sleep(_PAUSE)
-            view = self._look(first.monitors)
+            # In this order: when a command has gone, the view shows what came of it.
+            commands = tuple(each for each in commands if is_there(each))
+            view = self._look(monitors)
         own = next((each for each in view.connections if each.process.pid == self._spare), None)
         return Outcome(tuple(ended.values()), own)
 
     def _look(self, among: frozenset[Identity] | None = None) -> _View:
-        found = [(sshd, [child for child in children if child.uid == self._account]) for sshd, children in families()]
-        found = [(sshd, ours) for sshd, ours in found if among is None or sshd.identity in among]
-        views = [self._judge(sshd, ours) for sshd, ours in found]
+        found = [(sshd, children) for sshd, children in families() if among is None or sshd.identity in among]
+        views = [self._judge(sshd, children) for sshd, children in found]
+        ours = [child for _, children in found for child in children if child.uid == self._account]
         return _View(
             frozenset(sshd.identity for sshd, _ in found),
             tuple(each for connections, _ in views for each in connections),
-            tuple(child for _, ours in found for child in ours if not child.is_sshd),
+            tuple(child for child in ours if not child.is_sshd),
             any(unsettled for _, unsettled in views),
         )
 
-    def _judge(self, monitor: Process, ours: Sequence[Process]) -> tuple[list[Connection], bool]:
+    def _judge(self, monitor: Process, children: Sequence[Process]) -> tuple[list[Connection], bool]:
         """Return a monitor's connections that depend on the targets, and whether one may be about to appear."""
         # Read after the processes: of a connection that was there it is the last word.
         record = self._records.of(monitor)
         if not self._targets.hit(record):
             return [], False
-        serving = [child for child in ours if child.is_sshd]
+        serving = [child for child in children if _serves(child, self._account)]
         # sshd forks itself to start the keys command: for a moment that looks like a connection without a record.
         settled = [child for child in serving if record or child.age > _UNSETTLED_SECONDS]
-        in_the_middle = not ours and (record is not None or title(monitor.pid).endswith(self._title))
+        in_the_middle = not serving and (record is not None or self._logs_in(monitor, children))
         return [Connection(child, record) for child in settled], in_the_middle or len(settled) < len(serving)
+
+    def _logs_in(self, monitor: Process, children: Sequence[Process]) -> bool:
+        """Tell whether this is a login of the account that has not come to its end.
+
+        What serves it is still root's then, or not there; before, there is the process that sshd calls [net]. The
+        account's name alone says too little: in a container there may be an account of the same name.
+        """
+        if not title(monitor.pid).endswith(self._title):
+            return False
+        strangers = [title(child.pid) for child in children if child.uid not in (0, self._account)]
+        return all(not each or each.endswith(" [net]") for each in strangers)  # without a title it is about to go
 
 
 def end_all(victims: Sequence[Process]) -> None:

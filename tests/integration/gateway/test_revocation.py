@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from srctl.enforcing import Connections
 from srctl.gateway import keys
 from srctl.logins.connections import Outcome
 from srctl.logins.processes import Process, read
+from srctl.logins.records import Record, Records
 from srctl.logins.revocation import Revocation, end_all
 from srctl.models import SharedSlot
 from tests.integration.fake_agent import HeldKey, fake_agent, string
@@ -69,11 +71,10 @@ def streams(place: Gateway, tmp_path: Path) -> Iterator[Streams]:
 def test_who_is_disabled_loses_a_live_forward_and_others_keep_theirs(place: Gateway, streams: Streams) -> None:
     alice, bob = streams.open("alice"), streams.open("bob")
     place.disable("alice")
-    began = time.monotonic()
-    outcome = place.revoke(user_ids=[place.ids["alice"]])
-    alice.wait_for_end(3)
-    assert time.monotonic() - began < 3
-    ((user_id, fingerprint, _),) = outcome["ended"]
+    with ThreadPoolExecutor(1) as beside:
+        revoking = beside.submit(place.revoke, user_ids=[place.ids["alice"]])
+        alice.wait_for_end(3)
+        ((user_id, fingerprint, _),) = revoking.result()["ended"]
     assert (user_id, fingerprint) == (place.ids["alice"], place.keys["alice"].fingerprint)
     assert bob.is_alive()
 
@@ -228,6 +229,16 @@ class TestInTheMiddle:
             assert place.ended(user_ids=[place.ids["alice"]]) == {place.ids["alice"]}
             client.wait(5)
 
+    def test_one_whose_keys_command_ends_while_processes_are_looked_at_is_ended(
+        self, place: Gateway, streams: Streams, tmp_path: Path
+    ) -> None:
+        with waiting(place, streams, tmp_path) as (client, sign):
+            go_on = stop_after_the_answer(place, sign, later=0)
+            place.disable("alice")
+            outcome = Watched(place, go_on).end(user_ids=[place.ids["alice"]])
+            assert {each.user_id for each in outcome.ended} == {place.ids["alice"]}
+            client.wait(5)
+
     def test_one_that_could_not_be_recorded_is_ended_too(
         self, place: Gateway, streams: Streams, tmp_path: Path
     ) -> None:
@@ -329,8 +340,8 @@ def waiting(
         yield client, signs.set
 
 
-def stop_after_the_answer(place: Gateway, sign: Callable[[], None]) -> Callable[[], None]:
-    """Let alice sign, and keep the keys command when it has answered; return what lets it go half a second later."""
+def stop_after_the_answer(place: Gateway, sign: Callable[[], None], later: float = 0.5) -> Callable[[], None]:
+    """Let alice sign, and keep the keys command when it has answered; return what lets it go some seconds later."""
     held, answered = (place.host.database.parent / name for name in ("hold", "answered"))
     answered.unlink(missing_ok=True)
     held.touch()
@@ -338,9 +349,37 @@ def stop_after_the_answer(place: Gateway, sign: Callable[[], None]) -> Callable[
     wait_until(answered.exists, "the answer")
 
     def go_on() -> None:
-        threading.Timer(0.5, held.unlink).start()
+        threading.Timer(later, held.unlink).start()
 
     return go_on
+
+
+class Watched(Revocation):
+    """A revocation that lets the keys command go on, to its end, between its first look and what follows from it."""
+
+    def __init__(self, place: Gateway, go_on: Callable[[], None]) -> None:
+        super().__init__(place.host.logins)
+        self._records = WatchedRecords(place, go_on)
+
+
+class WatchedRecords(Records):
+    """Records that are first read when the processes have been."""
+
+    def __init__(self, place: Gateway, go_on: Callable[[], None]) -> None:
+        super().__init__(place.host.logins)
+        self._place = place
+        self._go_on: Callable[[], None] | None = go_on
+
+    def of(self, process: Process) -> Record | None:
+        if self._go_on is not None:
+            self._go_on()
+            self._go_on = None
+            wait_until(lambda: not running_keys(self._place), "the end of the keys command")
+        return super().of(process)
+
+
+def running_keys(place: Gateway) -> list[int]:
+    return [pid for pid in descendants(place.host.process.pid) if (found := read(pid)) and found.name == "srctl-keys"]
 
 
 @contextmanager
