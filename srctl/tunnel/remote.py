@@ -52,7 +52,7 @@ class Greeting:
 
 
 class Remote:
-    """A gateway on `link`; `name` is what people call it. May be used from any thread."""
+    """A gateway on `link`, which is made again after a loss; `name` is what people call it. For any thread."""
 
     def __init__(self, link: SSHConnection, speech: Speech, name: str) -> None:
         self.link = link
@@ -112,6 +112,7 @@ class Remote:
                 if conversation.idle:
                     return conversation
                 conversation.close()
+        self.link.reconnect()
         opened = Conversation(self.link, self._speech, self._name)
         self._greeting = opened.greeting
         return opened

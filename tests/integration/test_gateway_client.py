@@ -149,6 +149,15 @@ def test_a_tunnel_is_made_again_after_its_connection_was_lost(far: Far) -> None:
     assert far.srctl.json("tunnel", "list")[0]["id"] == row["id"]
 
 
+def test_a_connection_that_was_lost_is_made_again_for_the_next_request(far: Far) -> None:
+    with ExitStack() as stack:
+        host = reach(Host("lab", f"gateway://{far.sshd.user}@box", "config"), 10, None, stack)
+        assert host.version() == "27.0"
+        kill_logins(far.sshd)
+        wait_until(lambda: not host.link.alive or None, "the loss", limit=20)
+        assert host.version() == "27.0"
+
+
 def test_a_tunnel_ends_with_its_session(far: Far) -> None:
     row = far.srctl.json("tunnel", "open", "web", "--background")
     far.set(gone=True)
