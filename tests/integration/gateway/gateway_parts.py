@@ -28,8 +28,9 @@ import json, sys
 sys.path.insert(0, "/srv/lib")
 from pathlib import Path
 from srctl.logins.revocation import Revocation
+from srctl.models import SharedSlot
 asked = json.loads(sys.argv[1])
-asked["shares"] = [tuple(share) for share in asked.get("shares", ())]
+asked["shares"] = [SharedSlot(*share) for share in asked.get("shares", ())]
 outcome = Revocation(Path("/srv/srctl/logins")).end(**asked)
 spared = outcome.spared and list(outcome.spared.ended)
 print(json.dumps({"ended": outcome.ended, "spared": spared}))
