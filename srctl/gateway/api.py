@@ -51,6 +51,7 @@ class Api:
             self._say({"srctl": version("srctl"), "protocol": PROTOCOL, **who})
             lines = iter(self._lines)
             _check_greeting(next(lines, b""))
+            self._desk.prepare()
             for line in lines:
                 self._answer(line)
         except SrctlError as error:

@@ -17,7 +17,7 @@ from srctl.context import Context
 from srctl.db.ledger import Ledger, Person
 from srctl.enforcing import Gateway
 from srctl.errors import NotAllowedError, SrctlError, UsageError
-from srctl.gateway.recorder import Recorder, told
+from srctl.gateway.recorder import Recorder, made_by, told
 from srctl.gateway.visitor import Credential
 from srctl.joining import Joiner
 from srctl.launch import Launcher
@@ -70,11 +70,12 @@ class Desk:
         call = CALLS.get(name) if isinstance(name, str) else None
         detail = told(given) if isinstance(given, Mapping) else "?"
         action = call.name if call is not None else "unknown"
-        with self._recorder.recording(action, detail, always=call is not None and call.changes):
+        with self._recorder.recording(action, detail, always=call is not None and call.changes) as made:
             if call is None:
                 raise UsageError("This gateway has no such call", "Is it older than your srctl?")
             arguments = call.signature.load_arguments(given)
             result = self.do(call, arguments, hooks)
+            made += made_by(result)
             return result if call.streams else call.signature.dump(result)
 
     def do(self, call: Call, arguments: Mapping[str, Any], hooks: Hooks) -> Any:
@@ -83,6 +84,11 @@ class Desk:
         allowed = _Rules(person, self._context, self._ledger).checked(call, dict(arguments))
         part = self._parts(person, hooks)[call.part]()
         return getattr(part, call.method)(**allowed)
+
+    def prepare(self) -> None:
+        """Import what most calls need, while the client still has to ask for one."""
+        import srctl.db.store
+        import srctl.hosts.engine  # noqa: F401
 
     def broken(self, error: SrctlError) -> None:
         """Write down why a channel was broken off."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -282,6 +283,34 @@ def test_firewall_rules_keep_local_accounts_out(gate: Gate, alice: Person, sessi
         assert page(alice.json("tunnel", "open", session, "--background")["url"]) == 200
     finally:
         install(gate.machine, "--no-firewall")
+
+
+LISTEN = """
+import os, socket
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+    log.bind("/dev/log")
+    os.chmod("/dev/log", 0o666)
+    print("listening", flush=True)
+    while True:
+        print(log.recv(8192).decode(), flush=True)
+"""
+"""What a syslog daemon does, as far as it matters here."""
+
+
+def test_the_audit_goes_to_syslog_too(gate: Gate, alice: Person) -> None:
+    command = gate.machine.command(f"{VENV}/bin/python", "-I", "-c", LISTEN)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as daemon:
+        try:
+            assert daemon.stdout is not None
+            assert daemon.stdout.readline() == "listening\n"
+            assert alice.ssh(HOST, "id").returncode == 2
+            said = next(line for line in daemon.stdout if "srctl-gateway" in line)
+        finally:
+            daemon.kill()
+            gate.machine.ok("rm", "-f", "/dev/log")
+    entry = json.loads(said[said.index("{") :])
+    assert (entry["user"], entry["action"], entry["detail"], entry["result"]) == ("alice", "words", "id", "usage")
+    assert entry["fingerprint"].startswith("SHA256:")
 
 
 def test_what_is_left_of_the_day_is_written_down(gate: Gate, tmp_path: Path) -> None:

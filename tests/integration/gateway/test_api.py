@@ -12,7 +12,7 @@ from srctl.models import Policy
 from srctl.slots import SLOTS, address
 from tests.fakes import WEB
 from tests.integration.gateway.conftest import containers
-from tests.integration.gateway.gatehouse import Channel, Gatehouse
+from tests.integration.gateway.gatehouse import Channel, Gatehouse, new_key
 from tools.engine import Engine
 from tools.processes import wait_until
 
@@ -96,6 +96,18 @@ def test_an_administrator_administers(gate: Gatehouse, admin: Channel) -> None:
     assert [entry["action"] for entry in entries if entry["result"] == "ok"][:3] == ["api", "user.add", "grant.add"]
     assert entries[0]["address"] == "192.0.2.7"
     assert entries[0]["fingerprint"].startswith("SHA256:")
+
+
+def test_the_audit_names_what_was_made_and_no_secret(gate: Gatehouse, admin: Channel) -> None:
+    key = new_key()
+    admin.result("user.key.add", user="carol", text=f"{key} my own words")
+    grant = admin.result("grant.add", image=WEB, user="carol", permits={"license": "S3CRET"})
+    *_, added, granted = admin.result("audit.list")
+    with gate.store() as store:
+        assert store.keys("carol")[-1].fingerprint in added["detail"]
+    assert grant["id"] in granted["detail"]
+    assert "S3CRET" not in granted["detail"]
+    assert "my own words" not in added["detail"]
 
 
 def test_a_variable_that_the_image_does_not_declare_is_refused(alice: Channel) -> None:
