@@ -75,7 +75,7 @@ class Desk:
                 raise UsageError("This gateway has no such call", "Is it older than your srctl?")
             arguments = call.signature.load_arguments(given)
             result = self.do(call, arguments, hooks)
-            made += made_by(result)
+            made.extend(made_by(result))
             return result if call.streams else call.signature.dump(result)
 
     def do(self, call: Call, arguments: Mapping[str, Any], hooks: Hooks) -> Any:

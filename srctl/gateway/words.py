@@ -59,7 +59,7 @@ class Words:
         call = BY_METHOD[part, method]
         with self._recorder.recording(call.name, told(plain(arguments)), always=call.changes) as made:
             result = self._desk.do(call, arguments, Hooks())
-            made += made_by(result)
+            made.extend(made_by(result))
         return result
 
     def _help(self, _: argparse.Namespace) -> None:
