@@ -64,6 +64,8 @@ class PumpingPacketizer(_Packetizer):
         self.round_trip = 0.05
         self.heard = time.monotonic()
         """When anything last came."""
+        self.heard_first = ""
+        """How the server introduces itself; before it has, what it said first."""
         self.on_beat: Callable[[], None] | None = None
         self.has_channel: Callable[[int], bool] = lambda _: False
         """Whether a channel number is one of paramiko's."""
@@ -189,7 +191,9 @@ class PumpingPacketizer(_Packetizer):
             if len(self._inbox) > codec.LONGEST:
                 raise SSHException("the server's greeting has no end")
             self._turn()
-        return line.rstrip(b"\r\n").decode("utf-8", "replace")
+        text = line.rstrip(b"\r\n").decode("utf-8", "replace")
+        self.heard_first = text if text.startswith("SSH-") else self.heard_first or text
+        return text
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         """Return `n` bytes for paramiko's own reading of packets. Raises `SSHException` where no packet has so many."""
