@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from srctl.errors import SrctlError, UsageError
 from srctl.tunnel import ahead
-from srctl.tunnel.dial import Dialled, ProxyCommand
+from srctl.tunnel.dial import Dialled, ProxyCommand, greet
 from srctl.tunnel.errors import ChannelRefusedError, ConnectionLostError
 from srctl.tunnel.knocking import persevere
 from srctl.tunnel.prompter import Prompter
@@ -287,10 +287,13 @@ class SSHConnection:
         """Return the way to a host that is not reached by a TCP connection of our own."""
         if self._via is None:
             self._proxy = ProxyCommand(self.settings.proxy_command or "")
-            return self._proxy.socket
-        from srctl.tunnel.bridge import bridge_to
+            stream = self._proxy.socket
+        else:
+            from srctl.tunnel.bridge import bridge_to
 
-        return bridge_to(self.settings, self._via.transport, str(self._via), self._timeout)
+            stream = bridge_to(self.settings, self._via.transport, str(self._via), self._timeout)
+        greet(stream)
+        return stream
 
     def _explained(self, error: SrctlError) -> SrctlError:
         """Add what the ProxyCommand complained about."""

@@ -13,6 +13,7 @@ import paramiko
 
 from srctl.errors import UnreachableError
 from srctl.tunnel.ahead import Opening
+from srctl.tunnel.dial import GREETING
 from srctl.tunnel.errors import HostKeyError, HungUpError, plain
 from srctl.tunnel.hostkey import HostKeyCheck
 from srctl.tunnel.keys import Identity
@@ -43,9 +44,12 @@ def shake_hands(
 ) -> tuple[Transport, Identity | None]:
     """Return the transport and the key that opened it; channels that are `wanted` soon may be asked for ahead.
 
+    `GREETING` has been said on the stream.
     Raises `UnreachableError` and closes the stream.
     """
     transport = Transport(stream)
+    transport.local_version = GREETING.decode().rstrip()
+    transport.packetizer.said = GREETING
     transport.ahead.wanted = wanted
     try:
         check = HostKeyCheck(settings)

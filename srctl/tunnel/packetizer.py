@@ -66,6 +66,8 @@ class PumpingPacketizer(_Packetizer):
         """When anything last came."""
         self.heard_first = ""
         """How the server introduces itself; before it has, what it said first."""
+        self.said = b""
+        """A greeting that was said before."""
         self.on_beat: Callable[[], None] | None = None
         self.has_channel: Callable[[int], bool] = lambda _: False
         """Whether a channel number is one of paramiko's."""
@@ -168,8 +170,11 @@ class PumpingPacketizer(_Packetizer):
             super().send_message(data)
 
     def write_all(self, out: "Buffer") -> None:
-        """Queue what paramiko made a packet of."""
-        self._outgoing.put(bytes(out))
+        """Queue what paramiko made a packet of, or its greeting if that has not been said."""
+        if self.said and bytes(out) == self.said:
+            self.said = b""
+        else:
+            self._outgoing.put(bytes(out))
 
     def answer_at_leisure(self) -> None:
         """Stop acknowledging each packet at once: the server does not hold small ones back any more."""

@@ -14,6 +14,7 @@ import pytest
 from srctl.errors import UnreachableError
 from srctl.tunnel import knocking
 from srctl.tunnel.connection import ConnectionLostError, SSHConnection
+from srctl.tunnel.dial import GREETING
 from srctl.tunnel.errors import HostKeyError, HungUpError, LoginNeededError
 from tests.integration.ssh_parts import keygen, says, tcp_server
 from tools.clean_home import Home
@@ -165,3 +166,19 @@ def test_sshd_that_is_full_lets_everybody_in_after_a_while(
         thread.join(60)
     assert outcomes == [b"hi\n"] * 8
     assert "MaxStartups" in server.log
+
+
+def test_the_greeting_is_said_at_once_and_only_once(home: Home) -> None:
+    heard: list[bytes] = []
+
+    def listen(near: socket.socket) -> None:
+        near.settimeout(5)
+        while not heard or not heard[0].endswith(b"\n"):
+            heard[:] = [b"".join(heard) + near.recv(1000)]
+        near.sendall(b"SSH-2.0-silent\r\n")
+        heard.append(near.recv(1000))
+
+    with tcp_server(listen) as port, pytest.raises(UnreachableError):
+        SSHConnection.connect(f"ssh://me@127.0.0.1:{port}", timeout=3)
+    assert heard[0] == GREETING
+    assert heard[1][:4] != GREETING[:4]
