@@ -106,7 +106,9 @@ class Desk:
             sessions,
             hooks.progress,
             home_root=context.config.get("home_root"),
-            publisher=OwnSlots(context.config.get("max_sessions"), self._vacate),
+            publisher=OwnSlots(
+                context.config.get("max_sessions"), lambda owner_id, slot: _gateway(context).vacate(owner_id, slot)
+            ),
             clock=hooks.clock,
         )
         return {
@@ -117,9 +119,6 @@ class Desk:
             "accounting": lambda: context.accounting,
             "audit": lambda: context.store.book,
         }
-
-    def _vacate(self, user_id: int, slot: int) -> None:
-        _gateway(self._context).end_guests(self._context.store.book.vacate(user_id, slot))
 
 
 def sessions_of(context: Context, person: Person) -> SharedSessions:

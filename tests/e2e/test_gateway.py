@@ -149,6 +149,28 @@ def test_a_removed_grant_ends_the_forward_and_closes_the_slot(gate: Gate, bob: P
     assert bob.ok("stop", session) == session
 
 
+def test_a_way_to_a_shared_session_never_leads_to_a_later_one(gate: Gate, alice: Person, bob: Person) -> None:
+    shared, own = (gate.admin.ok("grant", "add", WEB, "alice", *more) for more in (["--allow-view"], ["--allow-home"]))
+    first = alice.ok("start", shared)
+    where, port = slot(alice, first), free_port()
+    alice.ok("session", "share", first, "bob")
+    with bob.forward("-L", f"{port}:{where}") as live:
+        listening(port)
+        assert reaches(port)
+        with gate.machine.engine.client() as client:
+            client.kill(alice.json("session", "show", first)["container_id"])
+        alice.ok("session", "prune", "--yes")
+        gate.admin.ok("grant", "remove", shared)  # and the share with it
+        second = alice.ok("start", own)
+        try:
+            assert slot(alice, second) == where
+            assert ends_within(live, 5)
+        finally:
+            alice.ok("stop", second)
+            gate.admin.ok("grant", "remove", own)
+            gate.admin.ok("grant", "add", WEB, "alice", "--allow-view")
+
+
 def test_a_disabled_user_is_out_at_once_and_others_stay(gate: Gate, alice: Person, bob: Person, session: str) -> None:
     theirs = bob.ok("start", WEB)
     ports = free_port(), free_port()
