@@ -5,12 +5,12 @@ slot closed to further logins, and connections that were made before are ended; 
 is left to them. Without a gateway there are no such connections, and a grant guides and does not protect.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
 from srctl import labels, slots
-from srctl.errors import NotFoundError, UnreachableError
+from srctl.errors import NotFoundError, SrctlError
 from srctl.models import Container, Grant, Share, SharedSlot, User
 from srctl.needs import Engine, Store
 
@@ -36,6 +36,9 @@ class Connections(Protocol):
     ) -> Ending:
         """End those of these users, with these keys, and those to which these shares were permitted, but one."""
 
+    def permitted(self, share: SharedSlot) -> bool:
+        """Tell whether a live connection was permitted this share."""
+
     def own(self) -> int | None:
         """Return the process of the connection that this one runs in; `None` outside of one."""
 
@@ -48,6 +51,9 @@ class SlotBook(Protocol):
 
     def close_slots(self, owner: str, slots: Iterable[int]) -> None:
         """Let no login be permitted these slots until another session is there."""
+
+    def vacate(self, owner_id: int, slot: int) -> Collection[Share]:
+        """Forget what was permitted or closed at a slot; return the shares."""
 
 
 class Gateway:
@@ -76,6 +82,15 @@ class Gateway:
         """End the connection that this process runs in, if it had to be."""
         if self._spared is not None:
             self._connections.close(self._spared)
+
+    def vacate(self, owner_id: int, slot: int) -> None:
+        """Make a slot ready for another session: nobody but its owner may have a way to it.
+
+        Connections outlive what the database says of them: the row of a share goes with its grant.
+        """
+        place = SharedSlot(owner_id, slot)
+        if self.book.vacate(owner_id, slot) or self._connections.permitted(place):
+            self.end(shares={place})
 
     def end_guests(self, shares: Iterable[Share]) -> None:
         """End the connections to which these shares were permitted."""
@@ -110,11 +125,11 @@ class Enforcer:
 
         Raises `UnreachableError` where they can't be stopped.
         """
+        if self._gateway is not None:  # first: an engine that does not answer must not keep a way open
+            self._close(self._gateway, grants)
         if stop and self._engine is not None:
             for container in self._containers(self._engine(), grants):
                 _end(self._engine(), container)
-        if self._gateway is not None:
-            self._close(self._gateway, grants)
 
     def _close(self, gateway: Gateway, grants: Sequence[Grant]) -> None:
         places: set[SharedSlot] = set()
@@ -135,7 +150,7 @@ class Enforcer:
         """Return the slots of a grant's sessions; all where the engine can't say: what is not known is closed."""
         try:
             found = self._containers(self._engine(), [grant]) if self._engine is not None else []
-        except UnreachableError:
+        except SrctlError:
             return set(slots.SLOTS)
         return {slot for container in found if (slot := labels.slot(container)) is not None}
 

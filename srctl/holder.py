@@ -21,7 +21,7 @@ from srctl.tunnel.record import Log, RecordedTunnel
 from srctl.tunnel.registry import Registry
 from srctl.tunnel.roles import SWITCH_INTERVAL
 from srctl.tunnel.supervisor import SupervisedTunnel
-from srctl.whereabouts import Whereabouts
+from srctl.whereabouts import GONE, LOST, Whereabouts
 
 if TYPE_CHECKING:
     from srctl.hosts.engine import DockerHost
@@ -45,7 +45,8 @@ class Far:
         self.link = SSHConnection.connect(way, timeout=plan.timeout, prompter=prompter, forwards=forwards)
         if not forwards:
             self.link.spare()  # what happens to the session is asked for at once, by a command
-        self.whereabouts = Whereabouts(lambda: self.engine, plan.session_id, plan.container_id, plan.image)
+        gone = GONE if forwards else LOST
+        self.whereabouts = Whereabouts(lambda: self.engine, plan.session_id, plan.container_id, plan.image, gone)
 
     @cached_property
     def engine(self) -> "DockerHost | GatewayHost":

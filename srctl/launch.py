@@ -136,6 +136,7 @@ class Launcher:
             placed = self._publisher.place(spec, user, lambda: self._sessions.containers(stopped=True), taken)
             try:
                 with self._until_kept(placed) as container_id:
+                    self._sessions.require_grant(spec.labels[labels.RUNINFO + "mapping_id"])
                     self._progress(Progress(f"Starting {spec.image}"))
                     self._engine.start(container_id, spec.network)
                     return self._started(self._watch.until_ready(container_id, request.timeout), fresh=True)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from srctl.asking import ErrandPrompter, TerminalPrompter
+from srctl.errors import UnreachableError
 from srctl.hosts.endpoints import gateway_way, is_gateway
 from srctl.models import Host
 
@@ -74,7 +75,14 @@ def _connected(url: str, timeout: float, prompter: "Prompter | None", **purpose:
 
 
 def _greeted(host: Host, timeout: float, prompter: "Prompter | None") -> "Remote":
-    link = _connected(gateway_way(host.url), timeout, prompter, command=True)
+    try:
+        link = _connected(gateway_way(host.url), timeout, prompter, command=True)
+    except UnreachableError as error:
+        from srctl.tunnel.errors import LoginNeededError
+
+        if isinstance(error, LoginNeededError):
+            raise LoginNeededError(error.message, f"See what is missing: srctl login {host.name}") from error
+        raise
     try:
         from srctl.remote import reached
 

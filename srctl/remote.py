@@ -16,6 +16,7 @@ from srctl import wire
 from srctl.calls import BY_METHOD, CALLS, PROTOCOL, AuditTrail, Call
 from srctl.errors import NotAllowedError
 from srctl.models import Container, Endpoint, Host, Progress, Session, Started, StartRequest
+from srctl.tunnel.errors import ConnectionLostError
 from srctl.tunnel.remote import PATIENCE, Greeting, Pieces, Remote, Speech
 
 if TYPE_CHECKING:
@@ -94,10 +95,19 @@ class GatewayHost:
         return str(self.call(CALLS["host.version"]))
 
     def call(self, call: Call, /, *given: Any, tell: Tell | None = None, **named: Any) -> Any:
-        """Have a call done and return what it gives, checked. Raises what it raises there."""
+        """Have a call done and return what it gives, checked; one that changes nothing is repeated after a loss.
+
+        Raises what it raises there.
+        """
         asked = arguments(call, *given, **named)
         call.signature.prepare()  # while the login goes on
-        said = self.remote.request(call.name, asked, tell, _patience(call, given))
+        try:
+            said = self.remote.request(call.name, asked, tell, _patience(call, given))
+        except ConnectionLostError as error:
+            if call.changes:
+                hint = "It may have been carried out or not: look before you try again"
+                raise ConnectionLostError(error.message, hint) from error
+            said = self.remote.request(call.name, asked, tell, _patience(call, given))
         return self._ours(call.signature.load(said))
 
     def logs(self, call: Call, /, *given: Any, **named: Any) -> Iterator[bytes]:

@@ -143,6 +143,16 @@ class Sessions:
         """
         return choosing.grant(self.rights.grants(user=self.user), app, self.user, self.rights.applications)
 
+    def require_grant(self, grant_id: str) -> None:
+        """Raise `NotAllowedError` unless the user may still start under this grant.
+
+        To be asked once the container is there: who takes a grant away looks for its containers afterwards, so that
+        one of both sees the other.
+        """
+        self.entitled_user()
+        if grant_id not in self.rights.existing_grants([grant_id]):
+            raise NotAllowedError("The grant was removed a moment ago", "See what there is: srctl session available")
+
     def named_grants(self, app: str) -> list[Grant]:
         """Return the user's grants that `app` names in full: by id, image or title."""
         return choosing.named_grants(self.rights.grants(user=self.user), app, self.rights.applications)

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srctl.errors import ConflictError, NotFoundError, SessionEndedError, SrctlError, UnreachableError
+from srctl.hosts.endpoints import is_gateway
 from srctl.labels import url
 from srctl.models import Endpoint, Session, Standing, Tunnel, TunnelPlan
 from srctl.opening import HeldTunnel
 from srctl.tunnel.ports import bind_local
 from srctl.tunnel.registry import Record, Registry
-from srctl.whereabouts import Whereabouts
+from srctl.whereabouts import GONE, LOST, Whereabouts
 
 if TYPE_CHECKING:
     from srctl.hosts.engine import DockerHost
@@ -97,7 +98,7 @@ class Ways:
 
     def direct(self, session: Session, endpoint: Endpoint) -> HeldTunnel:
         """Return the way to a session of this machine."""
-        way = DirectWay(self._whereabouts(session), endpoint.port)
+        way = DirectWay(self._whereabouts(session, GONE), endpoint.port)
         self._stack.callback(way.close)
         return way
 
@@ -121,7 +122,7 @@ class Ways:
             tunnel: HeldTunnel = SupervisedTunnel(
                 listener,
                 link,
-                self._whereabouts(session),
+                self._whereabouts(session, LOST if is_gateway(plan.host) else GONE),
                 endpoint,
                 lambda door, to, waiting: Forward(door, link, to.address, to.port, waiting),
                 log,
@@ -135,8 +136,8 @@ class Ways:
             self._note(f"srctl tunnel list does not show this tunnel: {why}")
         return tunnel
 
-    def _whereabouts(self, session: Session) -> Whereabouts:
-        return Whereabouts(self._host, session.id, session.container_id, session.image)
+    def _whereabouts(self, session: Session, gone: str) -> Whereabouts:
+        return Whereabouts(self._host, session.id, session.container_id, session.image, gone)
 
     def _plan(self, listener: socket.socket, session: Session, endpoint: Endpoint, *, background: bool) -> TunnelPlan:
         host, port = self._host().host, listener.getsockname()[1]

@@ -19,10 +19,21 @@ class Engine(Protocol):
         """Open a stream of what happens to a container."""
 
 
-class Whereabouts:
-    """The whereabouts of one session; `engine` gives its host, which may be connected as late as that."""
+GONE = "was stopped and removed"
+LOST = f"{GONE}, or is not yours to open any more"
+"""What is said of a session that is not there; behind a gateway it may only be out of reach."""
 
-    def __init__(self, engine: Callable[[], Engine], session_id: str, container_id: str, image: str) -> None:
+
+class Whereabouts:
+    """The whereabouts of one session; `engine` gives its host, which may be connected as late as that.
+
+    `gone` says what became of one that is not there.
+    """
+
+    def __init__(
+        self, engine: Callable[[], Engine], session_id: str, container_id: str, image: str, gone: str = GONE
+    ) -> None:
+        self._gone = gone
         self._engine = engine
         self._session_id = session_id
         self._container_id = container_id
@@ -38,7 +49,7 @@ class Whereabouts:
             container = self._engine().container(self._container_id)
         except NotFoundError as error:
             hint = f"Start it again: srctl open {self._image}"
-            raise NotFoundError(f"Session {self._session_id} was stopped and removed", hint) from error
+            raise NotFoundError(f"Session {self._session_id} {self._gone}", hint) from error
         if container.state in ("exited", "dead"):
             raise SessionEndedError(
                 f"Session {self._session_id} has ended: the application ended with exit code {container.exit_code}",

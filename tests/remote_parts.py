@@ -84,6 +84,10 @@ class FakeLink:
             raise ChannelRefusedError("no", reason=self.refusals.pop(0))
         return FarEnd(f"{address}:{port}".encode())
 
+    def reconnect(self) -> None:
+        """Log in again if need be."""
+        self.alive = True
+
     def again(self) -> FakeLink:
         """Log in once more; later logins are refused what is left of the refusals."""
         self.logins.append(FakeLink(self.make, refusals=self.refusals))

@@ -51,9 +51,11 @@ class Api:
             self._say({"srctl": version("srctl"), "protocol": PROTOCOL, **who})
             lines = iter(self._lines)
             _check_greeting(next(lines, b""))
+            self._desk.prepare()
             for line in lines:
                 self._answer(line)
         except SrctlError as error:
+            self._desk.broken(error)
             with contextlib.suppress(ClientGoneError):
                 self._say({"error": dump_error(error)})
             return error.exit_code

@@ -17,7 +17,7 @@ from srctl.context import Context
 from srctl.db.ledger import Ledger, Person
 from srctl.enforcing import Gateway
 from srctl.errors import NotAllowedError, SrctlError, UsageError
-from srctl.gateway.recorder import Recorder, told
+from srctl.gateway.recorder import Recorder, made_by, told
 from srctl.gateway.visitor import Credential
 from srctl.joining import Joiner
 from srctl.launch import Launcher
@@ -70,11 +70,12 @@ class Desk:
         call = CALLS.get(name) if isinstance(name, str) else None
         detail = told(given) if isinstance(given, Mapping) else "?"
         action = call.name if call is not None else "unknown"
-        with self._recorder.recording(action, detail, always=call is not None and call.changes):
+        with self._recorder.recording(action, detail, always=call is not None and call.changes) as made:
             if call is None:
                 raise UsageError("This gateway has no such call", "Is it older than your srctl?")
             arguments = call.signature.load_arguments(given)
             result = self.do(call, arguments, hooks)
+            made.extend(made_by(result))
             return result if call.streams else call.signature.dump(result)
 
     def do(self, call: Call, arguments: Mapping[str, Any], hooks: Hooks) -> Any:
@@ -83,6 +84,15 @@ class Desk:
         allowed = _Rules(person, self._context, self._ledger).checked(call, dict(arguments))
         part = self._parts(person, hooks)[call.part]()
         return getattr(part, call.method)(**allowed)
+
+    def prepare(self) -> None:
+        """Import what most calls need, while the client still has to ask for one."""
+        import srctl.db.store
+        import srctl.hosts.engine  # noqa: F401
+
+    def broken(self, error: SrctlError) -> None:
+        """Write down why a channel was broken off."""
+        self._recorder.refused("api", f"broken off: {error.message}", error)
 
     def leave(self) -> None:
         """End this connection if what was done here ended the right to it; the answer must be out."""
@@ -96,7 +106,9 @@ class Desk:
             sessions,
             hooks.progress,
             home_root=context.config.get("home_root"),
-            publisher=OwnSlots(context.config.get("max_sessions"), self._vacate),
+            publisher=OwnSlots(
+                context.config.get("max_sessions"), lambda owner_id, slot: _gateway(context).vacate(owner_id, slot)
+            ),
             clock=hooks.clock,
         )
         return {
@@ -107,9 +119,6 @@ class Desk:
             "accounting": lambda: context.accounting,
             "audit": lambda: context.store.book,
         }
-
-    def _vacate(self, user_id: int, slot: int) -> None:
-        _gateway(self._context).end_guests(self._context.store.book.vacate(user_id, slot))
 
 
 def sessions_of(context: Context, person: Person) -> SharedSessions:

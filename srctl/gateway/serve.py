@@ -91,7 +91,10 @@ class _Login:
 
         recorder.note(API, "", "ok")
         desk = Desk(self._context, ledger, key, recorder)
-        return Api(desk, sys.stdin.fileno(), sys.stdout.fileno(), _crashed).serve()
+        try:
+            return Api(desk, sys.stdin.fileno(), sys.stdout.fileno(), _crashed).serve()
+        finally:
+            recorder.close()
 
     def _words(self, ledger: Ledger, key: Credential, recorder: Recorder, line: str) -> int:
         from srctl.gateway.desk import Desk

@@ -13,7 +13,7 @@ from srctl.calls import BY_METHOD
 from srctl.config import FORMATS
 from srctl.errors import UsageError
 from srctl.gateway.desk import Desk, Hooks
-from srctl.gateway.recorder import Recorder, told
+from srctl.gateway.recorder import Recorder, made_by, told
 from srctl.models import Session, Started, StartRequest
 from srctl.output import Output, plain
 
@@ -57,8 +57,10 @@ class Words:
 
     def _do(self, part: str, method: str, **arguments: Any) -> Any:
         call = BY_METHOD[part, method]
-        with self._recorder.recording(call.name, told(plain(arguments)), always=call.changes):
-            return self._desk.do(call, arguments, Hooks())
+        with self._recorder.recording(call.name, told(plain(arguments)), always=call.changes) as made:
+            result = self._desk.do(call, arguments, Hooks())
+            made.extend(made_by(result))
+        return result
 
     def _help(self, _: argparse.Namespace) -> None:
         self._output.verbatim(HELP)

@@ -61,6 +61,11 @@ class Revocation:
         self._records.all()
         return outcome
 
+    def permitted(self, share: SharedSlot) -> bool:
+        """Tell whether a live connection was permitted this share. Raises `OSError`, SrctlError."""
+        targets = Targets(frozenset(), frozenset(), frozenset({share}))
+        return bool(self._records.account()) and any(targets.hit(record) for record in self._records.all())
+
     def own(self) -> int | None:
         """Return the process of the connection that we run in, for `spare`; None outside of one."""
         account = self._records.account()

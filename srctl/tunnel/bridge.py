@@ -3,9 +3,22 @@
 import socket
 import threading
 
+from srctl.errors import UnreachableError
 from srctl.tunnel.errors import ChannelRefusedError, ConnectionLostError
 from srctl.tunnel.pump.wire import Tally
+from srctl.tunnel.settings import Settings
 from srctl.tunnel.transport import Transport
+
+
+def bridge_to(settings: Settings, transport: Transport, jump: str, timeout: float) -> socket.socket:
+    """Return a socket that leads to the host of `settings` through the jump host `jump`. Raises `UnreachableError`."""
+    try:
+        return bridge(transport, settings.hostname, settings.port, timeout)
+    except ChannelRefusedError as error:
+        raise UnreachableError(
+            f"The jump host {jump} cannot reach {settings.hostname}, port {settings.port}: {error.message}",
+            f"Does `ssh {settings.alias}` work?",
+        ) from error
 
 
 def bridge(transport: Transport, address: str, port: int, timeout: float) -> socket.socket:

@@ -8,13 +8,15 @@ with the settings and the key that worked, and never asks anybody.
 import threading
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from srctl.errors import SrctlError, UnreachableError, UsageError
+from srctl.errors import SrctlError, UsageError
 from srctl.tunnel import ahead
-from srctl.tunnel.dial import Dialled, ProxyCommand
+from srctl.tunnel.dial import Dialled, ProxyCommand, greet
 from srctl.tunnel.errors import ChannelRefusedError, ConnectionLostError
+from srctl.tunnel.knocking import persevere
 from srctl.tunnel.prompter import Prompter
 from srctl.tunnel.settings import Settings, resolve
 from srctl.tunnel.target import DEFAULT_SOCKET, SSHTarget, parse_target
@@ -220,7 +222,7 @@ class SSHConnection:
             if self._via is not None:
                 self._via.reconnect()
             self._release()
-            self._log_in(None)
+            self._try(None, time.monotonic() + self._timeout)  # once: who reconnects has a pace of his own
 
     def again(self) -> "SSHConnection":
         """Return a second connection to the same host: same settings, the key that worked, no questions.
@@ -252,7 +254,14 @@ class SSHConnection:
             self._proxy = None
 
     def _log_in(self, prompter: Prompter | None) -> None:
+        """Log in, at another try where the server is full; a ProxyCommand, which may ask the person, is run once."""
         deadline = time.monotonic() + self._timeout
+        if self._via is None and self.settings.proxy_command:
+            self._try(prompter, deadline)
+        else:
+            persevere(partial(self._try, prompter, deadline), deadline)
+
+    def _try(self, prompter: Prompter | None, deadline: float) -> None:
         dialled = None if self._via or self.settings.proxy_command else Dialled(self.settings, deadline)
         from srctl.tunnel.handshake import shake_hands  # while the TCP connection is made
 
@@ -276,24 +285,18 @@ class SSHConnection:
 
     def _stream(self) -> Any:
         """Return the way to a host that is not reached by a TCP connection of our own."""
-        settings = self.settings
         if self._via is None:
-            self._proxy = ProxyCommand(settings.proxy_command or "")
-            return self._proxy.socket
-        from srctl.tunnel.bridge import bridge
+            self._proxy = ProxyCommand(self.settings.proxy_command or "")
+            stream = self._proxy.socket
+        else:
+            from srctl.tunnel.bridge import bridge_to
 
-        try:
-            return bridge(self._via.transport, settings.hostname, settings.port, self._timeout)
-        except ChannelRefusedError as error:
-            raise UnreachableError(
-                f"The jump host {self._via} cannot reach {settings.hostname}, port {settings.port}: {error.message}",
-                f"Does `ssh {settings.alias}` work?",
-            ) from error
+            stream = bridge_to(self.settings, self._via.transport, str(self._via), self._timeout)
+        greet(stream)
+        return stream
 
     def _explained(self, error: SrctlError) -> SrctlError:
         """Add what the ProxyCommand complained about."""
         said = self._proxy.explain() if self._proxy is not None else ""
         self._release()
-        if not said:
-            return error
-        return type(error)(f"{error.message} The ProxyCommand says: {said}", error.hint)
+        return type(error)(f"{error.message} The ProxyCommand says: {said}", error.hint) if said else error

@@ -16,12 +16,22 @@ from collections.abc import Callable
 from typing import IO
 
 from srctl.errors import UnreachableError
-from srctl.tunnel.errors import plain
+from srctl.tunnel.errors import HungUpError, plain
 from srctl.tunnel.settings import Settings
 
 _FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 _LONGEST_SILENCE = 20_000
 """Milliseconds that sent data may stay unacknowledged (TCP_USER_TIMEOUT)."""
+
+
+GREETING = b"SSH-2.0-srctl\r\n"
+"""What a client says first (RFC 4253, section 4.2). It waits for nothing, so it is said before paramiko is there."""
+
+
+def greet(stream: socket.socket) -> None:
+    """Say who we are; that nobody listens is found out by whoever waits for the answer."""
+    with contextlib.suppress(OSError):
+        stream.sendall(GREETING)
 
 
 class Dialled:
@@ -79,6 +89,7 @@ def _connect(settings: Settings, deadline: float) -> socket.socket:
             failure = error
             continue
         _tune(candidate)
+        greet(candidate)
         return candidate
     raise failure
 
@@ -99,6 +110,8 @@ def _unreachable(settings: Settings, error: OSError | None) -> UnreachableError:
         )
     if isinstance(error, ConnectionRefusedError):
         return UnreachableError(f"{place} refuses connections", "Is an SSH server running there, on this port?")
+    if isinstance(error, ConnectionResetError):  # it hung up before we knew that it had answered
+        return HungUpError(f"{place} hung up", "Is it an SSH server, and not overloaded?")
     if error is None or isinstance(error, TimeoutError):
         return UnreachableError(f"{place} does not answer", "Is the host up, and does a firewall let SSH through?")
     return UnreachableError(f"{place} cannot be reached: {error.strerror or error}", "Check the network")

@@ -16,6 +16,10 @@ class ConnectionLostError(UnreachableError):
     """The SSH connection ended while it was needed."""
 
 
+class HungUpError(UnreachableError):
+    """The server hung up before anybody had logged in, as a full one does; trying again may help."""
+
+
 class LoginNeededError(UnreachableError):
     """The server answers, but the login failed: its keys were refused, or a person would have to be asked."""
 

@@ -13,7 +13,8 @@ import paramiko
 
 from srctl.errors import UnreachableError
 from srctl.tunnel.ahead import Opening
-from srctl.tunnel.errors import HostKeyError, plain
+from srctl.tunnel.dial import GREETING
+from srctl.tunnel.errors import HostKeyError, HungUpError, plain
 from srctl.tunnel.hostkey import HostKeyCheck
 from srctl.tunnel.keys import Identity
 from srctl.tunnel.known_hosts import key_type
@@ -27,6 +28,9 @@ _SHORTEST_LOGIN = 20.0
 
 _CIPHERS_FIRST = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 _SAME = {"curve25519-sha256": "curve25519-sha256@libssh.org"}
+_FULL = "Exceeded MaxStartups"
+"""What sshd says to those whom it drops because too many are logging in."""
+
 _WEAK = {"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc", "hmac-md5", "hmac-md5-96", "hmac-sha1-96"}
 
 
@@ -40,9 +44,12 @@ def shake_hands(
 ) -> tuple[Transport, Identity | None]:
     """Return the transport and the key that opened it; channels that are `wanted` soon may be asked for ahead.
 
+    `GREETING` has been said on the stream.
     Raises `UnreachableError` and closes the stream.
     """
     transport = Transport(stream)
+    transport.local_version = GREETING.decode().rstrip()
+    transport.packetizer.said = GREETING
     transport.ahead.wanted = wanted
     try:
         check = HostKeyCheck(settings)
@@ -110,10 +117,10 @@ def _exchange_keys(transport: Transport, settings: Settings, deadline: float) ->
             raise TimeoutError
     except (paramiko.SSHException, OSError, EOFError) as error:
         late = time.monotonic() >= deadline - 0.2
-        raise _failed(settings, error, late=late) from error
+        raise _failed(settings, error, transport.packetizer.heard_first, late=late) from error
 
 
-def _failed(settings: Settings, error: Exception, *, late: bool) -> UnreachableError:
+def _failed(settings: Settings, error: Exception, heard: str, *, late: bool) -> UnreachableError:
     place = f"{settings.hostname}, port {settings.port}"
     if late or isinstance(error, socket.timeout | TimeoutError):
         return UnreachableError(
@@ -122,8 +129,15 @@ def _failed(settings: Settings, error: Exception, *, late: bool) -> UnreachableE
         )
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
         return UnreachableError(f"{place}: no algorithm in common ({plain(str(error))})", "Is the server very old?")
+    said = "" if heard.startswith("SSH-") else plain(heard, 100)
     reason = plain(str(error)) or "it hung up"
-    return UnreachableError(
-        f"The SSH handshake with {place}, failed: {reason}",
+    kind = HungUpError if _hung_up(error) and (not said or said.startswith(_FULL)) else UnreachableError
+    return kind(
+        f"The SSH handshake with {place}, failed: {reason}{said and f'. It said: {said}'}",
         "A server that hangs up at once may be full (MaxStartups) or may block this address",
     )
+
+
+def _hung_up(error: Exception) -> bool:
+    """Tell whether the stream ended; paramiko wraps that where it waits for the server's first line."""
+    return any(isinstance(each, EOFError | ConnectionError) for each in (error, error.__context__))

@@ -64,6 +64,10 @@ class PumpingPacketizer(_Packetizer):
         self.round_trip = 0.05
         self.heard = time.monotonic()
         """When anything last came."""
+        self.heard_first = ""
+        """How the server introduces itself; before it has, what it said first."""
+        self.said = b""
+        """A greeting that was said before."""
         self.on_beat: Callable[[], None] | None = None
         self.has_channel: Callable[[int], bool] = lambda _: False
         """Whether a channel number is one of paramiko's."""
@@ -166,8 +170,11 @@ class PumpingPacketizer(_Packetizer):
             super().send_message(data)
 
     def write_all(self, out: "Buffer") -> None:
-        """Queue what paramiko made a packet of."""
-        self._outgoing.put(bytes(out))
+        """Queue what paramiko made a packet of, or its greeting if that has not been said."""
+        if self.said and bytes(out) == self.said:
+            self.said = b""
+        else:
+            self._outgoing.put(bytes(out))
 
     def answer_at_leisure(self) -> None:
         """Stop acknowledging each packet at once: the server does not hold small ones back any more."""
@@ -189,7 +196,9 @@ class PumpingPacketizer(_Packetizer):
             if len(self._inbox) > codec.LONGEST:
                 raise SSHException("the server's greeting has no end")
             self._turn()
-        return line.rstrip(b"\r\n").decode("utf-8", "replace")
+        text = line.rstrip(b"\r\n").decode("utf-8", "replace")
+        self.heard_first = text if text.startswith("SSH-") else self.heard_first or text
+        return text
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         """Return `n` bytes for paramiko's own reading of packets. Raises `SSHException` where no packet has so many."""

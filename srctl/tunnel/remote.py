@@ -8,7 +8,7 @@ back. What calls mean is not known here; what a server says is checked as far as
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from srctl.errors import SrctlError, UnreachableError, UnsupportedError
 from srctl.models import Progress
@@ -52,7 +52,7 @@ class Greeting:
 
 
 class Remote:
-    """A gateway on `link`; `name` is what people call it. May be used from any thread."""
+    """A gateway on `link`, which is made again after a loss; `name` is what people call it. For any thread."""
 
     def __init__(self, link: SSHConnection, speech: Speech, name: str) -> None:
         self.link = link
@@ -60,12 +60,13 @@ class Remote:
         self._name = name
         self._lock = threading.Lock()
         self._free: list[Conversation] = []
+        self._greeting: Greeting | None = None
 
     def greet(self) -> Greeting:
         """Return what the gateway says of itself and of us. Raises `UnreachableError` and `UnsupportedError`."""
-        conversation = self._taken()
-        self._put_back(conversation)
-        return conversation.greeting
+        if self._greeting is None:
+            self._put_back(self._taken())
+        return cast("Greeting", self._greeting)
 
     def request(
         self, call: str, arguments: Mapping[str, Any], tell: Tell | None = None, patience: float = PATIENCE
@@ -111,7 +112,10 @@ class Remote:
                 if conversation.idle:
                     return conversation
                 conversation.close()
-        return Conversation(self.link, self._speech, self._name)
+        self.link.reconnect()
+        opened = Conversation(self.link, self._speech, self._name)
+        self._greeting = opened.greeting
+        return opened
 
     def _put_back(self, conversation: "Conversation") -> None:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,6 +150,28 @@ def test_a_removed_grant_ends_the_forward_and_closes_the_slot(gate: Gate, bob: P
     assert bob.ok("stop", session) == session
 
 
+def test_a_way_to_a_shared_session_never_leads_to_a_later_one(gate: Gate, alice: Person, bob: Person) -> None:
+    shared, own = (gate.admin.ok("grant", "add", WEB, "alice", *more) for more in (["--allow-view"], ["--allow-home"]))
+    first = alice.ok("start", shared)
+    where, port = slot(alice, first), free_port()
+    alice.ok("session", "share", first, "bob")
+    with bob.forward("-L", f"{port}:{where}") as live:
+        listening(port)
+        assert reaches(port)
+        with gate.machine.engine.client() as client:
+            client.kill(alice.json("session", "show", first)["container_id"])
+        alice.ok("session", "prune", "--yes")
+        gate.admin.ok("grant", "remove", shared)  # and the share with it
+        second = alice.ok("start", own)
+        try:
+            assert slot(alice, second) == where
+            assert ends_within(live, 5)
+        finally:
+            alice.ok("stop", second)
+            gate.admin.ok("grant", "remove", own)
+            gate.admin.ok("grant", "add", WEB, "alice", "--allow-view")
+
+
 def test_a_disabled_user_is_out_at_once_and_others_stay(gate: Gate, alice: Person, bob: Person, session: str) -> None:
     theirs = bob.ok("start", WEB)
     ports = free_port(), free_port()
@@ -283,6 +306,34 @@ def test_firewall_rules_keep_local_accounts_out(gate: Gate, alice: Person, sessi
         assert page(alice.json("tunnel", "open", session, "--background")["url"]) == 200
     finally:
         install(gate.machine, "--no-firewall")
+
+
+LISTEN = """
+import os, socket
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+    log.bind("/dev/log")
+    os.chmod("/dev/log", 0o666)
+    print("listening", flush=True)
+    while True:
+        print(log.recv(8192).decode(), flush=True)
+"""
+"""What a syslog daemon does, as far as it matters here."""
+
+
+def test_the_audit_goes_to_syslog_too(gate: Gate, alice: Person) -> None:
+    command = gate.machine.command(f"{VENV}/bin/python", "-I", "-c", LISTEN)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as daemon:
+        try:
+            assert daemon.stdout is not None
+            assert daemon.stdout.readline() == "listening\n"
+            assert alice.ssh(HOST, "id").returncode == 2
+            said = next(line for line in daemon.stdout if "srctl-gateway" in line)
+        finally:
+            daemon.kill()
+            gate.machine.ok("rm", "-f", "/dev/log")
+    entry = json.loads(said[said.index("{") :])
+    assert (entry["user"], entry["action"], entry["detail"], entry["result"]) == ("alice", "words", "id", "usage")
+    assert entry["fingerprint"].startswith("SHA256:")
 
 
 def test_what_is_left_of_the_day_is_written_down(gate: Gate, tmp_path: Path) -> None:

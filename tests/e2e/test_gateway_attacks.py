@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -236,6 +237,30 @@ def test_no_shell_reads_the_command(mallory: Person, line: str) -> None:
     done = mallory.ssh(HOST, line)
     assert "uid=" not in done.stdout + done.stderr
     assert done.returncode == 2
+
+
+EXEC = """
+import sys
+from srctl.tunnel.connection import SSHConnection
+
+with SSHConnection.connect("ssh://gate") as connection:
+    channel = connection.exec(sys.stdin.read())
+    print(channel.recv(1000).decode())
+"""
+
+
+def test_a_command_with_a_nul_in_it_is_not_run(gate: Gate, mallory: Person) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", EXEC],
+        env=mallory.home.env,
+        input="whoami\0-o json",
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "mallory" not in done.stdout
+    assert mallory.ssh(HOST, "whoami").returncode == 0
 
 
 def test_other_accounts_are_not_reached_by_the_key(gate: Gate, mallory: Person) -> None:

@@ -19,6 +19,7 @@ from srctl.db.ledger import Ledger
 from srctl.models import AuditEntry, Host, StartRequest
 from srctl.reaching import reach
 from srctl.remote import GatewayHost, RemoteParts
+from srctl.whereabouts import LOST
 from tests.cli.test_process import HEAVY, IMPORTED
 from tests.integration.gateway_stage import Far, far, gateway_page, gateway_stub
 from tests.integration.gateway_stub import CONTAINER, ID, NOW
@@ -148,12 +149,21 @@ def test_a_tunnel_is_made_again_after_its_connection_was_lost(far: Far) -> None:
     assert far.srctl.json("tunnel", "list")[0]["id"] == row["id"]
 
 
+def test_a_connection_that_was_lost_is_made_again_for_the_next_request(far: Far) -> None:
+    with ExitStack() as stack:
+        host = reach(Host("lab", f"gateway://{far.sshd.user}@box", "config"), 10, None, stack)
+        assert host.version() == "27.0"
+        kill_logins(far.sshd)
+        wait_until(lambda: not host.link.alive or None, "the loss", limit=20)
+        assert host.version() == "27.0"
+
+
 def test_a_tunnel_ends_with_its_session(far: Far) -> None:
     row = far.srctl.json("tunnel", "open", "web", "--background")
     far.set(gone=True)
     kill_logins(far.sshd)
     wait_until(lambda: far.srctl.json("tunnel", "list")[0]["state"] == "down" or None, "the tunnel's end")
-    assert far.srctl.json("tunnel", "list")[0]["cause"] == f"Session {row['session_id']} was stopped and removed"
+    assert far.srctl.json("tunnel", "list")[0]["cause"] == f"Session {row['session_id']} {LOST}"
 
 
 def test_leave_that_was_taken_back_is_said(far: Far) -> None:
@@ -231,6 +241,7 @@ class TestLogin:
         return far
 
     def test_the_key_to_send_is_printed(self, stranger: Far) -> None:
+        assert "srctl login lab" in stranger.srctl("ps").err
         ran = stranger.srctl("login", "lab")
         assert ran.code == 4
         assert "srctl user key add YOUR-NAME FILE" in ran.err

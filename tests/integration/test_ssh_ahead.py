@@ -117,7 +117,7 @@ def test_a_new_login_asks_ahead_again(home: Home, make_sshd: MakeSshd, engine: s
 
 
 def test_jump_hosts_are_asked_for_nothing_ahead(home: Home, make_sshd: MakeSshd, engine: socket.socket) -> None:
-    jump, last = make_sshd("on-the-way", Options(streamlocal=False)), make_sshd("behind", Options())
+    jump, last = make_sshd("ahead-jump", Options(streamlocal=False)), make_sshd("ahead-behind", Options())
     home.add_ssh_config(jump.client_config("jump") + last.client_config("box", {"ProxyJump": "jump"}))
     with connected(engine, forwards=True) as connection:
         engine.accept()[0].close()

@@ -68,7 +68,9 @@ def test_a_session_that_is_killed_is_made_again(staged: Stage, ssh: Server) -> N
         ssh.drop()
         found = staged.back()
     assert found.cause is None
-    assert found.last_error == "the SSH connection was lost: the other end closed it"
+    # which of the two depends on whether sshd had read all that we sent when it was ended
+    how = str(found.last_error).removeprefix("the SSH connection was lost: ")
+    assert how in ("the other end closed it", "Connection reset by peer")
     assert staged.fetch() == 200
     assert staged.link.logins == 2
 

@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, ConflictError, SrctlError
+from srctl.errors import (
+    ApplicationExitedError,
+    ApplicationNotReadyError,
+    ConflictError,
+    NotAllowedError,
+    SrctlError,
+)
 from srctl.launch import STALE, Launcher
 from srctl.models import Started, StartRequest
 from srctl.sessions import Sessions
@@ -136,3 +142,13 @@ def test_only_our_own_container_is_removed(engine: FakeEngine) -> None:
     with pytest.raises(SrctlError):
         start(engine)
     assert len(engine.stored) == 1
+
+
+def test_a_grant_that_is_removed_while_its_container_is_made_starts_nothing(engine: FakeEngine) -> None:
+    granted = rights()
+    engine.before["create"] = granted.given.clear
+    sessions = Sessions(engine, lambda: granted, user="ann", realm="test")
+    with pytest.raises(NotAllowedError):
+        Launcher(sessions, lambda _: None, clock=engine.time.clock()).start(StartRequest(WEB))
+    assert "start" not in engine.calls
+    assert engine.stored == {}

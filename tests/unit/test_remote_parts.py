@@ -30,8 +30,9 @@ from srctl.models import (
 )
 from srctl.outcome import Outcome
 from srctl.remote import RemoteJoiner, RemoteLeftovers, RemoteParts, RemoteSessions
+from srctl.tunnel.errors import ConnectionLostError
 from srctl.tunnel.plain import to_plain
-from tests.remote_parts import HELLO, FakeLink, answering, gateway
+from tests.remote_parts import HELLO, FakeLink, FarEnd, answering, gateway, line
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 SESSION = Session(
@@ -198,6 +199,22 @@ def test_an_address_that_a_browser_must_not_see_is_an_error(change: dict[str, An
     use_cases, _ = parts(said)
     with pytest.raises(UnreachableError):
         use_cases.joiner(lambda _: None).bring(StartRequest("web"))
+
+
+def dying_once() -> RemoteParts:
+    """Return the use cases of a gateway whose first channel ends in the middle of a request."""
+    ends = iter([FarEnd(line(HELLO)), FarEnd(line(HELLO), lambda _: [{"result": []}])])
+    return RemoteParts(gateway(FakeLink(lambda: next(ends))))
+
+
+def test_what_changes_nothing_is_asked_again_after_a_loss() -> None:
+    assert dying_once().sessions.find() == []
+
+
+def test_after_the_loss_of_a_change_nobody_knows_and_nothing_is_repeated() -> None:
+    with pytest.raises(ConnectionLostError) as caught:
+        dying_once().sessions.stop("5555")
+    assert "may have been carried out" in caught.value.hint
 
 
 def led(*refusals: str, user: str = "bob", fresh: bool = False) -> tuple[FakeLink, RemoteParts]:

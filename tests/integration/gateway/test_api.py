@@ -13,7 +13,7 @@ from srctl.models import Policy
 from srctl.slots import SLOTS, address
 from tests.fakes import WEB
 from tests.integration.gateway.conftest import containers
-from tests.integration.gateway.gatehouse import Channel, Gatehouse
+from tests.integration.gateway.gatehouse import Channel, Gatehouse, new_key
 from tools.engine import Engine
 from tools.processes import wait_until
 
@@ -41,7 +41,7 @@ def test_a_session_is_published_in_a_slot_of_its_users(gate: Gatehouse, alice: C
     assert alice.result("session.list") == []
 
 
-def test_sessions_of_others_are_not_found(alice: Channel, bob: Channel) -> None:
+def test_sessions_of_others_are_not_found(gate: Gatehouse, alice: Channel, bob: Channel) -> None:
     session = start(alice)["session"]
     assert bob.result("session.list") == []
     for call in ("session.show", "session.stop", "session.unshare"):
@@ -52,6 +52,10 @@ def test_sessions_of_others_are_not_found(alice: Channel, bob: Channel) -> None:
     assert bob.refusal("session.open", request={"app": session["id"]}) == "not-found"
     assert bob.refusal("session.share", prefix=session["id"], guest="bob") == "not-found"
     assert bob.refusal("session.clear", session_id=session["id"]) == "not-found"
+    assert gate.audit("bob")[1:] == [(action, "not-found") for action in (
+        "session.show", "session.stop", "session.unshare", "session.container", "session.logs", "session.events",
+        "session.open", "session.share", "session.clear",
+    )]  # fmt: skip
 
 
 def test_what_is_for_administrators_is_refused_to_others(gate: Gatehouse, bob: Channel) -> None:
@@ -93,6 +97,18 @@ def test_an_administrator_administers(gate: Gatehouse, admin: Channel) -> None:
     assert [entry["action"] for entry in entries if entry["result"] == "ok"][:3] == ["api", "user.add", "grant.add"]
     assert entries[0]["address"] == "192.0.2.7"
     assert entries[0]["fingerprint"].startswith("SHA256:")
+
+
+def test_the_audit_names_what_was_made_and_no_secret(gate: Gatehouse, admin: Channel) -> None:
+    key = new_key()
+    admin.result("user.key.add", user="carol", text=f"{key} my own words")
+    grant = admin.result("grant.add", image=WEB, user="carol", permits={"license": "S3CRET"})
+    *_, added, granted = admin.result("audit.list")
+    with gate.store() as store:
+        assert store.keys("carol")[-1].fingerprint in added["detail"]
+    assert grant["id"] in granted["detail"]
+    assert "S3CRET" not in granted["detail"]
+    assert "my own words" not in added["detail"]
 
 
 def test_a_variable_that_the_image_does_not_declare_is_refused(alice: Channel) -> None:

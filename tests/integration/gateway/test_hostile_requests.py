@@ -17,6 +17,7 @@ from srctl.calls import CALLS, LONGEST_LINE
 from srctl.errors import SrctlError, UsageError
 from srctl.gateway import words
 from srctl.gateway.api import _parsed
+from srctl.gateway.recorder import MOST_REFUSALS
 from srctl.slots import SLOTS
 from tests.fakes import WEB
 from tests.integration.gateway.gatehouse import Channel, Gatehouse, new_key
@@ -113,11 +114,12 @@ def test_the_key_decides_and_nothing_else(gate: Gatehouse) -> None:
         b'{"id": 1e999, "call": "x"}',
     ],
 )
-def test_a_line_that_is_no_request_ends_the_channel(alice: Channel, line: bytes) -> None:
+def test_a_line_that_is_no_request_ends_the_channel(gate: Gatehouse, alice: Channel, line: bytes) -> None:
     alice.raw(line + b"\n")
     assert alice.hear()["error"]["code"] == "usage"
     assert alice.hear() == {}
     assert alice.process.wait(60) == 2
+    assert gate.audit("alice") == [("api", "ok"), ("api", "usage")]
 
 
 @pytest.mark.parametrize(
@@ -144,11 +146,12 @@ def test_a_line_that_is_no_request_ends_the_channel(alice: Channel, line: bytes)
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused_and_the_channel_goes_on(
-    alice: Channel, call: Any, arguments: Any
+    gate: Gatehouse, alice: Channel, call: Any, arguments: Any
 ) -> None:
     alice.say({"id": 5, "call": call, "with": arguments})
     assert alice.hear()["error"]["code"] == "usage"
     assert alice.result("session.list") == []
+    assert [result for _, result in gate.audit("alice")] == ["ok", "usage"]
 
 
 def test_names_that_try_to_break_out_are_names(gate: Gatehouse, admin: Channel) -> None:
@@ -173,7 +176,7 @@ def test_a_line_without_end_is_cut(alice: Channel) -> None:
     assert alice.process.wait(60) == 2
 
 
-def test_ten_thousand_requests_at_once_are_answered_one_after_another(alice: Channel) -> None:
+def test_ten_thousand_requests_at_once_are_answered_one_after_another(gate: Gatehouse, alice: Channel) -> None:
     def ask() -> None:
         for number in range(10_000):
             alice.raw(b'{"id": %d, "call": "no.such"}\n' % number)
@@ -187,6 +190,10 @@ def test_ten_thousand_requests_at_once_are_answered_one_after_another(alice: Cha
             resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
             assert resident < 150_000
     asking.join()
+    assert alice.process.stdin is not None
+    alice.process.stdin.close()
+    alice.process.wait(10)
+    assert gate.audit("alice") == [("api", "ok"), *[("unknown", "usage")] * MOST_REFUSALS, ("refusals", "not-allowed")]
 
 
 def test_guessed_ids_of_grants_are_not_allowed(gate: Gatehouse, bob: Channel) -> None:

@@ -349,6 +349,18 @@ def stop_after_the_answer(place: Gateway, sign: Callable[[], None], later: float
     return go_on
 
 
+def test_what_a_live_connection_was_permitted_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "logins"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 65533, 65533)
+    revocation, ours = Revocation(folder), read(os.getpid())
+    assert ours is not None
+    (folder / str(ours.pid)).write_text(f"{ours.started} 7 SHA256:{'a' * 43} 5:{SLOT},6:{SLOT}\n")
+    (folder / "1").write_text(f"0 7 SHA256:{'a' * 43} 4:{SLOT}\n")
+    assert [revocation.permitted(SharedSlot(owner, SLOT)) for owner in (4, 5, 6, 7)] == [False, True, True, False]
+    assert not revocation.permitted(SharedSlot(5, SLOT + 1))
+
+
 class Watched(Revocation):
     """A revocation that lets the keys command go on, to its end, between its first look and what follows from it."""
 
