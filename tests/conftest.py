@@ -7,6 +7,7 @@ why: a run that skips them would prove nothing.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -104,9 +105,10 @@ def desktop_image(engine: Engine) -> str:
 
 @pytest.fixture(scope="session")
 def make_sshd(lab: Lab) -> Iterator[Callable[[str, Options], Sshd]]:
-    """Start an SSH server on loopback with these options; the name is for its folder."""
+    """Start an SSH server on loopback with these options; the name is for its folder, and several may have it."""
+    numbers = itertools.count(1)
     with said_plainly(), ExitStack() as servers:
-        yield lambda name, options: servers.enter_context(private_sshd(lab, name, options))
+        yield lambda name, options: servers.enter_context(private_sshd(lab, f"{name}-{next(numbers)}", options))
 
 
 @pytest.fixture(scope="session")

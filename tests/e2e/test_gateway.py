@@ -126,7 +126,7 @@ def test_a_share_that_is_taken_back_ends_the_guests_forward_and_no_other(
         assert reaches(own)
         assert reaches(guests)
         alice.ok("session", "unshare", session, "bob")
-        assert ends_within(guest, 5)
+        assert ends_within(guest, 20)
         assert reaches(own)
         assert owner.poll() is None
     with bob.forward("-L", f"{guests}:{where}"):
@@ -142,7 +142,7 @@ def test_a_removed_grant_ends_the_forward_and_closes_the_slot(gate: Gate, bob: P
         listening(port)
         assert reaches(port)
         gate.admin.ok("grant", "remove", grant)
-        assert ends_within(live, 5)
+        assert ends_within(live, 20)
     with bob.forward("-L", f"{port}:{where}"):
         listening(port)
         assert not reaches(port)
@@ -165,7 +165,7 @@ def test_a_way_to_a_shared_session_never_leads_to_a_later_one(gate: Gate, alice:
         second = alice.ok("start", own)
         try:
             assert slot(alice, second) == where
-            assert ends_within(live, 5)
+            assert ends_within(live, 20)
         finally:
             alice.ok("stop", second)
             gate.admin.ok("grant", "remove", own)
@@ -184,7 +184,7 @@ def test_a_disabled_user_is_out_at_once_and_others_stay(gate: Gate, alice: Perso
             assert reaches(port)
         gate.admin.ok("user", "disable", "alice")
         try:
-            assert ends_within(hers, 5)
+            assert ends_within(hers, 20)
             assert reaches(ports[1])
             assert alice.ssh(HOST, "whoami").returncode == 255
             assert alice.srctl("ps").returncode == 6
@@ -200,7 +200,7 @@ def test_a_removed_key_ends_what_was_made_with_it(gate: Gate) -> None:
     with carol.forward() as live:
         wait_until(lambda: carol.ssh(HOST, "whoami").returncode == 0, "the login")
         gate.admin.ok("user", "key", "remove", "carol", key["fingerprint"])
-        assert ends_within(live, 5)
+        assert ends_within(live, 20)
     assert carol.ssh(HOST, "whoami").returncode == 255
 
 
