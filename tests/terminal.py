@@ -55,7 +55,7 @@ class Terminal:
         """Return the lines that are to be seen, without empty ones at the end."""
         return self._tmux("capture-pane", "-p", "-t", f":{window}").rstrip().split("\n")
 
-    def wait_for(self, *texts: str, limit: float = 20) -> list[str]:
+    def wait_for(self, *texts: str, limit: float = 60) -> list[str]:
         """Return the screen once all of these are to be seen on it."""
 
         def seen() -> list[str] | None:
@@ -67,7 +67,7 @@ class Terminal:
         except Exception as error:
             raise AssertionError(f"{error}:\n" + "\n".join(self.screen())) from error
 
-    def end(self, limit: float = 20) -> int:
+    def end(self, limit: float = 60) -> int:
         """Wait until srctl has ended; return its exit code."""
         self.wait_for("[exit ", limit=limit)
         found = ENDED.search("\n".join(self.screen()))

@@ -127,14 +127,14 @@ def person(machine: Machine, folder: Path, name: str) -> Person:
 
 def page(url: str) -> int:
     """Return the status of a page."""
-    with urlopen(url, timeout=10) as answer:  # noqa: S310 - a local tunnel
+    with urlopen(url, timeout=30) as answer:  # noqa: S310 - a local tunnel
         return int(answer.status)
 
 
 def reaches(port: int, path: str = "/") -> bool:
     """Tell whether something answers HTTP behind a local port."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as local:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as local:
             local.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
             return local.recv(1) != b""
     except OSError:

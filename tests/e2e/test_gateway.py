@@ -248,7 +248,7 @@ def socks(port: int, address: str, target: int) -> bool:
     """Tell whether a SOCKS 4 proxy leads to an address."""
     import socket
 
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as proxy:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as proxy:
         proxy.sendall(b"\x04\x01" + target.to_bytes(2, "big") + socket.inet_aton(address) + b"\x00")
         answer = proxy.recv(8)
         if answer[1:2] != b"\x5a":

@@ -20,7 +20,7 @@ from tools.sshd import Sshd
 
 def fetch(url: str) -> str:
     """Return the page at a URL."""
-    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - on loopback
+    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 - on loopback
         return str(response.read().decode())
 
 

@@ -168,7 +168,7 @@ class Peer:
         with contextlib.suppress(OSError, EOFError):
             self.wire.send(*payloads)
 
-    def take(self, kind: int, limit: float = 10) -> bytes:
+    def take(self, kind: int, limit: float = 30) -> bytes:
         """Return the client's first message of a kind that was not taken yet, waiting for it."""
         found: bytes = wait_until(lambda: self.find(kind), f"message {kind} of the client", limit=limit)
         self.said.remove(found)

@@ -33,7 +33,7 @@ PYTHON_WORDS = re.compile(r"Traceback|object has no|unpack|index out of|buffer o
 """What a cause in a person's words does not contain."""
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
-LIMIT = 10.0
+LIMIT = 30.0
 
 
 @dataclass(frozen=True)

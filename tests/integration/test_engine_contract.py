@@ -67,7 +67,7 @@ def launch(host: Engine, spec: ContainerSpec) -> Container:
     return host.container(identifier)
 
 
-def eventually(look: Callable[[], object], wanted: object, limit: float = 10) -> None:
+def eventually(look: Callable[[], object], wanted: object, limit: float = 30) -> None:
     end = time.monotonic() + limit
     while (found := look()) != wanted:
         assert time.monotonic() < end, f"{found!r} instead of {wanted!r}"

@@ -31,7 +31,7 @@ __all__ = ["far", "gateway_page", "gateway_stub"]
 
 
 def fetched(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own URL
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - our own URL
         return bytes(answer.read())
 
 

@@ -58,7 +58,7 @@ def answer(url: str) -> tuple[int, str]:
 
     def ask() -> tuple[int, str] | None:
         try:
-            with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  on loopback
+            with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310  on loopback
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             with error:

@@ -21,7 +21,7 @@ PROTOCOL = "eu.simphony-project.docker."
 
 
 def fetched(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the URL is ours
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - the URL is ours
         text: str = answer.read().decode()
     return text
 

@@ -27,7 +27,7 @@ def engine(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "engine"))
         listener.listen()
-        listener.settimeout(10)
+        listener.settimeout(30)
         yield listener
 
 
@@ -156,6 +156,6 @@ def forwarded(connection: SSHConnection, port: int) -> bytes:
     with (
         bind_local() as listener,
         Forward(listener, connection, "127.0.0.1", port) as forward,
-        contextlib.closing(socket.create_connection(("127.0.0.1", forward.local_port), timeout=10)) as local,
+        contextlib.closing(socket.create_connection(("127.0.0.1", forward.local_port), timeout=30)) as local,
     ):
         return received(local)

@@ -89,7 +89,7 @@ def test_a_session_is_started_by_tcp_and_opened_through_ssh(
         assert process.stdout is not None
         try:
             address = process.stdout.readline().strip()
-            with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - on loopback
+            with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - on loopback
                 assert answer.status == 200
         finally:
             process.terminate()

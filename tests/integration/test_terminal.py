@@ -54,7 +54,7 @@ def test_open_shows_how_it_stands_in_one_line_and_the_url_alone_as_data(
     screen.run("open", WEB, "--no-browser", "--host", remote, data_elsewhere=True)
     before = status_line(screen, "0 in all", " 0 B in, 0 B out")
     [url] = wait_until(lambda: [line for line in screen.screen("data") if line], "the address")
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - on loopback
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - on loopback
         assert answer.status == 200
     wait_until(lambda: " 0 B in" not in status_line(screen, "1 in all"), "the numbers")
     after = status_line(screen, "1 in all")

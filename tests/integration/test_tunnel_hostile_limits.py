@@ -75,7 +75,7 @@ def test_error_output_beyond_the_window_of_another_channel_does_not_pile_up(play
 @pytest.mark.parametrize("cut", [0, 1, 100])
 def test_data_that_is_shorter_than_it_says_reaches_no_other_channel_either(play: Stage, cut: int) -> None:
     channel, number = play.api()
-    channel.settimeout(10)
+    channel.settimeout(30)
     head = bytes([ssh.DATA]) + number.to_bytes(4, "big") + (1_000_000).to_bytes(4, "big")
     play.peer.send(head + b"x" * cut)
     play.settle()

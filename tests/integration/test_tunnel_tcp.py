@@ -17,7 +17,7 @@ from tools.sshd import Sshd
 
 
 def status(url: str) -> int:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - on loopback
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - on loopback
         return int(answer.status)
 
 

@@ -24,7 +24,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
-        theirs.settimeout(10)
+        theirs.settimeout(30)
         yield ours, theirs
 
 

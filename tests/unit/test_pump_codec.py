@@ -37,7 +37,7 @@ def paramiko_ends() -> Iterator[tuple[Any, socket.socket]]:
     with ours, theirs:
         for each in (ours, theirs):
             each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-            each.settimeout(10)
+            each.settimeout(30)
         yield Packetizer(ours), theirs
 
 

@@ -128,7 +128,7 @@ class Stream:
         except OSError:
             return False
 
-    def wait_for_end(self, limit: float = 20) -> None:
+    def wait_for_end(self, limit: float = 60) -> None:
         """Wait until the stream and its ssh have ended."""
         self.socket.settimeout(limit)
         with suppress(ConnectionError):
@@ -199,7 +199,7 @@ class Streams:
         processes.wait_until(path.exists, "the forward", client)
         stream = socket.socket(socket.AF_UNIX)
         self._undo.enter_context(closing(stream))
-        stream.settimeout(10)
+        stream.settimeout(30)
         stream.connect(str(path))
         found = Stream(client, stream)
         assert found.is_alive()
