@@ -114,7 +114,7 @@ class Desk:
 
 def sessions_of(context: Context, person: Person) -> SharedSessions:
     """Return the sessions as a person sees them."""
-    return SharedSessions(
+    sessions = SharedSessions(
         context.host,
         lambda: context.store,
         context.store.book,
@@ -122,6 +122,8 @@ def sessions_of(context: Context, person: Person) -> SharedSessions:
         user=person.name,
         realm=context.config.get("realm"),
     )
+    sessions.identify(person.id)
+    return sessions
 
 
 def _gateway(context: Context) -> Gateway:
