@@ -70,6 +70,10 @@ class Context:
     ) -> None:
         self._open.close()
 
+    def closing(self, close: Callable[[], None]) -> None:
+        """Have something of a face's own closed with this context."""
+        self._open.callback(close)
+
     @cached_property
     def config(self) -> configuration.Config:
         """The settings in force. Raises `UsageError`."""

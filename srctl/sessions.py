@@ -46,6 +46,11 @@ class Sessions:
             raise NotFoundError("There is no accounting database", "srctl db init")
         return self._rights
 
+    @property
+    def reached_directly(self) -> bool:
+        """Whether sessions are reached on this machine as they are."""
+        return self.engine.direct
+
     def available(self) -> list[Available]:
         """Return what the user may start. Raises `NotAllowedError` for an unknown or disabled user."""
         self.entitled_user()
@@ -191,6 +196,10 @@ class Sessions:
         except NotFoundError:
             return None
 
+    def identify(self, user_id: int) -> None:
+        """Take the user's id from who has just looked it up."""
+        self.__dict__["_identity"] = user_id
+
     def _belongs(self, container: Container) -> bool:
         return self._identity is None or labels.user_id(container) in (None, self._identity)
 
@@ -205,7 +214,7 @@ class Sessions:
     def session(self, container: Container, known: frozenset[str] | None) -> Session:
         """Read a container as a session; `known` are the grant ids that exist, `None` where nobody knows."""
         granted = None if known is None else labels.grant_id(container) in known
-        found = labels.session(container, host=self.engine.name, direct=self.engine.direct, granted=granted)
+        found = labels.session(container, host=self.engine.name, direct=self.reached_directly, granted=granted)
         if found is None:
             raise NotFoundError(f"{container.name} is not a session of srctl")
         return found

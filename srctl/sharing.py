@@ -54,7 +54,8 @@ class SharedSessions(Sessions):
         """Return the sessions, oldest first, also those that others share with this user."""
         if all_users:
             return super().find(stopped=stopped, all_users=True)
-        return self._sessions(self._visible(stopped=stopped))
+        shares = self._book.shares(self.user)
+        return self._with_guests(self._visible(shares, stopped=stopped), shares)
 
     def get(self, prefix: str, *, all_users: bool = False) -> Session:
         """Return the session whose id begins so. Raises `NotFoundError`, and `ConflictError` for several."""
@@ -65,7 +66,7 @@ class SharedSessions(Sessions):
         try:
             return super().container(prefix, all_users=all_users)
         except NotFoundError:
-            shared = choosing.container(self._visible(stopped=True), prefix)
+            shared = choosing.container(self._visible(self._book.shares(self.user), stopped=True), prefix)
             if shared is None:
                 raise
             owner = shared.labels.get(labels.RUNINFO + "user", "")
@@ -73,7 +74,7 @@ class SharedSessions(Sessions):
 
     def openable(self, prefix: str) -> Container:
         """Return the container of a session that the user may open. Raises as `get`."""
-        found = choosing.container(self._visible(stopped=True), prefix)
+        found = choosing.container(self._visible(self._book.shares(self.user), stopped=True), prefix)
         return super().container(prefix) if found is None else found
 
     def reachable(self, container_id: str) -> Container:
@@ -140,9 +141,10 @@ class SharedSessions(Sessions):
         self._end_guests(removed)
         return removed
 
-    def session(self, container: Container, known: frozenset[str] | None) -> Session:
-        """Read a container as a session; nobody reaches it directly."""
-        return replace(super().session(container, known), url=None)
+    @property
+    def reached_directly(self) -> bool:
+        """Nobody behind a gateway reaches a session without it."""
+        return False
 
     def _grant_to_share(self, owner: str, container: Container) -> Grant:
         found = (grant for grant in self.rights.grants(user=owner) if grant.id == labels.grant_id(container))
@@ -154,9 +156,8 @@ class SharedSessions(Sessions):
             )
         return grant
 
-    def _visible(self, *, stopped: bool) -> list[Container]:
+    def _visible(self, shares: list[Share], *, stopped: bool) -> list[Container]:
         """Return the containers of the user's sessions and of those that are shared with the user."""
-        shares = self._book.shares(self.user)
         guest_of = {share.session_id: share.owner for share in shares if share.guest == self.user}
         own = self.containers(stopped=stopped)
         if not guest_of:
@@ -169,8 +170,13 @@ class SharedSessions(Sessions):
         return owner != self.user and owner == guest_of.get(str(labels.session_id(container)))
 
     def _sessions(self, containers: list[Container]) -> list[Session]:
+        return self._with_guests(containers, self._book.shares(self.user))
+
+    def _with_guests(self, containers: list[Container], shares: list[Share]) -> list[Session]:
         guests: dict[str, list[str]] = {}
-        for share in self._book.shares(self.user):
+        for share in shares:
             guests.setdefault(share.session_id, []).append(share.guest)
         found = super()._sessions(containers)
-        return [replace(each, shared_with=tuple(sorted(guests.get(each.id, ())))) for each in found]
+        return [
+            replace(each, shared_with=tuple(sorted(guests[each.id]))) if each.id in guests else each for each in found
+        ]

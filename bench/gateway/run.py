@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 
 from bench.gateway.cases import GROUPS
+from bench.gateway.stage import Stage
 from bench.measure import HEADING, compare
 from tools.lab import lab
 
@@ -17,8 +19,8 @@ def main(chosen: Sequence[str]) -> int:
         sys.stderr.write(f"There is no group {unknown[0]!r} of the gateway; there are {', '.join(GROUPS)}\n")
         return 2
     print(HEADING)
-    with lab() as run:
+    with lab() as run, closing(Stage(run)) as stage:
         for name in chosen or list(GROUPS):
-            for case in GROUPS[name](run.make(f"gateway-{name}")):
+            for case in GROUPS[name](stage):
                 print(compare(case).line(), flush=True)
     return 0

@@ -5,7 +5,6 @@ millisecond; nothing here needs SQLAlchemy. Only files that are there are opened
 """
 
 import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,10 +34,16 @@ class Person:
 
 
 class Ledger:
-    """The accounting database as a gateway's commands see it. Any method raises `SrctlError` where it can't be used."""
+    """The accounting database as a gateway's commands see it. Any method raises `SrctlError` where it can't be used.
+
+    It keeps one connection, for one thread, and asks the file that bears the name now: one that was put in its place,
+    such as a backup, is opened in turn.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
 
     def person(self, kind: str, blob: str, fingerprint: str) -> Person:
         """Return whose key this is. Raises `NotAllowedError` for an unknown key and for a disabled user."""
@@ -66,16 +71,29 @@ class Ledger:
         query = f'SELECT count(*) FROM audit WHERE "user" = ? AND time >= ? AND action IN ({marks})'  # noqa: S608
         return int(self._run(query, (user, _text(since), *actions))[0][0])
 
+    def close(self) -> None:
+        """Let go of the file; it is opened again when it is needed."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._file = None
+
     def _run(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         try:
-            with closing(self._open()) as connection:
-                return connection.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
-            raise SrctlError(f"The accounting database can't be used: {error}", "Tell the administrator") from error
+            return self._opened().execute(statement, values).fetchall()
+        except (sqlite3.Error, OSError) as error:
+            self.close()
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise SrctlError(f"The accounting database can't be used: {reason}", "Tell the administrator") from error
 
-    def _open(self) -> sqlite3.Connection:
-        url = f"file:{quote(str(self._path))}?mode=rw"
-        return sqlite3.connect(url, uri=True, timeout=BUSY, isolation_level=None)
+    def _opened(self) -> sqlite3.Connection:
+        found = self._path.stat()
+        file = (found.st_dev, found.st_ino)
+        if self._connection is None or file != self._file:
+            self.close()
+            url = f"file:{quote(str(self._path))}?mode=rw"
+            self._connection = sqlite3.connect(url, uri=True, timeout=BUSY, isolation_level=None)
+            self._file = file
+        return self._connection
 
 
 def _text(moment: datetime) -> str:

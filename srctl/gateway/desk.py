@@ -123,7 +123,7 @@ class Desk:
 
 def sessions_of(context: Context, person: Person) -> SharedSessions:
     """Return the sessions as a person sees them."""
-    return SharedSessions(
+    sessions = SharedSessions(
         context.host,
         lambda: context.store,
         context.store.book,
@@ -131,6 +131,8 @@ def sessions_of(context: Context, person: Person) -> SharedSessions:
         user=person.name,
         realm=context.config.get("realm"),
     )
+    sessions.identify(person.id)
+    return sessions
 
 
 def _gateway(context: Context) -> Gateway:

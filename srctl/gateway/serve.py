@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from srctl.context import Context
 from srctl.db.ledger import Ledger
@@ -18,6 +19,9 @@ from srctl.gateway.recorder import Recorder
 from srctl.gateway.visitor import Credential, credential
 from srctl.output import Output, ReaderGoneError
 from srctl.wire import dump_error
+
+if TYPE_CHECKING:
+    from srctl.gateway.desk import Desk
 
 API = "api"
 """What programs ask for."""
@@ -70,6 +74,7 @@ class _Login:
         action = API if line == API else "words"
         try:
             ledger = Ledger(_database(self._context.config.database))
+            self._context.closing(ledger.close)
             recorder = Recorder(ledger, None)
             key = credential(self._environ)
             recorder = Recorder(ledger, key)
@@ -87,24 +92,31 @@ class _Login:
 
     def _api(self, ledger: Ledger, key: Credential, recorder: Recorder) -> int:
         from srctl.gateway.api import Api
-        from srctl.gateway.desk import Desk
 
         recorder.note(API, "", "ok")
-        desk = Desk(self._context, ledger, key, recorder)
         try:
-            return Api(desk, sys.stdin.fileno(), sys.stdout.fileno(), _crashed).serve()
+            return Api(self._desk(ledger, key, recorder), sys.stdin.fileno(), sys.stdout.fileno(), _crashed).serve()
         finally:
             recorder.close()
 
     def _words(self, ledger: Ledger, key: Credential, recorder: Recorder, line: str) -> int:
-        from srctl.gateway.desk import Desk
         from srctl.gateway.words import Words
 
         signal.alarm(LIFETIME)
-        desk = Desk(self._context, ledger, key, recorder)
-        Words(desk, recorder, self._environ, self._output).run(line)
-        desk.leave()
+        words = Words(
+            lambda: key.person(ledger),
+            lambda: self._desk(ledger, key, recorder),
+            recorder,
+            self._environ,
+            self._output,
+        )
+        words.run(line)
         return 0
+
+    def _desk(self, ledger: Ledger, key: Credential, recorder: Recorder) -> "Desk":
+        from srctl.gateway.desk import Desk
+
+        return Desk(self._context, ledger, key, recorder)
 
 
 def _database(location: str) -> Path:

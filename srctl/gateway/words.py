@@ -6,16 +6,18 @@ The line comes as the person typed it. It is split as a shell would and never gi
 import argparse
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from srctl import durations, views
-from srctl.calls import BY_METHOD
 from srctl.config import FORMATS
 from srctl.errors import UsageError
-from srctl.gateway.desk import Desk, Hooks
 from srctl.gateway.recorder import Recorder, made_by, told
 from srctl.models import Session, Started, StartRequest
 from srctl.output import Output, plain
+
+if TYPE_CHECKING:
+    from srctl.db.ledger import Person
+    from srctl.gateway.desk import Desk
 
 HELP = """\
 ps [-a]                      your sessions, and those that are shared with you
@@ -38,13 +40,28 @@ LONGEST = 8192
 
 
 class Words:
-    """Does one command line for the person at a desk."""
+    """Does one command line for a person; `open_desk` is called when there is anything to do beyond telling who it is.
 
-    def __init__(self, desk: Desk, recorder: Recorder, environ: Mapping[str, str], output: Output) -> None:
-        self._desk = desk
+    What does the calls takes most of the time of a start.
+    """
+
+    def __init__(
+        self,
+        person: Callable[[], "Person"],
+        open_desk: Callable[[], "Desk"],
+        recorder: Recorder,
+        environ: Mapping[str, str],
+        output: Output,
+    ) -> None:
+        self._person = person
+        self._open_desk = open_desk
         self._recorder = recorder
         self._environ = environ
         self._output = output
+
+    @cached_property
+    def _desk(self) -> "Desk":
+        return self._open_desk()
 
     def run(self, line: str) -> None:
         """Do it. Raises what goes wrong."""
@@ -54,8 +71,13 @@ class Words:
             if given.output is not None:
                 self._output.format = given.output
             getattr(self, f"_{given.verb}")(given)
+        if "_desk" in vars(self):
+            self._desk.leave()
 
     def _do(self, part: str, method: str, **arguments: Any) -> Any:
+        from srctl.calls import BY_METHOD
+        from srctl.gateway.desk import Hooks
+
         call = BY_METHOD[part, method]
         with self._recorder.recording(call.name, told(plain(arguments)), always=call.changes) as made:
             result = self._desk.do(call, arguments, Hooks())
@@ -66,15 +88,19 @@ class Words:
         self._output.verbatim(HELP)
 
     def _whoami(self, _: argparse.Namespace) -> None:
-        person = self._desk.person()
+        person = self._person()
         self._output.one({"user": person.name, "admin": person.admin}, ids="user")
 
     def _ps(self, given: argparse.Namespace) -> None:
+        from srctl import views
+
         found: list[Session] = self._do("sessions", "find", stopped=given.all)
         columns = ("id", "user", "title", "status", "address", "port", "created")
         self._output.rows([views.session(each) for each in found], ids="id", columns=columns, keys=views.SESSION)
 
     def _available(self, _: argparse.Namespace) -> None:
+        from srctl import views
+
         rows = [views.available(each) for each in self._do("sessions", "available")]
         columns = ("grant_id", "image", "title", "session_id")
         self._output.rows(rows, ids="grant_id", columns=columns, keys=views.AVAILABLE)
@@ -86,6 +112,8 @@ class Words:
         self._reached(self._do("joiner", "bring", request=StartRequest(given.app)))
 
     def _reached(self, started: Started) -> None:
+        from srctl import views
+
         session, endpoint = started.session, started.endpoint
         self._output.made(session.id, views.session(session))
         here = self._environ.get("SSH_CONNECTION", "").split()
@@ -103,6 +131,8 @@ class Words:
             self._output.raw(piece.decode("utf-8", "replace"))
 
     def _share(self, given: argparse.Namespace) -> None:
+        from srctl import durations, views
+
         seconds = None if given.duration is None else durations.parse(given.duration)
         share = self._do("sessions", "share", prefix=given.id, guest=given.user, seconds=seconds)
         self._output.made(share.session_id, views.share(share))

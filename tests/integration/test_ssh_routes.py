@@ -32,7 +32,7 @@ def test_two_hops_lead_to_the_third_host(home: Home, sshd: Sshd, make_sshd: Make
 
 
 def test_a_second_connection_goes_the_same_way_and_stands_alone(home: Home, sshd: Sshd, make_sshd: MakeSshd) -> None:
-    last = make_sshd("behind", Options())
+    last = make_sshd("behind-the-first", Options())
     home.add_ssh_config(sshd.client_config("first"))
     home.add_ssh_config(last.client_config("last", {"ProxyJump": "first"}))
     with SSHConnection.connect("ssh://last") as connection:
