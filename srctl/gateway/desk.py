@@ -23,6 +23,7 @@ from srctl.joining import Joiner
 from srctl.launch import Launcher
 from srctl.models import Policy, StartRequest
 from srctl.needs import ProgressCallback
+from srctl.outcome import Outcome
 from srctl.pruning import Leftovers
 from srctl.publishing import OwnSlots
 from srctl.sharing import SharedSessions
@@ -70,11 +71,14 @@ class Desk:
         call = CALLS.get(name) if isinstance(name, str) else None
         detail = told(given) if isinstance(given, Mapping) else "?"
         action = call.name if call is not None else "unknown"
-        with self._recorder.recording(action, detail, always=call is not None and call.changes):
+        self._recorder.check_pace()
+        with self._recorder.recording(action, detail, always=call is not None and call.changes) as failures:
             if call is None:
                 raise UsageError("This gateway has no such call", "Is it older than your srctl?")
             arguments = call.signature.load_arguments(given)
             result = self.do(call, arguments, hooks)
+            if isinstance(result, Outcome):
+                failures.extend(result.errors)
             return result if call.streams else call.signature.dump(result)
 
     def do(self, call: Call, arguments: Mapping[str, Any], hooks: Hooks) -> Any:

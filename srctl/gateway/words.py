@@ -4,6 +4,7 @@ The line comes as the person typed it. It is split as a shell would and never gi
 """
 
 import argparse
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
@@ -48,7 +49,7 @@ class Words:
 
     def run(self, line: str) -> None:
         """Do it. Raises what goes wrong."""
-        with self._recorder.recording("words", line):
+        with self._recorder.recording("words", _without_values(line)):
             words = _split(line)
             given = _parser().parse_args(words or ["help"])
             if given.output is not None:
@@ -178,6 +179,21 @@ def _split(line: str) -> list[str]:
         return shlex.split(line)
     except ValueError as error:
         raise UsageError(f"The command can't be read: {error}", "See: help") from error
+
+
+def _without_values(line: str) -> str:
+    """Return a command line as it stands in the audit: without the values of variables, which may be secrets."""
+    if "--env" not in line:
+        return line
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return f"{line.partition('--env')[0]}--env ***"
+    hidden = [
+        f"{word.partition('=')[0]}=***" if before == "--env" else re.sub(r"(?s)^(--env=[^=]*).*", r"\1=***", word)
+        for before, word in zip(["", *words], words, strict=False)
+    ]
+    return shlex.join(hidden)
 
 
 def _request(given: argparse.Namespace) -> StartRequest:
