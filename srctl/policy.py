@@ -128,6 +128,15 @@ def without_license(permits: Policy) -> Policy:
     return replace(permits, license="***") if permits.license else permits
 
 
+def writable_parent(permits: Policy, source: str) -> str | None:
+    """Return the folder of a policy that can be written to and that a path lies in, `None` where there is none.
+
+    What is mounted itself can't be replaced from inside, so the same path does not count.
+    """
+    folders = (volume.source for volume in permits.volumes if volume.mode == "rw")
+    return next((each for each in folders if source != each and source.startswith(each.rstrip("/") + "/")), None)
+
+
 def slug(name: str) -> str:
     """Return the user name in `[A-Za-z0-9._-]+`, for URLs and container names; distinct for distinct names.
 

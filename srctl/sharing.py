@@ -54,6 +54,23 @@ class SharedSessions(Sessions):
         """Return what the user may start; of a licence only that there is one: it is for the application."""
         return [replace(each, policy=policy.without_license(each.policy)) for each in super().available()]
 
+    def grant(self, app: str) -> Grant:
+        """Return the user's one grant for an application. Raises as `Sessions.grant`.
+
+        Raises `NotAllowedError` too where a volume lies in a folder that somebody may write to by another grant: a
+        link that is put in its place leads anywhere on the host, since the engine follows it as root.
+        """
+        found = super().grant(app)
+        for other in self.rights.grants() if found.policy.volumes else ():
+            for volume in found.policy.volumes:
+                outer = policy.writable_parent(other.policy, volume.source)
+                if outer is not None and not self.rights.user(other.user).admin:
+                    raise NotAllowedError(
+                        f"The volume {volume.source} is not safe: another grant lets people write to {outer}",
+                        "An administrator has to change one of both grants: none may lie in what others may write to",
+                    )
+        return found
+
     def find(self, *, stopped: bool = False, all_users: bool = False) -> list[Session]:
         """Return the sessions, oldest first, also those that others share with this user."""
         if all_users:

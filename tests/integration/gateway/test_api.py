@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from srctl.errors import ConflictError
 from srctl.hosts.engine import DockerHost
-from srctl.models import Container, Host, Policy
+from srctl.models import Container, Host, Policy, Volume
 from srctl.sharing import SharedSessions
 from srctl.slots import SLOTS, address
 from tests.fakes import WEB
@@ -248,6 +249,26 @@ def test_a_licence_is_for_the_application_and_not_told(gate: Gatehouse, alice: C
         store.add_grant(WEB, "alice", Policy(license="SECRET"))
     offers = alice.result("session.available")
     assert sorted(offer["policy"]["license"] or "" for offer in offers) == ["", "***"]
+
+
+def test_a_volume_that_somebody_may_put_a_link_in_place_of_is_not_mounted(
+    gate: Gatehouse, alice: Channel, admin: Channel, tmp_path: Path
+) -> None:
+    def grant(user: str, source: Path, mode: str) -> str:
+        return str(store.add_grant(WEB, user, Policy(volumes=(Volume(str(source), "/data", mode),))).id)
+
+    inner = tmp_path / "outer" / "inner"
+    inner.mkdir(parents=True)
+    with gate.store() as store:
+        wanted = grant("alice", inner, "ro")
+        same, beside = grant("bob", inner, "rw"), grant("bob", tmp_path / "out", "rw")
+        harmless = grant("bob", inner.parent, "ro"), grant("admin", Path("/"), "rw")
+        assert alice.result("session.start", request={"app": wanted, "replace": True})
+        bad = grant("bob", inner.parent, "rw")
+        assert len({same, beside, *harmless, bad}) == 5
+        assert alice.refusal("session.start", request={"app": wanted, "replace": True}) == "not-allowed"
+        admin.result("grant.remove", ids=[bad])
+        assert alice.result("session.start", request={"app": wanted, "replace": True})
 
 
 def test_a_session_that_ends_while_it_is_shared_is_not(gate: Gatehouse, alice: Channel, engine: Engine) -> None:
