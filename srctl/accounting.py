@@ -56,15 +56,24 @@ class Accounting:
     def appoint(self, name: str, keys: str) -> User:
         """Make a person an administrator, added where they are new, with the public keys of a text, one a line.
 
-        Raises UsageError for a bad name or key, before anything is done, and ConflictError for a key of somebody else.
+        Raises UsageError for a bad name or key, and ConflictError for a key of somebody else; then nobody new is an
+        administrator.
         """
         policy.check_user_name(name)
         public_keys.parse_keys(keys)
         try:
-            self._store.set_admin(name, True)
+            self._store.user(name)
+            added = False
         except NotFoundError:
-            self._store.add_user(name, True)
-        self.add_keys(name, keys).check()
+            self._store.add_user(name)
+            added = True
+        try:
+            self.add_keys(name, keys).check()
+        except SrctlError:
+            if added:
+                self._store.remove_user(name)
+            raise
+        self._store.set_admin(name, True)
         return self._store.user(name)
 
     def users(self, *, with_grants: bool = False) -> list[UserDetails]:

@@ -109,6 +109,8 @@ KEYS = (
     Key("home_root", (), _directory, None, "directory of the Docker host for users' homes; else named volumes"),
     Key("max_sessions", (), _count(32), 16, "sessions that a user may have behind a gateway"),
     Key("starts_per_minute", (), _count(1000), 30, "how often a user may start or open behind a gateway in a minute"),
+    Key("commands_at_once", (), _count(1000), 100, "commands that a user may have running at once behind a gateway"),
+    Key("entries_per_minute", (), _count(100_000), 600, "entries of the audit that a user may cause in a minute"),
     Key("browser", (), _switch, True, "whether `open` starts a browser where there is one"),
 )
 HOST_FIELDS = ("url", "ssh", "tls")

@@ -7,7 +7,7 @@ it is given may be hostile, and what the grant does not permit is refused here a
 import posixpath
 import re
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from srctl import images
 from srctl.errors import NotAllowedError, UsageError
@@ -121,6 +121,20 @@ def in_words(permits: Policy) -> str:
     }
     volumes = [f"{volume.source}:{volume.target}:{volume.mode}" for volume in permits.volumes]
     return ", ".join([word for word, permitted in given.items() if permitted] + volumes) or "default"
+
+
+def without_license(permits: Policy) -> Policy:
+    """Return a policy that tells of its licence only that there is one."""
+    return replace(permits, license="***") if permits.license else permits
+
+
+def writable_parent(permits: Policy, source: str) -> str | None:
+    """Return the folder of a policy that can be written to and that a path lies in, `None` where there is none.
+
+    What is mounted itself can't be replaced from inside, so the same path does not count.
+    """
+    folders = (volume.source for volume in permits.volumes if volume.mode == "rw")
+    return next((each for each in folders if source != each and source.startswith(each.rstrip("/") + "/")), None)
 
 
 def slug(name: str) -> str:

@@ -10,9 +10,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from srctl import choosing, labels
+from srctl import choosing, labels, policy
 from srctl.errors import ConflictError, NotAllowedError, NotFoundError, UsageError
-from srctl.models import Container, Grant, Policy, Session, Share
+from srctl.models import Available, Container, Grant, Policy, Session, Share
 from srctl.needs import Engine, Rights
 from srctl.sessions import RUNNING, Sessions
 
@@ -50,6 +50,27 @@ class SharedSessions(Sessions):
         self._book = book
         self._end_guests = end_guests
 
+    def available(self) -> list[Available]:
+        """Return what the user may start; of a licence only that there is one: it is for the application."""
+        return [replace(each, policy=policy.without_license(each.policy)) for each in super().available()]
+
+    def grant(self, app: str) -> Grant:
+        """Return the user's one grant for an application. Raises as `Sessions.grant`.
+
+        Raises `NotAllowedError` too where a volume lies in a folder that somebody may write to by another grant: a
+        link that is put in its place leads anywhere on the host, since the engine follows it as root.
+        """
+        found = super().grant(app)
+        for other in self.rights.grants() if found.policy.volumes else ():
+            for volume in found.policy.volumes:
+                outer = policy.writable_parent(other.policy, volume.source)
+                if outer is not None and not self.rights.user(other.user).admin:
+                    raise NotAllowedError(
+                        f"The volume {volume.source} is not safe: another grant lets people write to {outer}",
+                        "An administrator has to change one of both grants: none may lie in what others may write to",
+                    )
+        return found
+
     def find(self, *, stopped: bool = False, all_users: bool = False) -> list[Session]:
         """Return the sessions, oldest first, also those that others share with this user."""
         if all_users:
@@ -68,7 +89,7 @@ class SharedSessions(Sessions):
         except NotFoundError:
             shared = choosing.container(self._visible(self._book.shares(self.user), stopped=True), prefix)
             if shared is None:
-                raise
+                raise NotFoundError(f"You have no session {prefix!r}", "srctl ps --all lists yours") from None
             owner = shared.labels.get(labels.RUNINFO + "user", "")
             raise NotAllowedError(f"Session {labels.session_id(shared)} is {owner!r}'s; you may open it only") from None
 
@@ -126,7 +147,13 @@ class SharedSessions(Sessions):
             )
         now = datetime.now(UTC)
         expires = None if seconds is None else now + timedelta(seconds=seconds)
-        return self._book.add_share(Share(session_id, self.user, guest, slot, now, expires), grant.id)
+        share = self._book.add_share(Share(session_id, self.user, guest, slot, now, expires), grant.id)
+        try:  # who ends a session looks for its shares afterwards, so that one of both sees the other
+            self.engine.container(container.id)
+        except NotFoundError:
+            self._end_guests(self._book.remove_shares(session_id))
+            raise ConflictError(f"Session {session_id} ended a moment ago") from None
+        return share
 
     def unshare(self, prefix: str, guest: str | None = None) -> list[Share]:
         """Take back the shares of a session, or that with one guest, and end what depends on them; return them.

@@ -61,6 +61,8 @@ class Api:
             return error.exit_code
         except ClientGoneError:
             return 1
+        finally:
+            self._desk.leave()  # also where nobody has read the answer
         return 0
 
     def _answer(self, line: bytes) -> None:

@@ -17,7 +17,7 @@ from srctl.context import Context
 from srctl.db.ledger import Ledger, Person
 from srctl.enforcing import Gateway
 from srctl.errors import NotAllowedError, SrctlError, UsageError
-from srctl.gateway.recorder import Recorder, made_by, told
+from srctl.gateway.recorder import Recorder, told
 from srctl.gateway.visitor import Credential
 from srctl.joining import Joiner
 from srctl.launch import Launcher
@@ -70,12 +70,13 @@ class Desk:
         call = CALLS.get(name) if isinstance(name, str) else None
         detail = told(given) if isinstance(given, Mapping) else "?"
         action = call.name if call is not None else "unknown"
-        with self._recorder.recording(action, detail, always=call is not None and call.changes) as made:
+        self._recorder.check_pace()
+        with self._recorder.recording(action, detail, always=call is not None and call.changes) as upshot:
             if call is None:
                 raise UsageError("This gateway has no such call", "Is it older than your srctl?")
             arguments = call.signature.load_arguments(given)
             result = self.do(call, arguments, hooks)
-            made.extend(made_by(result))
+            upshot.add(result)
             return result if call.streams else call.signature.dump(result)
 
     def do(self, call: Call, arguments: Mapping[str, Any], hooks: Hooks) -> Any:
@@ -92,7 +93,7 @@ class Desk:
 
     def broken(self, error: SrctlError) -> None:
         """Write down why a channel was broken off."""
-        self._recorder.refused("api", f"broken off: {error.message}", error)
+        self._recorder.note("api", f"broken off: {error.message}", error.code)
 
     def leave(self) -> None:
         """End this connection if what was done here ended the right to it; the answer must be out."""

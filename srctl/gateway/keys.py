@@ -31,6 +31,12 @@ MAX_USER = 65534
 MAX_SHARES = 1024
 """The shares that one login can have, the newest; sshd takes up to 4096 permits of a key."""
 
+SWEEP_IN = 64
+"""Every so many logins one removes the records of processes that have gone: no login removes its own."""
+
+SWEPT = 1000
+"""The entries that are looked at then."""
+
 BUSY_SECONDS = 0.5
 MAX_BLOB = 4096
 
@@ -213,6 +219,19 @@ def record(folder: str, user: int, fingerprint: str, shares: Permits) -> None:
     except OSError as error:
         report(syslog.LOG_WARNING, f"a login could not be recorded: {error.strerror}")
         remove(path)
+    if os.urandom(1)[0] < 256 // SWEEP_IN:
+        sweep(folder)
+
+
+def sweep(folder: str) -> None:
+    """Remove records of processes that have gone. Whoever loses his to it ends with the next revocation, no more."""
+    try:
+        for name in os.listdir(folder)[:SWEPT]:
+            number = name[1:] if name.startswith(".") else name
+            if number.isascii() and number.isdecimal() and not os.path.exists(f"/proc/{number}"):
+                remove(os.path.join(folder, name))
+    except OSError as error:
+        report(syslog.LOG_WARNING, f"old records of logins could not be removed: {error.strerror}")
 
 
 def make_folder(folder: str) -> None:

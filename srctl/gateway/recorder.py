@@ -7,20 +7,18 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from srctl.db.ledger import Ledger
-from srctl.errors import SrctlError
+from srctl.errors import NotAllowedError, SrctlError
 from srctl.gateway.visitor import Credential
 from srctl.models import AuditEntry, Grant, PublicKey, Started
 from srctl.outcome import Outcome
 
 LONGEST = 1000
 """Characters of the detail."""
-
-MOST_REFUSALS = 50
-"""Refusals of one login that are written down one by one; the rest is counted."""
 
 _REFUSED = (2, 3, 4)
 """Exit codes of what should not have been asked for: nonsense, other people's things, and what is not permitted."""
@@ -29,46 +27,66 @@ _SECRETS = ("license", "text", "env")
 """Arguments that are not written down: licences, keys with their comments, values of variables."""
 
 
+class TooManyError(NotAllowedError):
+    """More than is written down."""
+
+
+@dataclass(slots=True)
+class Upshot:
+    """What came of something: the names of what it has made, and what went wrong with parts of it."""
+
+    made: list[str] = field(default_factory=list)
+    failures: list[SrctlError] = field(default_factory=list)
+
+    def add(self, result: Any) -> None:
+        """Take it from what a call has given."""
+        if isinstance(result, Outcome):
+            self.failures.extend(result.errors)
+        self.made.extend(_made_by(result))
+
+
 class Recorder:
-    """Writes the audit of one login; `user` is set once it is known."""
+    """Writes the audit of one login; `user` is set once it is known, and `pace` for those who have a limit."""
 
     def __init__(self, ledger: Ledger | None, credential: Credential | None) -> None:
         self.user: str | None = None
+        self.pace: int | None = None
         self._ledger = ledger
         self._credential = credential
-        self._refusals = 0
+        self._unchecked = True
+        self._full = False
+
+    def check_pace(self) -> None:
+        """Raise `NotAllowedError` for somebody who has caused `pace` entries within a minute; this is none.
+
+        Nobody can fill the disk with the audit, or push out of sight in it what was done before.
+        """
+        if self.pace is None or self.user is None or self._ledger is None or not self._unchecked:
+            return
+        since = datetime.now(UTC) - timedelta(minutes=1)
+        full = self._ledger.count(self.user, (), since) >= self.pace
+        if full and not self._full:
+            _to_syslog(f"{self.user} has caused {self.pace} entries of the audit within a minute and has to wait")
+        self._full = self._unchecked = full
+        if full:
+            raise TooManyError(f"You have asked for {self.pace} things within a minute", "Wait a minute")
 
     @contextmanager
-    def recording(self, action: str, detail: str, *, always: bool = True) -> Iterator[list[str]]:
-        """Write down what comes of the block; with `always` false only what is refused.
-
-        Gives a list, to which the block adds the names of what it has made.
-        """
-        made: list[str] = []
+    def recording(self, action: str, detail: str, *, always: bool = True) -> Iterator[Upshot]:
+        """Write down what comes of the block, which may add to it; with `always` false only what is refused."""
+        upshot = Upshot()
         try:
-            yield made
+            yield upshot
         except SrctlError as error:
-            if error.exit_code in _REFUSED:
-                self.refused(action, detail, error)
-            elif always:
+            if always or error.exit_code in _REFUSED:
                 self.note(action, detail, error.code)
             raise
         except BaseException:
             self.note(action, detail, "failure")
             raise
         if always:
-            self.note(action, f"{detail} made {', '.join(made)}" if made else detail, "ok")
-
-    def refused(self, action: str, detail: str, error: SrctlError) -> None:
-        """Write down a refusal, unless there have been many: nobody fills the audit by asking for nonsense."""
-        self._refusals += 1
-        if self._refusals <= MOST_REFUSALS:
-            self.note(action, detail, error.code)
-
-    def close(self) -> None:
-        """Write down how many refusals there were beyond those that stand there."""
-        if self._refusals > MOST_REFUSALS:
-            self.note("refusals", f"{self._refusals - MOST_REFUSALS} more of this login", "not-allowed")
+            made = f" made {', '.join(upshot.made)}" if upshot.made else ""
+            self.note(action, f"{detail}{made}", upshot.failures[0].code if upshot.failures else "ok")
 
     def note(self, action: str, detail: str, result: str) -> None:
         """Write one line."""
@@ -80,6 +98,7 @@ class Recorder:
         _to_syslog(json.dumps(said))
         if self._ledger is None:
             return
+        self._unchecked = True
         try:
             self._ledger.note(entry)
         except SrctlError as error:
@@ -91,10 +110,10 @@ def told(arguments: Mapping[str, Any]) -> str:
     return json.dumps(_telling(arguments), sort_keys=True)
 
 
-def made_by(result: Any) -> list[str]:
+def _made_by(result: Any) -> list[str]:
     """Return the names of what a call has made: sessions, grants, keys."""
     if isinstance(result, Outcome):
-        return [name for each in result.done for name in made_by(each)]
+        return [name for each in result.done for name in _made_by(each)]
     if isinstance(result, Started):
         return [result.session.id] if result.fresh else []
     if isinstance(result, Grant):

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from srctl.context import Context
 from srctl.db.ledger import Ledger
 from srctl.errors import SrctlError, UnsupportedError, UsageError
-from srctl.gateway.recorder import Recorder
+from srctl.gateway.limits import take_seat
+from srctl.gateway.recorder import Recorder, TooManyError
 from srctl.gateway.visitor import Credential, credential
 from srctl.output import Output, ReaderGoneError
 from srctl.wire import dump_error
@@ -73,15 +74,21 @@ class _Login:
         recorder = Recorder(None, None)
         action = API if line == API else "words"
         try:
-            ledger = Ledger(_database(self._context.config.database))
+            database = _database(self._context.config.database)
+            ledger = Ledger(database)
             self._context.closing(ledger.close)
             recorder = Recorder(ledger, None)
             key = credential(self._environ)
             recorder = Recorder(ledger, key)
-            recorder.user = key.person(ledger).name
+            person = key.person(ledger)
+            recorder.user = person.name
+            recorder.pace = None if person.admin else self._context.config.get("entries_per_minute")
+            recorder.check_pace()
+            take_seat(database.parent, person.id, self._context.config.get("commands_at_once"))
             ledger.note_use(key.fingerprint)
         except SrctlError as error:
-            recorder.note(action, line, error.code)
+            if not isinstance(error, TooManyError):
+                recorder.note(action, line, error.code)
             if line == API:  # a program reads no sentence for people
                 self._output.verbatim(json.dumps({"error": dump_error(error)}) + "\n")
             raise
@@ -94,10 +101,7 @@ class _Login:
         from srctl.gateway.api import Api
 
         recorder.note(API, "", "ok")
-        try:
-            return Api(self._desk(ledger, key, recorder), sys.stdin.fileno(), sys.stdout.fileno(), _crashed).serve()
-        finally:
-            recorder.close()
+        return Api(self._desk(ledger, key, recorder), sys.stdin.fileno(), sys.stdout.fileno(), _crashed).serve()
 
     def _words(self, ledger: Ledger, key: Credential, recorder: Recorder, line: str) -> int:
         from srctl.gateway.words import Words

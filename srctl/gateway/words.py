@@ -4,6 +4,7 @@ The line comes as the person typed it. It is split as a shell would and never gi
 """
 
 import argparse
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from srctl.config import FORMATS
 from srctl.errors import UsageError
-from srctl.gateway.recorder import Recorder, made_by, told
+from srctl.gateway.recorder import Recorder, told
 from srctl.models import Session, Started, StartRequest
 from srctl.output import Output, plain
 
@@ -65,7 +66,7 @@ class Words:
 
     def run(self, line: str) -> None:
         """Do it. Raises what goes wrong."""
-        with self._recorder.recording("words", line):
+        with self._recorder.recording("words", _without_values(line)):
             words = _split(line)
             given = _parser().parse_args(words or ["help"])
             if given.output is not None:
@@ -79,9 +80,9 @@ class Words:
         from srctl.gateway.desk import Hooks
 
         call = BY_METHOD[part, method]
-        with self._recorder.recording(call.name, told(plain(arguments)), always=call.changes) as made:
+        with self._recorder.recording(call.name, told(plain(arguments)), always=call.changes) as upshot:
             result = self._desk.do(call, arguments, Hooks())
-            made.extend(made_by(result))
+            upshot.add(result)
         return result
 
     def _help(self, _: argparse.Namespace) -> None:
@@ -210,6 +211,21 @@ def _split(line: str) -> list[str]:
         return shlex.split(line)
     except ValueError as error:
         raise UsageError(f"The command can't be read: {error}", "See: help") from error
+
+
+def _without_values(line: str) -> str:
+    """Return a command line as it stands in the audit: without the values of variables, which may be secrets."""
+    if "--env" not in line:
+        return line
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return f"{line.partition('--env')[0]}--env ***"
+    hidden = [
+        f"{word.partition('=')[0]}=***" if before == "--env" else re.sub(r"(?s)^(--env=[^=]*).*", r"\1=***", word)
+        for before, word in zip(["", *words], words, strict=False)
+    ]
+    return shlex.join(hidden)
 
 
 def _request(given: argparse.Namespace) -> StartRequest:

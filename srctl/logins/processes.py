@@ -63,7 +63,10 @@ class Process:
 
 
 def read(pid: int) -> Process | None:
-    """Return what is known of a process; None when it has ended, though nobody may have asked how. Raises `OSError`."""
+    """Return what is known of a process; None when it has ended, though nobody may have asked how. Raises `OSError`.
+
+    None for those of containers too.
+    """
     try:
         stat = (PROC / str(pid) / "stat").read_bytes()
         status = (PROC / str(pid) / "status").read_bytes()
@@ -71,7 +74,7 @@ def read(pid: int) -> Process | None:
         return None
     before, _, after = stat.rpartition(b")")
     fields = after.split()
-    if fields[0] in (b"Z", b"X"):
+    if fields[0] in (b"Z", b"X") or _is_inside(status):
         return None
     name = before.partition(b"(")[2].decode(errors="replace")
     return Process(pid, int(fields[1]), int(_line(status, b"Uid:").split()[0]), name, int(fields[19]))
@@ -180,5 +183,13 @@ def _pids() -> list[int]:
     return [int(name) for name in os.listdir(PROC) if name.isascii() and name.isdecimal()]
 
 
+def _is_inside(status: bytes) -> bool:
+    """Tell whether a process lives in a namespace below ours, as those of containers do.
+
+    There anybody may call a process sshd, and start as many as it takes to keep a revocation from the real ones.
+    """
+    return len(_line(status, b"NSpid:").split()) > 1
+
+
 def _line(status: bytes, name: bytes) -> bytes:
-    return next(line.removeprefix(name) for line in status.splitlines() if line.startswith(name))
+    return next((line.removeprefix(name) for line in status.splitlines() if line.startswith(name)), b"")

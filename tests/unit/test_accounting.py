@@ -216,3 +216,14 @@ def test_status_counts(filled: Accounting) -> None:
     filled.add_grant("paraview", "alice")
     status = filled.status()
     assert (status.users, status.applications, status.grants) == (2, 1, 1)
+
+
+def test_who_brings_somebody_elses_key_is_no_administrator(store: SqlStore, filled: Accounting) -> None:
+    filled.add_keys("alice", KEY).check()
+    with pytest.raises(ConflictError):
+        filled.appoint("eve", KEY)
+    with pytest.raises(ConflictError):
+        filled.appoint("bob", KEY)
+    assert [(user.name, user.admin) for user in store.users()] == [("alice", False), ("bob", False)]
+    assert filled.appoint("bob", OTHER_KEY).admin
+    assert filled.appoint("bob", OTHER_KEY).admin

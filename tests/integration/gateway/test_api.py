@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from srctl.models import Policy
+from srctl.errors import ConflictError
+from srctl.hosts.engine import DockerHost
+from srctl.models import Container, Host, Policy, Volume
+from srctl.sharing import SharedSessions
 from srctl.slots import SLOTS, address
 from tests.fakes import WEB
 from tests.integration.gateway.conftest import containers
@@ -254,3 +259,107 @@ def test_two_sessions_have_two_slots(gate: Gatehouse, alice: Channel, twice: boo
         alice.result("session.stop", prefix=alice.result("session.list")[0]["id"])
         again = alice.result("session.start", request={"app": gate.grants["alice"]})["session"]["port"]
         assert again == SLOTS[0]
+
+
+def test_a_licence_is_for_the_application_and_not_told(gate: Gatehouse, alice: Channel) -> None:
+    with gate.store() as store:
+        store.add_grant(WEB, "alice", Policy(license="SECRET"))
+    offers = alice.result("session.available")
+    assert sorted(offer["policy"]["license"] or "" for offer in offers) == ["", "***"]
+
+
+def test_a_volume_that_somebody_may_put_a_link_in_place_of_is_not_mounted(
+    gate: Gatehouse, alice: Channel, admin: Channel, tmp_path: Path
+) -> None:
+    def grant(user: str, source: Path, mode: str) -> str:
+        return str(store.add_grant(WEB, user, Policy(volumes=(Volume(str(source), "/data", mode),))).id)
+
+    inner = tmp_path / "outer" / "inner"
+    inner.mkdir(parents=True)
+    with gate.store() as store:
+        wanted = grant("alice", inner, "ro")
+        same, beside = grant("bob", inner, "rw"), grant("bob", tmp_path / "out", "rw")
+        harmless = grant("bob", inner.parent, "ro"), grant("admin", Path("/"), "rw")
+        assert alice.result("session.start", request={"app": wanted, "replace": True})
+        bad = grant("bob", inner.parent, "rw")
+        assert len({same, beside, *harmless, bad}) == 5
+        assert alice.refusal("session.start", request={"app": wanted, "replace": True}) == "not-allowed"
+        admin.result("grant.remove", ids=[bad])
+        assert alice.result("session.start", request={"app": wanted, "replace": True})
+
+
+def test_a_session_that_ends_while_it_is_shared_is_not(gate: Gatehouse, alice: Channel, engine: Engine) -> None:
+    session = start(alice)["session"]
+    with gate.store() as store, engine.client() as client:
+        guests: list[Any] = []
+        sessions = SharedSessions(
+            EngineThatForgets(
+                Host("g", engine.url, "config"), None, forget=lambda: client.kill(session["container_id"])
+            ),
+            lambda: store,
+            store.book,
+            guests.extend,
+            user="alice",
+            realm=gate.realm,
+        )
+        with pytest.raises(ConflictError, match="ended a moment ago"):
+            sessions.share(session["id"], "bob")
+        assert store.book.shares("bob") == []
+        assert [share.guest for share in guests] == ["bob"]
+
+
+class EngineThatForgets(DockerHost):
+    """An engine whose containers go when somebody looks at one."""
+
+    def __init__(self, *given: Any, forget: Callable[[], object]) -> None:
+        super().__init__(*given)
+        self._forget = forget
+
+    def container(self, name: str) -> Container:
+        self._forget()
+        self.remove(name)
+        return super().container(name)
+
+
+def test_no_more_commands_at_once_than_allowed(gate: Gatehouse) -> None:
+    with gate.config.open("a") as config:
+        config.write("commands_at_once = 2\n")
+    with gate.api("alice"), gate.api("alice") as second:
+        done = gate.run("alice", "whoami")
+        assert (done.returncode, "2 commands" in done.stderr) == (4, True)
+        assert gate.run("bob", "whoami").returncode == 0
+        second.process.kill()
+        second.process.wait()
+        assert gate.run("alice", "whoami").returncode == 0
+
+
+def test_nobody_but_an_administrator_fills_the_audit(gate: Gatehouse) -> None:
+    with gate.config.open("a") as config:
+        config.write("entries_per_minute = 5\n")
+    with gate.api("bob") as bob:
+        for _ in range(20):
+            assert bob.refusal("user.list") == "not-allowed"
+        assert bob.refusal("session.list") == "not-allowed"
+        assert "within a minute" in bob.ask("session.list")["error"]["message"]
+    assert gate.run("bob", "whoami").returncode == 4
+    assert len(gate.audit("bob")) == 5
+    with gate.api("admin") as admin:
+        for _ in range(20):
+            admin.refusal("session.stop", prefix="abcd")
+        admin.result("user.list")
+
+
+def test_what_failed_is_not_written_down_as_done(gate: Gatehouse, admin: Channel) -> None:
+    outcome = admin.result("user.add", names=["dora", "alice"])
+    assert [user["name"] for user in outcome["done"]] == ["dora"]
+    assert gate.audit("admin")[-1] == ("user.add", "conflict")
+
+
+def test_values_of_variables_are_not_written_down(gate: Gatehouse) -> None:
+    gate.run("alice", f"start {WEB} --env MODE=one --env=OTHER='a SECRET'")
+    gate.run("alice", f"start {WEB} --env TOKEN='SECRET")
+    with gate.store() as store:
+        said = " ".join(entry.detail for entry in store.book.entries("alice"))
+    assert "MODE=***" in said
+    assert "SECRET" not in said
+    assert "one" not in said.split("MODE=")[1].split()[0]

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srctl.calls import CALLS, LONGEST_LINE
+from srctl.config import KEYS
 from srctl.errors import SrctlError, UsageError
 from srctl.gateway import words
 from srctl.gateway.api import _parsed
-from srctl.gateway.recorder import MOST_REFUSALS
 from srctl.slots import SLOTS
 from tests.fakes import WEB
 from tests.integration.gateway.gatehouse import Channel, Gatehouse, new_key
@@ -193,7 +193,9 @@ def test_ten_thousand_requests_at_once_are_answered_one_after_another(gate: Gate
     assert alice.process.stdin is not None
     alice.process.stdin.close()
     alice.process.wait(10)
-    assert gate.audit("alice") == [("api", "ok"), *[("unknown", "usage")] * MOST_REFUSALS, ("refusals", "not-allowed")]
+    pace = next(key.default for key in KEYS if key.name == "entries_per_minute")
+    assert gate.audit("alice")[:2] == [("api", "ok"), ("unknown", "usage")]
+    assert len(gate.audit("alice")) <= 2 * pace  # the flood may last longer than a minute
 
 
 def test_guessed_ids_of_grants_are_not_allowed(gate: Gatehouse, bob: Channel) -> None:

@@ -359,6 +359,29 @@ class TestQuestions:
         assert b"wrong usage" in answer.err
 
 
+class TestOldRecords:
+    """Each login leaves a record, and most of the connections are never ended by us."""
+
+    def test_those_of_processes_that_have_gone_are_swept_away(self, tmp_path: Path) -> None:
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        there, gone = str(os.getpid()), str(ended.pid)
+        for name in (there, f".{there}", gone, f".{gone}", "seats", "x1"):
+            (tmp_path / name).touch()
+        keys.sweep(str(tmp_path))
+        assert {path.name for path in tmp_path.iterdir()} == {there, f".{there}", "seats", "x1"}
+
+    def test_they_do_not_pile_up(self, place: Place) -> None:
+        place.ask(ALICE)
+        for number in range(300):
+            (place.logins / str(5_000_000 + number)).touch()
+        for _ in range(500):
+            place.ask(ALICE)
+            if len(list(place.logins.iterdir())) < 10:
+                return
+        pytest.fail("They are all there")
+
+
 class TestWhatItTakes:
     @pytest.mark.parametrize(
         "query", [keys.KEY_QUERY, keys.CLOSED_QUERY, keys.SHARES_QUERY], ids=["key", "closed", "shares"]

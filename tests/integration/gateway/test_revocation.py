@@ -306,6 +306,16 @@ class TestNumbersOfProcesses:
             sleeper.kill()
         end_all([found])
 
+    def test_one_of_a_container_is_never_looked_at(self) -> None:
+        inside = ["unshare", "--pid", "--fork", "--kill-child", "sleep", "60"]
+        with subprocess.Popen(inside) as outside:
+            wait_until(lambda: descendants(outside.pid), "the process inside")
+            (sleeper,) = descendants(outside.pid)
+            assert read(outside.pid)
+            assert Path(f"/proc/{sleeper}").exists()
+            assert read(sleeper) is None
+            outside.kill()
+
     def test_where_no_gateway_has_ever_been_nothing_is_ended(self, tmp_path: Path) -> None:
         connections: Connections = Revocation(tmp_path / "logins")  # as the use cases see it
         assert connections.end(user_ids={1}, shares={SharedSlot(1, 20001)}) == Outcome()
