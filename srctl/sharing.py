@@ -88,14 +88,16 @@ class SharedSessions(Sessions):
         except NotFoundError:
             shared = choosing.container(self._visible(stopped=True), prefix)
             if shared is None:
-                raise NotFoundError(f"You have no session {prefix!r}", "srctl ps --all lists yours") from None
+                raise _nothing(prefix) from None
             owner = shared.labels.get(labels.RUNINFO + "user", "")
             raise NotAllowedError(f"Session {labels.session_id(shared)} is {owner!r}'s; you may open it only") from None
 
     def openable(self, prefix: str) -> Container:
         """Return the container of a session that the user may open. Raises as `get`."""
         found = choosing.container(self._visible(stopped=True), prefix)
-        return super().container(prefix) if found is None else found
+        if found is None:
+            raise _nothing(prefix)
+        return found
 
     def reachable(self, container_id: str) -> Container:
         """Return the container with exactly this id if it is a session that the user may open now.
@@ -201,3 +203,7 @@ class SharedSessions(Sessions):
             guests.setdefault(share.session_id, []).append(share.guest)
         found = super()._sessions(containers)
         return [replace(each, shared_with=tuple(sorted(guests.get(each.id, ())))) for each in found]
+
+
+def _nothing(prefix: str) -> NotFoundError:
+    return NotFoundError(f"You have no session {prefix!r}", "srctl ps --all lists what there is")

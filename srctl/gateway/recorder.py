@@ -65,8 +65,8 @@ class Recorder:
             if always or error.exit_code == 4:
                 self.note(action, detail, error.code)
             raise
-        except BaseException:
-            self.note(action, detail, "failure")
+        except BaseException as error:
+            self.note(action, detail, "interrupted" if isinstance(error, KeyboardInterrupt) else "failure")
             raise
         if always:
             self.note(action, detail, failures[0].code if failures else "ok")

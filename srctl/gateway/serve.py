@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from srctl.context import Context
@@ -102,11 +103,14 @@ class _Login:
 
     def _words(self, ledger: Ledger, key: Credential, recorder: Recorder, line: str) -> int:
         from srctl.gateway.desk import Desk
+        from srctl.gateway.stream import interrupt_when_gone
         from srctl.gateway.words import Words
 
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
         signal.alarm(LIFETIME)
         desk = Desk(self._context, ledger, key, recorder)
-        Words(desk, recorder, self._environ, self._output).run(line)
+        watch = partial(interrupt_when_gone, sys.stdout.fileno())
+        Words(desk, recorder, self._environ, self._output, watch).run(line)
         desk.leave()
         return 0
 

@@ -39,9 +39,20 @@ LONGEST = 8192
 
 
 class Words:
-    """Does one command line for the person at a desk."""
+    """Does one command line for the person at a desk.
 
-    def __init__(self, desk: Desk, recorder: Recorder, environ: Mapping[str, str], output: Output) -> None:
+    `watch` interrupts what takes long once the person is gone; never what takes a right away, which has to be finished.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        recorder: Recorder,
+        environ: Mapping[str, str],
+        output: Output,
+        watch: Callable[[], None],
+    ) -> None:
+        self._watch = watch
         self._desk = desk
         self._recorder = recorder
         self._environ = environ
@@ -79,9 +90,11 @@ class Words:
         self._output.rows(rows, ids="grant_id", columns=columns, keys=views.AVAILABLE)
 
     def _start(self, given: argparse.Namespace) -> None:
+        self._watch()
         self._reached(self._do("launcher", "start", request=_request(given)))
 
     def _open(self, given: argparse.Namespace) -> None:
+        self._watch()
         self._reached(self._do("joiner", "bring", request=StartRequest(given.app)))
 
     def _reached(self, started: Started) -> None:
@@ -98,6 +111,7 @@ class Words:
         self._output.removed(stopped)
 
     def _logs(self, given: argparse.Namespace) -> None:
+        self._watch()
         for piece in self._do("sessions", "logs", prefix=given.id, tail=given.tail, follow=given.follow):
             self._output.raw(piece.decode("utf-8", "replace"))
 
