@@ -89,14 +89,16 @@ class SharedSessions(Sessions):
         except NotFoundError:
             shared = choosing.container(self._visible(self._book.shares(self.user), stopped=True), prefix)
             if shared is None:
-                raise NotFoundError(f"You have no session {prefix!r}", "srctl ps --all lists yours") from None
+                raise _nothing(prefix) from None
             owner = shared.labels.get(labels.RUNINFO + "user", "")
             raise NotAllowedError(f"Session {labels.session_id(shared)} is {owner!r}'s; you may open it only") from None
 
     def openable(self, prefix: str) -> Container:
         """Return the container of a session that the user may open. Raises as `get`."""
         found = choosing.container(self._visible(self._book.shares(self.user), stopped=True), prefix)
-        return super().container(prefix) if found is None else found
+        if found is None:
+            raise _nothing(prefix)
+        return found
 
     def reachable(self, container_id: str) -> Container:
         """Return the container with exactly this id if it is a session that the user may open now.
@@ -207,3 +209,7 @@ class SharedSessions(Sessions):
         return [
             replace(each, shared_with=tuple(sorted(guests[each.id]))) if each.id in guests else each for each in found
         ]
+
+
+def _nothing(prefix: str) -> NotFoundError:
+    return NotFoundError(f"You have no session {prefix!r}", "srctl ps --all lists what there is")

@@ -81,8 +81,8 @@ class Recorder:
             if always or error.exit_code in _REFUSED:
                 self.note(action, detail, error.code)
             raise
-        except BaseException:
-            self.note(action, detail, "failure")
+        except BaseException as error:
+            self.note(action, detail, "interrupted" if isinstance(error, KeyboardInterrupt) else "failure")
             raise
         if always:
             made = f" made {', '.join(upshot.made)}" if upshot.made else ""

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,17 +105,13 @@ class _Login:
         return Api(self._desk(ledger, key, recorder), sys.stdin.fileno(), sys.stdout.fileno(), _crashed).serve()
 
     def _words(self, ledger: Ledger, key: Credential, recorder: Recorder, line: str) -> int:
-        from srctl.gateway.words import Words
+        from srctl.gateway.stream import interrupt_when_gone
+        from srctl.gateway.words import Caller, Words
 
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
         signal.alarm(LIFETIME)
-        words = Words(
-            lambda: key.person(ledger),
-            lambda: self._desk(ledger, key, recorder),
-            recorder,
-            self._environ,
-            self._output,
-        )
-        words.run(line)
+        caller = Caller(self._environ, self._output, partial(interrupt_when_gone, sys.stdout.fileno()))
+        Words(lambda: key.person(ledger), lambda: self._desk(ledger, key, recorder), recorder, caller).run(line)
         return 0
 
     def _desk(self, ledger: Ledger, key: Credential, recorder: Recorder) -> "Desk":

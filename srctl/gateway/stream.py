@@ -7,6 +7,7 @@ no process waits for it. Lines that wait are few, since no more is read while th
 import os
 import queue
 import select
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +29,22 @@ _CHUNK = 64 * 1024
 
 class ClientGoneError(Exception):
     """Nobody reads what is said."""
+
+
+def interrupt_when_gone(descriptor: int) -> None:
+    """Interrupt the main thread, as Ctrl-C does, once nobody can read what is written here any more.
+
+    What only waits for something to write would never notice.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(descriptor, 0)  # the other end's closing is always told
+        poll.poll()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=watch, name="srctl-reader", daemon=True).start()
 
 
 class Lines:

@@ -7,6 +7,7 @@ import argparse
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -40,10 +41,20 @@ LONGEST = 8192
 """Characters of a command line."""
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The person's end: what sshd says of it, what prints there, and what interrupts us once the person is gone."""
+
+    environ: Mapping[str, str]
+    output: Output
+    watch: Callable[[], None]
+
+
 class Words:
     """Does one command line for a person; `open_desk` is called when there is anything to do beyond telling who it is.
 
-    What does the calls takes most of the time of a start.
+    What does the calls takes most of the time of a start. What takes long is interrupted once the person is gone; never
+    what takes a right away, which has to be finished.
     """
 
     def __init__(
@@ -51,14 +62,14 @@ class Words:
         person: Callable[[], "Person"],
         open_desk: Callable[[], "Desk"],
         recorder: Recorder,
-        environ: Mapping[str, str],
-        output: Output,
+        caller: Caller,
     ) -> None:
         self._person = person
         self._open_desk = open_desk
+        self._watch = caller.watch
         self._recorder = recorder
-        self._environ = environ
-        self._output = output
+        self._environ = caller.environ
+        self._output = caller.output
 
     @cached_property
     def _desk(self) -> "Desk":
@@ -107,9 +118,11 @@ class Words:
         self._output.rows(rows, ids="grant_id", columns=columns, keys=views.AVAILABLE)
 
     def _start(self, given: argparse.Namespace) -> None:
+        self._watch()
         self._reached(self._do("launcher", "start", request=_request(given)))
 
     def _open(self, given: argparse.Namespace) -> None:
+        self._watch()
         self._reached(self._do("joiner", "bring", request=StartRequest(given.app)))
 
     def _reached(self, started: Started) -> None:
@@ -128,6 +141,7 @@ class Words:
         self._output.removed(stopped)
 
     def _logs(self, given: argparse.Namespace) -> None:
+        self._watch()
         for piece in self._do("sessions", "logs", prefix=given.id, tail=given.tail, follow=given.follow):
             self._output.raw(piece.decode("utf-8", "replace"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -363,3 +364,14 @@ def test_values_of_variables_are_not_written_down(gate: Gatehouse) -> None:
     assert "MODE=***" in said
     assert "SECRET" not in said
     assert "one" not in said.split("MODE=")[1].split()[0]
+
+
+def test_a_log_that_nobody_reads_any_more_is_not_followed(gate: Gatehouse, alice: Channel) -> None:
+    session = start(alice)["session"]["id"]
+    command, environment = gate.command(), gate.environment("alice", f"logs -f {session}")
+    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(5) == 130
+    assert gate.audit("alice")[-1] == ("words", "interrupted")
