@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from srctl.db.ledger import Ledger
+from srctl.entry import AuditEntry
 from srctl.errors import SrctlError
 from srctl.gateway.visitor import Credential
-from srctl.models import AuditEntry
 
 LONGEST = 1000
 """Characters of the detail."""

@@ -6,18 +6,18 @@ The line comes as the person typed it. It is split as a shell would and never gi
 import argparse
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from srctl.config import FORMATS
 from srctl.errors import UsageError
 from srctl.gateway.recorder import Recorder, told
-from srctl.models import Session, Started, StartRequest
 from srctl.output import Output, plain
 
 if TYPE_CHECKING:
     from srctl.db.ledger import Person
     from srctl.gateway.desk import Desk
+    from srctl.models import Session, Started, StartRequest
 
 HELP = """\
 ps [-a]                      your sessions, and those that are shared with you
@@ -66,8 +66,7 @@ class Words:
     def run(self, line: str) -> None:
         """Do it. Raises what goes wrong."""
         with self._recorder.recording("words", line):
-            words = _split(line)
-            given = _parser().parse_args(words or ["help"])
+            given = parse(line)
             if given.output is not None:
                 self._output.format = given.output
             getattr(self, f"_{given.verb}")(given)
@@ -107,9 +106,11 @@ class Words:
         self._reached(self._do("launcher", "start", request=_request(given)))
 
     def _open(self, given: argparse.Namespace) -> None:
+        from srctl.models import StartRequest
+
         self._reached(self._do("joiner", "bring", request=StartRequest(given.app)))
 
-    def _reached(self, started: Started) -> None:
+    def _reached(self, started: "Started") -> None:
         from srctl import views
 
         session, endpoint = started.session, started.endpoint
@@ -140,6 +141,11 @@ class Words:
         self._output.removed(share.guest for share in removed)
 
 
+def parse(line: str) -> argparse.Namespace:
+    """Read a command line. Raises `UsageError`."""
+    return _parser().parse_args(_split(line) or ["help"])
+
+
 class _Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, add_help=False, allow_abbrev=False)
@@ -151,6 +157,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError("That is not to be had here", "See: help")
 
 
+@cache
 def _parser() -> _Parser:
     parser = _Parser(prog="")
     verbs = parser.add_subparsers(dest="verb", required=True)
@@ -210,7 +217,9 @@ def _split(line: str) -> list[str]:
         raise UsageError(f"The command can't be read: {error}", "See: help") from error
 
 
-def _request(given: argparse.Namespace) -> StartRequest:
+def _request(given: argparse.Namespace) -> "StartRequest":
+    from srctl.models import StartRequest
+
     return StartRequest(
         given.app, settings=_pairs("--set", given.set), env=_pairs("--env", given.env), replace=given.replace
     )
