@@ -4,18 +4,19 @@ Precedence is flag, environment, config file, default. Every key stands in `KEYS
 host field that is not known is an error, so that a typing mistake never goes unnoticed. Reading creates nothing.
 """
 
-import difflib
 import getpass
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from srctl import config_file
 from srctl.errors import UsageError
-from srctl.models import Host
+
+if TYPE_CHECKING:
+    from srctl.models import Host
 
 FORMATS = ("table", "json", "csv", "ids")
 
@@ -122,7 +123,7 @@ class Config:
 
     path: Path
     settings: Mapping[str, Setting]
-    hosts: tuple[Host, ...]
+    hosts: "tuple[Host, ...]"
 
     def get(self, key: str) -> Any:
         """Return the value of a key of `KEYS`."""
@@ -244,9 +245,13 @@ def _resolve(
     return Setting(key.name, key.default, "default")
 
 
-def _hosts(table: Any, path: Path) -> tuple[Host, ...]:
+def _hosts(table: Any, path: Path) -> "tuple[Host, ...]":
     if not isinstance(table, dict):
         raise UsageError(f"hosts in {path} must be tables: [hosts.NAME]")
+    if not table:
+        return ()
+    from srctl.models import Host
+
     hosts = []
     for name, fields in table.items():
         if not isinstance(fields, dict) or not isinstance(fields.get("url"), str):
@@ -262,6 +267,8 @@ def _hosts(table: Any, path: Path) -> tuple[Host, ...]:
 def _refuse_unknown(table: Mapping[str, Any], known: list[str] | tuple[str, ...], path: Path, where: str = "") -> None:
     for name in table:
         if name not in known:
+            import difflib
+
             close = difflib.get_close_matches(name, known, 1)
             hint = f"Did you mean {where}{close[0]}?" if close else f"Known are: {', '.join(known)}"
             raise UsageError(f"{path} has an unknown key {where}{name}", hint)

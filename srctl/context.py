@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Self, TextIO, cast
 from srctl import config as configuration
 from srctl.asking import Recalling, TerminalPrompter
 from srctl.errors import NotAllowedError, SrctlError
-from srctl.models import Host, Progress
 from srctl.output import Output
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from srctl.enforcing import Gateway
     from srctl.hosts.engine import DockerHost
     from srctl.launch import Launcher
+    from srctl.models import Host, Progress
     from srctl.opening import Door, Opener
     from srctl.pruning import Leftovers
     from srctl.remote import GatewayHost, RemoteParts
@@ -199,11 +199,11 @@ class Context:
         """What is left of sessions that do not run any more."""
         return self.parts.leftovers
 
-    def launcher(self, progress: Callable[[Progress], None]) -> "Launcher":
+    def launcher(self, progress: "Callable[[Progress], None]") -> "Launcher":
         """Return what starts sessions."""
         return self.parts.launcher(progress)
 
-    def opener(self, progress: Callable[[Progress], None], *, background: bool = False) -> "Opener":
+    def opener(self, progress: "Callable[[Progress], None]", *, background: bool = False) -> "Opener":
         """Return what opens sessions on this machine, by tunnels of this process or in the background."""
         from srctl.opening import Opener
 
@@ -230,7 +230,7 @@ class Context:
 
         return self.host_of(resolve(self.config, self.environ))
 
-    def host_of(self, host: Host) -> "DockerHost":
+    def host_of(self, host: "Host") -> "DockerHost":
         """Return any host, closed with this context; a gateway plays the part of a Docker host."""
         from srctl.reaching import reach
 

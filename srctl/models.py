@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from srctl.entry import AuditEntry as AuditEntry  # noqa: PLC0414 - one of the words
+
 
 @dataclass(frozen=True, slots=True)
 class Volume:
@@ -250,19 +252,6 @@ class SharedSlot(NamedTuple):
     owner_id: int
     slot: int
     guest_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """What somebody did through a gateway. `result` is `ok` or the code of the error; `address` the client's."""
-
-    time: datetime
-    user: str | None
-    fingerprint: str | None
-    address: str | None
-    action: str
-    detail: str
-    result: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from srctl import tables
 from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, SeveralErrors, SrctlError
-from srctl.models import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from srctl.bars import Bars
+    from srctl.models import Progress
 
 Row = Mapping[str, Any]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -179,13 +179,13 @@ class Output:
             self.stderr.flush()
 
     @contextmanager
-    def progress(self) -> Iterator[Callable[[Progress], None]]:
+    def progress(self) -> "Iterator[Callable[[Progress], None]]":
         """Show long work while it goes on; nothing is drawn before there is something to show."""
         if not self.talkative:
             yield lambda _: None
             return
 
-        def show(progress: Progress) -> None:
+        def show(progress: "Progress") -> None:
             if self._bars is None:
                 from srctl.bars import Bars
 

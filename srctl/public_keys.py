@@ -8,9 +8,12 @@ OpenSSH's PROTOCOL.u2f. Messages never repeat a line, since it may hold a secret
 import base64
 import binascii
 import hashlib
+from typing import TYPE_CHECKING
 
 from srctl.errors import UsageError
-from srctl.models import PublicKey
+
+if TYPE_CHECKING:
+    from srctl.models import PublicKey
 
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 16384
@@ -30,7 +33,7 @@ _PRIVATE = ("PRIVATE KEY-----", "PuTTY-User-Key-File", "SSH PRIVATE KEY FILE FOR
 _HINT = "Give the content of a file like ~/.ssh/id_ed25519.pub"
 
 
-def parse_keys(text: str) -> list[PublicKey]:
+def parse_keys(text: str) -> "list[PublicKey]":
     """Read one public key a line; empty lines and lines that start with `#` are skipped.
 
     Raises UsageError naming the line, or if there is no key at all.
@@ -51,7 +54,7 @@ def fingerprint(blob: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
-def _parse(number: int, line: str) -> PublicKey:
+def _parse(number: int, line: str) -> "PublicKey":
     kind, _, rest = line.partition(" ")
     body, _, comment = rest.strip().partition(" ")
     if kind not in TYPES:
@@ -63,6 +66,8 @@ def _parse(number: int, line: str) -> PublicKey:
     except (binascii.Error, ValueError) as error:
         raise _bad(number, "is not a whole public key") from error
     _check(number, kind, blob)
+    from srctl.models import PublicKey
+
     return PublicKey(kind, base64.b64encode(blob).decode(), fingerprint(blob), comment.strip())
 
 

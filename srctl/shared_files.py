@@ -5,13 +5,14 @@ A crash or a full disk leaves the old content or the new one. A lock goes with i
 
 import os
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 
 def replace_file(target: Path, content: bytes) -> None:
     """Put `content` where `target` is; a new file has mode 0600, one that was there keeps its own. Raises `OSError`."""
+    import tempfile  # each command would pay for it, and few write
+
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-")
     try:
         with os.fdopen(handle, "wb") as stream:

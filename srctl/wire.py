@@ -59,6 +59,11 @@ class Signature:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the arguments."""
+        return tuple(inspect.signature(self._function).parameters)[1:]
+
     def prepare(self) -> None:
         """Build already what reads results, which takes its time."""
         self._result  # noqa: B018 - made at the first look

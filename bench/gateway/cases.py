@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from subprocess import PIPE
 from urllib.request import urlopen
 
+from bench.gateway.crowd import SPREAD
 from bench.gateway.people import database, key, question
 from bench.gateway.stage import GATE, REALM, RIVAL, SESSIONS, WEB, Gate, Stage
 from bench.measure import Case, Run, timed
@@ -24,13 +27,14 @@ from tools.clean_home import PROGRAM
 from tools.machine import VENV
 
 MANY, FEW = 10_000, 10
+PEOPLE = 50
 POLL = 0.02
 """Seconds between two tries of whoever polls with curl."""
 
 AT_ONCE = 10
 """Requests of which the mean is taken: one alone is too short."""
 
-SERVERS_IMPORTS = "import argparse, dataclasses, inspect, json, shlex, sqlite3, syslog, tempfile, tomllib, urllib.parse"
+SERVERS_IMPORTS = "import argparse, dataclasses, inspect, json, hashlib, shlex, sqlite3, syslog, tomllib, urllib.parse"
 """What the forced command can't do without for `whoami`."""
 
 CLIENTS_IMPORTS = "import typer, paramiko, pydantic"
@@ -91,6 +95,39 @@ def opening(stage: Stage) -> Iterator[Case]:
 
 
 GROUPS = {"keys": keys_command, "login": login, "request": request, "open": opening}
+
+
+@dataclass(frozen=True)
+class Crowded:
+    """How many of a crowd were lost; the slowest login, in seconds; and how often sshd hung up on somebody."""
+
+    people: int
+    lost: int
+    median: float
+    slowest: float
+    dropped: int
+    errors: tuple[str, ...]
+
+    def line(self) -> str:
+        """Return a sentence."""
+        told = f"{self.people} people within {SPREAD:g} s: {self.lost} lost; in after {self.median:.1f} s (median) and "
+        told += f"{self.slowest:.1f} s (the last); sshd hung up {self.dropped} times on somebody who came again"
+        return "\n".join([told, *self.errors])
+
+
+def crowd(stage: Stage) -> Crowded:
+    """Let `PEOPLE` log in within one second, at sshd's own `MaxStartups`."""
+    gate = stage.gate
+    names = [f"person{number}" for number in range(PEOPLE)]
+    gate.add_people(names)
+    before = gate.machine.sshd.log.count("MaxStartups")
+    command = [sys.executable, "-m", "bench.gateway.crowd", *(f"{GATE}-{name}" for name in names)]
+    done = subprocess.run(command, env=gate.home.env, stdout=PIPE, text=True, check=True)
+    said = json.loads(done.stdout)
+    times = [each["took"] for each in said if each["error"] is None]
+    errors = tuple(each["error"] for each in said if each["error"] is not None)
+    dropped = gate.machine.sshd.log.count("MaxStartups") - before
+    return Crowded(PEOPLE, len(errors), statistics.median(times), max(times), dropped, errors)
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from srctl.entry import AuditEntry
 from srctl.errors import NotAllowedError, SrctlError
-from srctl.models import AuditEntry
 
 BUSY = 5.0
 """Seconds to wait for another writer."""
@@ -93,6 +93,7 @@ class Ledger:
             self.close()
             url = f"file:{quote(str(self._path))}?mode=rw"
             self._connection = sqlite3.connect(url, uri=True, timeout=BUSY, isolation_level=None)
+            self._connection.execute("PRAGMA synchronous=NORMAL")  # closing writes through to the disk once, for all
             self._file = file
         return self._connection
 

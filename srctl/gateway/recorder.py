@@ -12,10 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from srctl.db.ledger import Ledger
+from srctl.entry import AuditEntry
 from srctl.errors import NotAllowedError, SrctlError
 from srctl.gateway.visitor import Credential
-from srctl.models import AuditEntry, Grant, PublicKey, Started
-from srctl.outcome import Outcome
 
 LONGEST = 1000
 """Characters of the detail."""
@@ -40,6 +39,8 @@ class Upshot:
 
     def add(self, result: Any) -> None:
         """Take it from what a call has given."""
+        from srctl.outcome import Outcome
+
         if isinstance(result, Outcome):
             self.failures.extend(result.errors)
         self.made.extend(_made_by(result))
@@ -112,6 +113,9 @@ def told(arguments: Mapping[str, Any]) -> str:
 
 def _made_by(result: Any) -> list[str]:
     """Return the names of what a call has made: sessions, grants, keys."""
+    from srctl.models import Grant, PublicKey, Started
+    from srctl.outcome import Outcome
+
     if isinstance(result, Outcome):
         return [name for each in result.done for name in _made_by(each)]
     if isinstance(result, Started):

@@ -4,6 +4,8 @@ A client that stays silent at the start, that sends a line slowly or without end
 no process waits for it. Lines that wait are few, since no more is read while they do.
 """
 
+import errno
+import io
 import os
 import queue
 import select
@@ -12,8 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from srctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 PATIENCE = 30.0
 """Seconds for the first line, and for the rest of a line that has begun."""
@@ -121,3 +127,34 @@ class Writer:
                     rest = rest[os.write(self._descriptor, rest) :]
         except OSError as error:
             raise ClientGoneError from error
+
+
+class PatientStream(io.RawIOBase):
+    """A stream to somebody who may not be reading: waits as `Writer` does, and is broken then."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._writer = Writer(descriptor)
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._descriptor
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        """Write everything. Raises `BrokenPipeError` when nobody reads."""
+        piece = bytes(data)
+        try:
+            self._writer.write(piece)
+        except ClientGoneError as error:
+            raise BrokenPipeError(errno.EPIPE, "nobody reads") from error
+        return len(piece)
+
+
+def patient(descriptor: int) -> io.TextIOWrapper:
+    """Return a text stream over `PatientStream`."""
+    raw = io.BufferedWriter(PatientStream(descriptor))
+    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace")

@@ -8,18 +8,18 @@ import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from srctl.config import FORMATS
 from srctl.errors import UsageError
 from srctl.gateway.recorder import Recorder, told
-from srctl.models import Session, Started, StartRequest
 from srctl.output import Output, plain
 
 if TYPE_CHECKING:
     from srctl.db.ledger import Person
     from srctl.gateway.desk import Desk
+    from srctl.models import Session, Started, StartRequest
 
 HELP = """\
 ps [-a]                      your sessions, and those that are shared with you
@@ -78,8 +78,7 @@ class Words:
     def run(self, line: str) -> None:
         """Do it. Raises what goes wrong."""
         with self._recorder.recording("words", _without_values(line)):
-            words = _split(line)
-            given = _parser().parse_args(words or ["help"])
+            given = parse(line)
             if given.output is not None:
                 self._output.format = given.output
             getattr(self, f"_{given.verb}")(given)
@@ -122,10 +121,12 @@ class Words:
         self._reached(self._do("launcher", "start", request=_request(given)))
 
     def _open(self, given: argparse.Namespace) -> None:
+        from srctl.models import StartRequest
+
         self._watch()
         self._reached(self._do("joiner", "bring", request=StartRequest(given.app)))
 
-    def _reached(self, started: Started) -> None:
+    def _reached(self, started: "Started") -> None:
         from srctl import views
 
         session, endpoint = started.session, started.endpoint
@@ -157,6 +158,11 @@ class Words:
         self._output.removed(share.guest for share in removed)
 
 
+def parse(line: str) -> argparse.Namespace:
+    """Read a command line. Raises `UsageError`."""
+    return _parser().parse_args(_split(line) or ["help"])
+
+
 class _Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, add_help=False, allow_abbrev=False)
@@ -168,6 +174,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError("That is not to be had here", "See: help")
 
 
+@cache
 def _parser() -> _Parser:
     parser = _Parser(prog="")
     verbs = parser.add_subparsers(dest="verb", required=True)
@@ -242,7 +249,9 @@ def _without_values(line: str) -> str:
     return shlex.join(hidden)
 
 
-def _request(given: argparse.Namespace) -> StartRequest:
+def _request(given: argparse.Namespace) -> "StartRequest":
+    from srctl.models import StartRequest
+
     return StartRequest(
         given.app, settings=_pairs("--set", given.set), env=_pairs("--env", given.env), replace=given.replace
     )

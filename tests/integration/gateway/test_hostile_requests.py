@@ -272,7 +272,7 @@ def test_arguments_are_of_the_right_types_or_refused(name: str, given_: Any) -> 
 @given(st.text(max_size=60) | st.sampled_from(list(LINES.values())))
 def test_the_command_line_is_words_of_the_list_or_refused(line: str) -> None:
     try:
-        given_ = words._parser().parse_args(words._split(line) or ["help"])
+        given_ = words.parse(line)
     except SrctlError:
         return
     assert given_.verb in words._VERBS
