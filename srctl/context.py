@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -59,6 +60,8 @@ class Context:
         self.stderr = stderr or sys.stderr
         self._open = ExitStack()
         self._answers: dict[str, Any] = {}
+        self.host_name: str | None = None
+        """What messages call the host in force, where its own name would say nothing to who reads them."""
         if host is not None:
             self.__dict__["host"] = host
 
@@ -228,7 +231,8 @@ class Context:
         """The Docker host in force, connected at its first call."""
         from srctl.hosts.endpoints import resolve
 
-        return self.host_of(resolve(self.config, self.environ))
+        found = resolve(self.config, self.environ)
+        return self.host_of(found if self.host_name is None else replace(found, name=self.host_name))
 
     def host_of(self, host: "Host") -> "DockerHost":
         """Return any host, closed with this context; a gateway plays the part of a Docker host."""

@@ -45,7 +45,7 @@ def login(
     try:
         row = _identity(opened)
     except LoginNeededError as error:
-        raise _stranger(context, host) from error
+        raise _stranger(context, host, error) from error
     context.output.note(f"You are logged in to {host.name} as {row['user']}")
     context.output.one(row, ids="user")
 
@@ -71,9 +71,10 @@ def _identity(gateway: Any) -> views.Row:
     }
 
 
-def _stranger(context: Context, host: Host) -> SrctlError:
+def _stranger(context: Context, host: Host, failure: SrctlError) -> SrctlError:
     """Print the public keys that could be let in, and return what to say about them."""
     from srctl.tunnel.connection import parse_target, resolve
+    from srctl.tunnel.errors import KeyLockedError
     from srctl.tunnel.offers import offers
 
     settings = resolve(parse_target(endpoints.gateway_way(host.url)))
@@ -81,6 +82,11 @@ def _stranger(context: Context, host: Host) -> SrctlError:
     if not found:
         return NotFoundError(f"You have no SSH key to show to {host.name}", "Make one: ssh-keygen -t ed25519")
     _show(context, found)
+    if isinstance(failure, KeyLockedError):
+        return NotAllowedError(
+            f"Not all of your keys could be tried. {failure.message}",
+            "Run it in a terminal, or load the key with ssh-add; an administrator has to register one that is unknown",
+        )
     return NotAllowedError(
         f"The gateway {host.name} lets in none of your keys: it does not know them, or you are disabled there",
         "Send one of these lines to its administrator, who saves it and runs: srctl user key add YOUR-NAME FILE",

@@ -5,7 +5,6 @@ end of the process, however it ends.
 """
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from srctl.errors import NotAllowedError
@@ -30,8 +29,12 @@ def take_seat(folder: Path, user_id: int, seats: int) -> int | None:
     except OSError:
         return None
     for seat in range(min(seats, _MOST)):
-        with suppress(BlockingIOError, PermissionError):  # one of both says that it is taken (fcntl(2))
+        try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, user_id * _MOST + seat)
-            return seat  # the handle stays open: closing it would give the seat back
+        except (BlockingIOError, PermissionError):  # one of both says that it is taken (fcntl(2))
+            continue
+        except OSError:  # no locks to be had on this file system
+            return None
+        return seat  # the handle stays open: closing it would give the seat back
     os.close(handle)
     raise NotAllowedError(f"You have {seats} commands running, and more at once are not allowed", "End some of them")

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 API = "api"
 """What programs ask for."""
 
+HERE = "the gateway"
+"""What people read where a message names the Docker host: for them it is not the local one."""
+
 NOTHING = "true"
 """What clients run after a login so that sshd lets small packets travel at once."""
 
@@ -75,6 +78,7 @@ class _Login:
         recorder = Recorder(None, None)
         action = API if line == API else "words"
         try:
+            self._context.host_name = HERE
             database = _database(self._context.config.database)
             ledger = Ledger(database)
             self._context.closing(ledger.close)

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from srctl import slots
 from srctl.errors import SrctlError
 from srctl.installation import layout as places
-from srctl.installation import sshd, system, trust
+from srctl.installation import listeners, sshd, system, trust
 from srctl.installation.administrator import configured, installed_account, strict_firewall
 from srctl.installation.engine_steps import Engine, Firewall
 from srctl.installation.findings import Finding
@@ -60,6 +61,7 @@ class Installed:
             "sshd running": self._sshd_running,
             "sshd limits": self._sshd_limits,
             "firewall": self._firewall,
+            "ports": self._ports,
         }
         return [finding for title, check in checks.items() for finding in _run(title, check)]
 
@@ -168,6 +170,15 @@ class Installed:
         elif Firewall(self.layout, self.engine).standing() is not Standing.DONE:
             yield Finding("", "The firewall's rules are not those that sessions need now", INSTALL)
 
+    def _ports(self) -> Iterator[Finding]:
+        for port in sorted(listeners.everywhere().intersection(slots.SLOTS)):
+            problem = (
+                f"What listens on every address at port {port} is open to all who may log in, by their own address"
+            )
+            yield Finding(
+                "", problem, f"See what it is: ss -ltnp 'sport = {port}'; give it one address, or another port"
+            )
+
     def _ask(self, *words: str) -> tuple[dict[str, object], Finding | None]:
         """Run a command of srctl as the account; return its answer, or what it has to complain of."""
         command = (self.layout.python, "-I", "-m", "srctl", "--config", os.devnull, *words, "-o", "json")
@@ -211,7 +222,9 @@ def _mode(path: str, uid: int, gid: int, mode: int) -> Iterator[Finding]:
 
 
 def _python_of_command() -> str:
-    """Return the Python that the forced command runs, ours where that can't be read."""
+    """Return the Python that the forced command runs, ours where that can't be read, or others may have written it."""
+    if any(trust.weaknesses(places.GATEWAY)):
+        return Layout().python  # what is named there would be run as root
     with suppress(SrctlError):
         found = system.read(places.GATEWAY)
         if found and (match := re.search(r"^exec (\S+) -I -m srctl\.gateway", found.data.decode(), re.MULTILINE)):

@@ -24,6 +24,10 @@ class LoginNeededError(UnreachableError):
     """The server answers, but the login failed: its keys were refused, or a person would have to be asked."""
 
 
+class KeyLockedError(LoginNeededError):
+    """Not all keys could be tried: one can't be used here, as one that needs a passphrase with nobody to ask."""
+
+
 class HostKeyError(UnreachableError):
     """The server's host key is unknown, changed, revoked, or not vouched for; trying again does not help."""
 

@@ -13,7 +13,7 @@ from srctl.errors import UnreachableError
 from srctl.tunnel.agent import Agent
 from srctl.tunnel.authentication import Answer, UserAuthentication
 from srctl.tunnel.candidates import candidates
-from srctl.tunnel.errors import LoginNeededError
+from srctl.tunnel.errors import KeyLockedError, LoginNeededError
 from srctl.tunnel.keys import Identity, KeyUnusableError, file_identity
 from srctl.tunnel.prompter import Prompter
 from srctl.tunnel.settings import Settings
@@ -77,6 +77,7 @@ def _from_file(path: Path, prompter: Prompter | None, login: "_Login", *, explic
             login.skip(str(path), "there is no such file")
     except KeyUnusableError as error:
         login.skip(str(path), str(error))
+        login.locked = True
     return None
 
 
@@ -91,6 +92,7 @@ class _Login:
         self.done = False
         self.lost = False
         self.given_up = False
+        self.locked = False
 
     def may(self, method: str) -> bool:
         """Tell whether a method is worth a try: permitted here, and not refused by the server so far."""
@@ -138,7 +140,8 @@ class _Login:
                 f"After too many keys a server does that: name the right one with IdentityFile for {place.alias}",
             )
         wanted = ", ".join(self._server_methods or ()) or "nothing that was said"
-        return LoginNeededError(
+        kind = KeyLockedError if self.locked else LoginNeededError
+        return kind(
             f"{place} does not let you in. Tried: {tried}. The server accepts: {wanted}",
             f"Does `ssh {place.alias}` work? srctl asks for passwords and passphrases only on a terminal",
         )

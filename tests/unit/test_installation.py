@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from srctl.errors import ConflictError, UnsupportedError, UsageError
-from srctl.installation import firewall, sshd, trust
+from srctl.installation import firewall, listeners, sshd, trust
 from srctl.installation.findings import Finding, refuse
 from srctl.installation.layout import Layout, keys_command
 from srctl.installation.steps import File, Folder, Standing
@@ -150,3 +150,13 @@ def test_a_folder_goes_only_when_it_is_empty(tmp_path: Path) -> None:
     undo()
     assert not step.remove()
     assert (tmp_path / "folder" / "theirs").exists()
+
+
+def test_what_listens_on_every_address_is_found() -> None:
+    table = """  sl  local_address rem_address   st tx_queue
+   0: 00000000:4E25 00000000:0000 0A 00000000:00000000
+   1: 0100007F:4E26 00000000:0000 0A 00000000:00000000
+   2: 00000000:4E27 0100007F:1234 01 00000000:00000000
+   3: 00000000000000000000000000000000:4E28 00000000000000000000000000000000:0000 0A 00000000:00000000
+"""
+    assert listeners.parse(table.splitlines()) == {20005, 20008}

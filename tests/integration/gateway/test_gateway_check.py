@@ -24,6 +24,18 @@ def test_a_new_gateway_has_no_problem(gateway: Machine) -> None:
 
 
 DAMAGE = {
+    "a server that every user can reach": (
+        "python3 -m http.server --bind 0.0.0.0 20032 >/dev/null 2>&1 & echo $! >/run/server.pid;"
+        " while ! curl -s 127.0.0.1:20032 >/dev/null; do sleep 0.1; done",
+        "What listens on every address at port 20032 is open to all",
+        "kill $(cat /run/server.pid); while curl -s 127.0.0.1:20032 >/dev/null; do sleep 0.1; done",
+    ),
+    "a forced command of somebody's": (
+        "sed -i 's,^exec [^ ]*,exec /tmp/evil,' /opt/srctl/bin/srctl-gateway; chmod o+w /opt/srctl/bin/srctl-gateway;"
+        " printf '#!/bin/sh\\ntouch /tmp/ran\\n' >/tmp/evil; chmod 755 /tmp/evil",
+        "/opt/srctl/bin/srctl-gateway can be changed by others",
+        "test ! -e /tmp/ran && /opt/srctl/venv/bin/srctl gateway install --yes",
+    ),
     "a wrong shell": (
         "usermod -s /usr/sbin/nologin srctl",
         "The shell of srctl is /usr/sbin/nologin",

@@ -209,7 +209,8 @@ class TestFaults:
     def test_an_engine_that_is_away(self, gate: Gatehouse) -> None:
         gate.config.write_text(gate.config.read_text().replace(gate.engine_url, "unix:///nonexistent.sock"))
         with gate.api("alice") as channel:
-            assert channel.refusal("session.list") == "unreachable"
+            said = channel.ask("session.list")["error"]
+            assert (said["code"], "the gateway" in said["message"]) == ("unreachable", True)
             assert channel.refusal("session.list") == "unreachable"
         done = gate.run("alice", "ps")
         assert (done.returncode, "Traceback" in done.stderr) == (6, False)
