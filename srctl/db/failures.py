@@ -23,6 +23,7 @@ _Answer = tuple[type[SrctlError], str, str]
 
 _OTHER: _Answer = (SrctlError, "The database {database} failed: {error}", "")
 _REFUSED: _Answer = (ConflictError, "The database {database} refused it: {error}", "Look again, then try again")
+_FULL: _Answer = (SrctlError, "The disk of the database {database} is full", "Make room; nothing was changed")
 _LOCKED: _Answer = (
     ConflictError,
     "The database {database} is locked by another program",
@@ -46,7 +47,8 @@ _SQLITE: dict[int, _Answer] = {
         "The database {database} is read-only",
         "Check the permissions of the file, its folder and its disk",
     ),
-    sqlite3.SQLITE_FULL: (SrctlError, "The disk of the database {database} is full", "Make room; nothing was changed"),
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR_SHMSIZE: _FULL,
     sqlite3.SQLITE_IOERR: (
         SrctlError,
         "The disk of the database {database} failed: {error}",
@@ -98,10 +100,11 @@ def _from_driver(error: Exception, location: Location) -> SrctlError:
 
 
 def _from_sqlite(error: sqlite3.Error, location: Location) -> SrctlError:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    code = extended & 0xFF
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return _not_opened(location)
-    kind, message, hint = _SQLITE.get(code, _OTHER)
+    kind, message, hint = _SQLITE.get(extended) or _SQLITE.get(code, _OTHER)
     return kind(message.format(database=location.label, error=_first_line(error)), hint.format(database=location.label))
 
 

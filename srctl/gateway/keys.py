@@ -38,6 +38,7 @@ SWEPT = 1000
 """The entries that are looked at then."""
 
 BUSY_SECONDS = 0.5
+NO_ROOM = "disk I/O error"  # what SQLite says on a full disk; Python before 3.11 does not give its codes
 MAX_BLOB = 4096
 
 TYPES = frozenset(
@@ -140,9 +141,31 @@ def check_place(database: str, login: str) -> None:
 def look_up(database: str, fingerprint: str, kind: str, blob: str) -> tuple[int, Permits, Permits] | None:
     """Return whose key it is, with his own slots and those shared with him; None when it is nobody's.
 
+    On a full disk SQLite can't make the file that its readers share; where nobody writes they can do without it.
     Raises Refusal, `sqlite3.Error`.
     """
-    connection = sqlite3.connect(uri(database), timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+    try:
+        return read(uri(database), fingerprint, kind, blob)
+    except sqlite3.OperationalError as error:
+        if str(error) != NO_ROOM or (before := unchanging(database)) is None:
+            raise
+    found = read(uri(database) + "&immutable=1", fingerprint, kind, blob)
+    if unchanging(database) != before:
+        raise Refusal("the database has changed while it was read")
+    return found
+
+
+def unchanging(database: str) -> tuple[int, int, int] | None:
+    """Return what tells a change of the file; None while part of the database is in the file beside it."""
+    if os.path.exists(f"{database}-wal") and os.stat(f"{database}-wal").st_size:
+        return None
+    found = os.stat(database)
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def read(location: str, fingerprint: str, kind: str, blob: str) -> tuple[int, Permits, Permits] | None:
+    """Look it up in one transaction. Raises as `look_up`."""
+    connection = sqlite3.connect(location, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
     try:
         connection.execute("BEGIN")
         if connection.execute(REVISION_QUERY).fetchall() != [(REVISION,)]:
