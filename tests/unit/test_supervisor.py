@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -78,7 +79,9 @@ def test_who_gave_up_waiting_is_not_handed_over(stage: Stage) -> None:
     stage.link.gate.clear()
     stage.link.lose()
     stage.stands("reconnecting")
-    stage.connect().close()
+    with stage.connect() as another:
+        another.shutdown(socket.SHUT_WR)
+        assert another.recv(1) == b"", "it is dropped"
     with stage.connect() as client:
         client.sendall(b"x")
         stage.link.gate.set()
