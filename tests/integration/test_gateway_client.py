@@ -154,7 +154,7 @@ def test_a_connection_that_was_lost_is_made_again_for_the_next_request(far: Far)
         host = reach(Host("lab", f"gateway://{far.sshd.user}@box", "config"), 10, None, stack)
         assert host.version() == "27.0"
         kill_logins(far.sshd)
-        wait_until(lambda: not host.link.alive or None, "the loss", limit=20)
+        wait_until(lambda: not host.link.alive or None, "the loss")
         assert host.version() == "27.0"
 
 
