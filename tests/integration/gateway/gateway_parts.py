@@ -145,7 +145,7 @@ def gateway(lab: Lab, name: str, *people: str, keys_file: Path = Path(keys.__fil
         library = host.inside(Path("/srv/lib/srctl"))
         library.mkdir(parents=True)
         source = Path(srctl.__file__).parent
-        for each in ("__init__.py", "errors.py", "models.py"):
+        for each in ("__init__.py", "errors.py", "entry.py", "models.py"):
             shutil.copy(source / each, library)
         shutil.copytree(source / "logins", library / "logins", ignore=shutil.ignore_patterns("__pycache__"))
         made = Gateway(host, Place(host.database))
