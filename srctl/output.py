@@ -156,6 +156,16 @@ class Output:
         if self.talkative:
             self.talk("\r\x1b[2K" + inert(text or "")[: shutil.get_terminal_size().columns - 1])
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep back what is said on stderr until the end of the block: the terminal shows something else."""
+        stderr, self.stderr = self.stderr, io.StringIO()
+        try:
+            yield
+        finally:
+            kept, self.stderr = self.stderr, stderr
+            self.talk(kept.getvalue())
+
     def error(self, error: SrctlError, trace: str = "") -> None:
         """Say what went wrong and what to do; with `trace` also where."""
         if self.format == "json":
