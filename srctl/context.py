@@ -115,6 +115,11 @@ class Context:
         return self.stdin.isatty() and self.stderr.isatty()
 
     @property
+    def on_terminal(self) -> bool:
+        """Whether a screen can be shown, and keys can be read."""
+        return self.stdin.isatty() and self.stdout.isatty()
+
+    @property
     def prompter(self) -> "Prompter | None":
         """What asks the person, as a rule on the terminal; `None` without one."""
         if self.asks is not None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from srctl import tables
 from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, SeveralErrors, SrctlError
+from srctl.inert import inert, readable
 from srctl.models import Progress
 
 if TYPE_CHECKING:
@@ -37,21 +38,6 @@ _READER_GONE = (errno.EPIPE, errno.EINVAL)
 
 class ReaderGoneError(Exception):
     """Whoever read our output has closed it."""
-
-
-def inert(text: str) -> str:
-    """Return the text with every character that is not printable replaced by its code.
-
-    That covers control characters, escape sequences, and the marks that turn the direction of writing around.
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _code(char) for char in text)
-
-
-def _code(char: str) -> str:
-    number = ord(char)
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def plain(value: Any) -> Any:
@@ -141,7 +127,7 @@ class Output:
 
     def raw(self, text: str) -> None:
         """Print text of an application: its lines and tabs are kept, the rest of what it can do to a terminal not."""
-        self._write("".join(char if char in "\n\t" or char.isprintable() else _shown(char) for char in text))
+        self._write(readable(text))
 
     def note(self, text: str) -> None:
         """Say something on stderr; with JSON nothing but errors stands there."""
@@ -284,11 +270,6 @@ def _csv_cell(value: Any, column: str) -> str:
         named = column in _NAMES and _USER_NAME.fullmatch(value)
         return "'" + inert(value) if value.startswith(_FORMULA) and not named else inert(value)
     return str(value)
-
-
-def _shown(char: str) -> str:
-    """Return how a character of a log is shown; carriage returns and escape sequences lose their power."""
-    return "" if char == "\r" else _code(char)
 
 
 def _error(error: SrctlError) -> dict[str, Any]:

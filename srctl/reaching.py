@@ -55,9 +55,7 @@ def _engine(host: Host, timeout: float, prompter: "Prompter | None", stack: Exit
     return Engine(host, connect, timeout)
 
 
-def _early(
-    call: "Callable[[Prompter | None], C]", prompter: "Prompter | None", stack: ExitStack
-) -> Callable[[], C]:
+def _early(call: "Callable[[Prompter | None], C]", prompter: "Prompter | None", stack: ExitStack) -> Callable[[], C]:
     """Begin already what makes a connection; return what waits for it."""
     from srctl.early import Early, Errands
 
