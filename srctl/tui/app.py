@@ -40,21 +40,30 @@ class SrctlApp(App[None]):
         Binding("ctrl+q", "leave", show=False, priority=True),
     ]
 
-    def __init__(self, context: Context, hosts: list[Host], *, readonly: bool = False) -> None:
+    def __init__(
+        self,
+        context: Context,
+        hosts: list[Host],
+        *,
+        readonly: bool = False,
+        at: Callable[..., Context] = places.at,
+    ) -> None:
+        """Show these hosts; `at` makes the context of one, as `places.at` does."""
         super().__init__()
         self.state = State(context, readonly)
-        self.main = MainScreen(self.state)
         self.working: list[Work[Any]] = []
         self.interrupted = False
         """Whether a signal has ended it."""
+        self._at = at
         context.asks = partial(ScreenPrompter, self)
         for host in hosts:
             thread = HostThread(host.name, partial(self._context_of, host), self.post_message)
             self.state.hosts[host.name] = HostView(thread)
+        self.main = MainScreen(self.state)
         self._tunnels: TunnelsThread | None = None
 
     def _context_of(self, host: Host, asking: bool) -> Context:
-        return places.at(self.state.context, host, partial(ScreenPrompter, self) if asking else lambda _: None)
+        return self._at(self.state.context, host, partial(ScreenPrompter, self) if asking else lambda _: None)
 
     # -- its beginning and its end
 

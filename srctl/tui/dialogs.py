@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -14,6 +14,8 @@ from textual.widgets import Button, Input, Static
 
 from srctl.inert import inert
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -24,7 +26,21 @@ class Answer:
     label: str
 
 
-class Choice(ModalScreen[str | None]):
+class Dialog(ModalScreen[T]):
+    """What all have: a box with what is asked at its top, also where there is room for three lines only."""
+
+    AUTO_FOCUS = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low")]
+
+    def on_mount(self) -> None:
+        """Begin with the first field or answer, and at the top, even where that is out of view."""
+        self.query("Button, Input").first().focus(scroll_visible=False)
+
+
+class Choice(Dialog[str | None]):
     """Asks for one of several answers, and returns its value; Esc and `none of them` return `None`.
 
     The first answer has the focus, so it should be the one that does no harm.
@@ -77,7 +93,7 @@ def confirmed(question: str, command: str) -> Choice:
     return Choice(question, [f"$ {command}"], NO_AND_YES)
 
 
-class Secret(ModalScreen[str | None]):
+class Secret(Dialog[str | None]):
     """Asks for a secret, which is not shown; `None` where the person gives none."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", show=False)]

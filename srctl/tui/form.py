@@ -7,11 +7,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Static
 
 from srctl.models import Available
+from srctl.tui.dialogs import Dialog
 from srctl.tui.words import plainly
 
 RESOLUTIONS = ("1024x768", "1280x800", "1600x900", "1920x1080", "1920x1200", "2560x1440", "3840x2160")
@@ -21,7 +21,7 @@ HINTS = {
 }
 
 
-class StartForm(ModalScreen[Mapping[str, str] | None]):
+class StartForm(Dialog[Mapping[str, str] | None]):
     """Asks for settings, and returns those that were given; `None` where nothing is to be started.
 
     What they may be is not judged here. `command` returns the command line for settings.

@@ -58,7 +58,7 @@ class MainScreen(Screen[None]):
 
     def __init__(self, state: State) -> None:
         super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-huge")]
         self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low"), (18, "-tall")]
         self.state = state
         self.tabs = Tabs([pane.NAME for pane in PANES], state)

@@ -112,6 +112,7 @@ def session_log(thread: HostThread, session: Session, command: str) -> Reader:
                     if reader.closed.is_set():
                         return
                     reader.post_message(Reader.Came(readable(text)))
+                reader.post_message(Reader.Over("the end"))
             finally:
                 with suppress(Exception):  # it is over in any case
                     pieces.close()  # type: ignore[attr-defined]

@@ -209,7 +209,7 @@ class Table(ScrollView, can_focus=True):
             wanted = self._index - height + 1
         else:
             return False
-        self.scroll_to(y=wanted, animate=False, immediate=True)
+        self.scroll_to(y=wanted, animate=False, immediate=True, force=True)
         return True
 
     # -- what is drawn
