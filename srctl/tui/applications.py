@@ -46,7 +46,7 @@ class ApplicationsPane(Pane):
     def reasons(self) -> Sequence[str]:
         """Return which hosts have told nothing."""
         return [
-            f"{plainly(name)}: {plainly(error.message)}"
+            self.told_by(name, error)
             for name, view in self.state.hosts.items()
             if (error := view.refusal or view.error) is not None
         ]

@@ -10,6 +10,7 @@ from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from srctl.errors import SrctlError
 from srctl.tui.columns import Column, Row
 from srctl.tui.dialogs import confirmed
 from srctl.tui.keys import Key, permitted
@@ -74,6 +75,11 @@ class Pane(Container):
     def reasons(self) -> Sequence[str]:
         """Return why there may be more than is shown."""
         return ()
+
+    def told_by(self, host: str, error: SrctlError) -> str:
+        """Return what went wrong with a host, and what to do."""
+        name = f"{plainly(host)}: " if self.state.several else ""
+        return name + ". ".join(filter(None, (plainly(error.message), plainly(error.hint))))
 
     def on_mount(self) -> None:
         """Show what is known already."""

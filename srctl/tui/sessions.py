@@ -58,11 +58,7 @@ class SessionsPane(Pane):
 
     def reasons(self) -> Sequence[str]:
         """Return which hosts have told nothing."""
-        return [
-            f"{plainly(name)}: {plainly(view.error.message)}"
-            for name, view in self.state.hosts.items()
-            if view.error is not None
-        ]
+        return [self.told_by(name, view.error) for name, view in self.state.hosts.items() if view.error is not None]
 
     def _row(self, session: Session, *, away: bool) -> Row:
         state = _AWAY if away else STATES.get(session.status, plainly(session.status))

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -254,7 +255,7 @@ class Table(ScrollView, can_focus=True):
             return self._line(_NO_MARK, self._heads(), self.get_component_rich_style("table--head"), None)
         index = int(self.scroll_offset.y) + y - 1
         if index >= len(self._listing.view):
-            said = self.empty if y == 2 and not self._listing.view else ""
+            said = "" if self._listing.view else self._excuse(y - 2)
             return Strip([Segment(placed(_NO_MARK + said, width), self.get_component_rich_style("table--dim"))])
         row = self._listing.view[index]
         if index == self._index:
@@ -266,6 +267,10 @@ class Table(ScrollView, can_focus=True):
             tone = self.get_component_rich_style(f"table--{row.tone}") if row.tone else None
             strip = self._strips[row.key] = self._line(_NO_MARK, row.cells, self.rich_style, tone)
         return strip
+
+    def _excuse(self, line: int) -> str:
+        lines = wrap(self.empty, max(4, self.size.width - 2 * len(_NO_MARK)))
+        return lines[line] if 0 <= line < len(lines) else ""
 
     def _heads(self) -> list[str]:
         titles = [column.title for column in self.columns]

@@ -84,13 +84,20 @@ class Tabs(Widget):
         if len(views) == 1:
             [(name, view)] = views.items()
             who = f"{plainly(view.user)} on " if view.user else ""
-            return f"{who}{plainly(name)} {_word(view)}"
-        troubled = [f"{plainly(name)} {_word(view)}" for name, view in views.items() if _word(view) != UP]
+            return f"{who}{_short(name)} {_word(view)}"
+        troubled = [f"{_short(name)} {_word(view)}" for name, view in views.items() if _word(view) != UP]
         up = len(views) - len(troubled)
         return "  ".join([f"{up} of {len(views)} hosts up", *troubled[:2]])
 
 
 UP = "● up"
+LONGEST = 24
+"""Cells that a host's name gets here; one without a name has a URL instead."""
+
+
+def _short(name: str) -> str:
+    text = plainly(name)
+    return text if width_of(text) <= LONGEST else placed(text, LONGEST)
 
 
 def _word(view: HostView) -> str:

@@ -123,7 +123,7 @@ def test_without_a_database_the_reason_is_shown(stage: Stage) -> None:
 
     async def story(seat: Seat) -> None:
         await seat.press("2")
-        await seat.see("fake: There is no accounting database")
+        await seat.see("There is no accounting database")
 
     stage.play(story)
 

@@ -27,7 +27,7 @@ def test_a_host_that_is_away_is_told_once_and_asked_again_by_a_key(stage: Stage)
     stage.engine.faults["containers"] = [AWAY]
 
     async def story(seat: Seat) -> None:
-        await seat.see("✗ away", "fake: fake refuses connections")
+        await seat.see("✗ away", "fake refuses connections. Is it up?")
         await seat.hear("fake refuses connections\nIs it up?")
         await seat.press("r")
         await seat.see("● up", identifier[:12])
