@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App
@@ -32,7 +33,7 @@ KEEP = (Answer("keep", "k", "Keep them"), Answer("close", "c", "Close them"), An
 class SrctlApp(App[None]):
     """The screen of one person. Nothing is connected to before the first picture has been drawn."""
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "srctl"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [

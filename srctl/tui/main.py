@@ -82,6 +82,7 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         """Begin with the keyboard in the table."""
         self.pane.table.focus()
+        self._show_lines()
         self.set_interval(1.0, self._tick)
 
     # -- what is shown
@@ -115,7 +116,7 @@ class MainScreen(Screen[None]):
             self._working.update(Content(f" ◐ {last.title}{step}{more}"))
 
     def _show_lines(self) -> None:
-        width = self.size.width
+        width = self.app.size.width
         command = self.pane.command()
         room = width - len(" $ ") - len("  y copy ")
         text = f" $ {command:<{room}}  y copy" if command and len(command) <= room else f" $ {command}"
@@ -130,7 +131,7 @@ class MainScreen(Screen[None]):
 
     def on_resize(self, _event: Resize) -> None:
         """Fill the lines that depend on the width."""
-        self.call_after_refresh(self._show_lines)
+        self._show_lines()
 
     # -- what the keys do
 
