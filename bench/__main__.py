@@ -1,4 +1,4 @@
-"""`make bench`, or `make bench ARGS="short open"` for some groups only; "tunnel", "gateway" and "tui" have their own."""
+"""`make bench`, or `make bench ARGS="short open"` for some groups; "tunnel", "gateway" and "tui" have their own."""
 
 from __future__ import annotations
 
@@ -34,9 +34,8 @@ def groups(chosen: list[str]) -> int:
 
     unknown = [name for name in chosen if name not in GROUPS]
     if unknown:
-        sys.stderr.write(
-            f"There is no group {unknown[0]!r}; there are {', '.join((*GROUPS, TUNNEL, GATEWAY))} and {TUI}\n"
-        )
+        known = ", ".join((*GROUPS, TUNNEL, GATEWAY))
+        sys.stderr.write(f"There is no group {unknown[0]!r}; there are {known} and {TUI}\n")
         return 2
     print(HEADING)
     with stage() as found:

@@ -280,10 +280,13 @@ class Table(ScrollView, can_focus=True):
         return titles
 
     def _line(self, mark: str, cells: Sequence[str], style: Style, tone: Style | None) -> Strip:
-        segments, width = [Segment(mark, style)], self.size.width
+        segments, text, gap = [], mark, " " * GAP
         for index, wide in self._shown:
             column = self.columns[index]
-            own = tone if tone is not None and column.toned else style
-            segments.append(Segment(placed(cells[index], wide, right=column.right), own))
-            segments.append(Segment(" " * GAP, style))
-        return Strip(segments).crop_extend(0, width, style)
+            cell = placed(cells[index], wide, right=column.right)
+            if tone is not None and column.toned:
+                segments += [Segment(text, style), Segment(cell, tone)]
+                text = gap
+            else:
+                text += cell + gap
+        return Strip([*segments, Segment(text, style)]).crop_extend(0, self.size.width, style)
