@@ -1,4 +1,4 @@
-"""`make bench`, or `make bench ARGS="short open"` for some groups only; "tunnel" and "gateway" have their own."""
+"""`make bench`, or `make bench ARGS="short open"` for some groups; "tunnel", "gateway" and "tui" have their own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 
 TUNNEL = "tunnel"
 GATEWAY = "gateway"
+TUI = "tui"
 
 
 def main(chosen: list[str]) -> int:
@@ -18,6 +19,10 @@ def main(chosen: list[str]) -> int:
         from bench.gateway.run import main as gateway
 
         return gateway(chosen[1:])
+    if chosen[:1] == [TUI]:
+        from bench.tui.run import main as tui
+
+        return tui(chosen[1:])
     return groups(chosen)
 
 
@@ -29,7 +34,8 @@ def groups(chosen: list[str]) -> int:
 
     unknown = [name for name in chosen if name not in GROUPS]
     if unknown:
-        sys.stderr.write(f"There is no group {unknown[0]!r}; there are {', '.join((*GROUPS, TUNNEL))} and {GATEWAY}\n")
+        known = ", ".join((*GROUPS, TUNNEL, GATEWAY))
+        sys.stderr.write(f"There is no group {unknown[0]!r}; there are {known} and {TUI}\n")
         return 2
     print(HEADING)
     with stage() as found:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from srctl.output import inert
+from srctl.inert import inert
 
 if TYPE_CHECKING:
     from srctl.early import Errands

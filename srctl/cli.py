@@ -101,7 +101,8 @@ def _run(argv: list[str], context: Context) -> int:
 
         completion_init()
     try:
-        code = int(tree()(args=_with_flags(argv), obj=context, prog_name="srctl", standalone_mode=False) or 0)
+        words = _with_flags(argv, context.on_terminal)
+        code = int(tree()(args=words, obj=context, prog_name="srctl", standalone_mode=False) or 0)
     except NoArgsIsHelpError as error:
         context.output.verbatim(error.format_message() + "\n")
         return 0
@@ -116,13 +117,18 @@ def _run(argv: list[str], context: Context) -> int:
     return code
 
 
-def _with_flags(argv: list[str]) -> list[str]:
-    """Read `srctl help COMMAND` and `srctl version`, which many programs have, as the flags that we have."""
+def _with_flags(argv: list[str], on_terminal: bool) -> list[str]:
+    """Read `srctl help COMMAND` and `srctl version`, which many programs have, as the flags that we have.
+
+    srctl alone shows the screen where there is one, and the help elsewhere.
+    """
     match argv:
         case ["help", *words]:
             return [*words, "--help"]
         case ["version"]:
             return ["--version"]
+        case [] if on_terminal:
+            return ["tui"]
     return argv
 
 

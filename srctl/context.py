@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from srctl.hosts.engine import DockerHost
     from srctl.launch import Launcher
     from srctl.models import Host, Progress
+    from srctl.news import News
     from srctl.opening import Door, Opener
     from srctl.pruning import Leftovers
     from srctl.remote import GatewayHost, RemoteParts
     from srctl.sessions import Sessions
     from srctl.sharing import SharedSessions
+    from srctl.tunnel.prompter import Prompter
     from srctl.tunnel.registry import Registry
     from srctl.ways import Ways
 
@@ -62,8 +64,11 @@ class Context:
         self._answers: dict[str, Any] = {}
         self.host_name: str | None = None
         """What messages call the host in force, where its own name would say nothing to who reads them."""
+        self.given_host = host
         if host is not None:
             self.__dict__["host"] = host
+        self.asks: Callable[[dict[str, Any]], Prompter | None] | None = None
+        """Makes what asks the person where a face has the terminal to itself; it notes the answers, by question."""
 
     def __enter__(self) -> Self:
         return self
@@ -117,8 +122,15 @@ class Context:
         return self.stdin.isatty() and self.stderr.isatty()
 
     @property
-    def prompter(self) -> TerminalPrompter | None:
-        """What asks the person on the terminal; `None` without one."""
+    def on_terminal(self) -> bool:
+        """Whether a screen can be shown, and keys can be read."""
+        return self.stdin.isatty() and self.stdout.isatty()
+
+    @property
+    def prompter(self) -> "Prompter | None":
+        """What asks the person, as a rule on the terminal; `None` without one."""
+        if self.asks is not None:
+            return self.asks(self._answers)
         if not self.interactive:
             return None
         return TerminalPrompter(self.stdin, self.stderr, self.output.hidden, self._answers)
@@ -206,14 +218,25 @@ class Context:
         """Return what starts sessions."""
         return self.parts.launcher(progress)
 
-    def opener(self, progress: "Callable[[Progress], None]", *, background: bool = False) -> "Opener":
-        """Return what opens sessions on this machine, by tunnels of this process or in the background."""
+    def opener(
+        self, progress: "Callable[[Progress], None]", *, background: bool = False, stack: ExitStack | None = None
+    ) -> "Opener":
+        """Return what opens sessions on this machine, by tunnels of this process or in the background.
+
+        What is in the background for one opening only is closed with `stack`, or with this context.
+        """
         from srctl.opening import Opener
 
         parts = self.parts
-        ways = self._background if background else None  # it has a process to start
+        ways = self._background(stack or self._open) if background else None  # it has a process to start
         joiner = parts.joiner(progress)  # a login begins
         return Opener(self.host, joiner, ways or self.ways)
+
+    def news(self, tell: Callable[[], None], lost: Callable[[SrctlError], None]) -> "News":
+        """Have it told whenever the sessions may have changed, on another thread; `lost` hears that nothing tells."""
+        from srctl.news import Beat, of_engine
+
+        return Beat(tell) if self.through_gateway else of_engine(self.sessions, tell, lost)
 
     # -- hosts, and the ways to their sessions
 
@@ -247,13 +270,12 @@ class Context:
 
         return Ways(lambda: self.host, self.config.get("connect_timeout"), self._open, self.output.note)
 
-    @cached_property
-    def _background(self) -> "Ways":
+    def _background(self, stack: ExitStack) -> "Ways":
         from srctl.ways import BackgroundWays
 
         asked = self.prompter
         prompter = asked and Recalling(asked, self._answers)
-        ways = BackgroundWays(lambda: self.host, self.config.get("connect_timeout"), self._open, prompter)
+        ways = BackgroundWays(lambda: self.host, self.config.get("connect_timeout"), stack, prompter)
         if not self.local:
             ways.prepare()
         return ways

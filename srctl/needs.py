@@ -80,6 +80,9 @@ class Engine(Protocol):
     def events(self, container_id: str) -> Stream:
         """Open a stream of what happens to a container."""
 
+    def changes(self, labels: Mapping[str, str]) -> Stream:
+        """Open a stream of what happens to the containers with these labels."""
+
     def version(self) -> str:
         """Return the engine's version."""
 

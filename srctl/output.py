@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from srctl import tables
 from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, SeveralErrors, SrctlError
+from srctl.inert import inert, readable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,21 +38,6 @@ _READER_GONE = (errno.EPIPE, errno.EINVAL)
 
 class ReaderGoneError(Exception):
     """Whoever read our output has closed it."""
-
-
-def inert(text: str) -> str:
-    """Return the text with every character that is not printable replaced by its code.
-
-    That covers control characters, escape sequences, and the marks that turn the direction of writing around.
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _code(char) for char in text)
-
-
-def _code(char: str) -> str:
-    number = ord(char)
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def plain(value: Any) -> Any:
@@ -141,7 +127,7 @@ class Output:
 
     def raw(self, text: str) -> None:
         """Print text of an application: its lines and tabs are kept, the rest of what it can do to a terminal not."""
-        self._write("".join(char if char in "\n\t" or char.isprintable() else _shown(char) for char in text))
+        self._write(readable(text))
 
     def note(self, text: str) -> None:
         """Say something on stderr; with JSON nothing but errors stands there."""
@@ -155,6 +141,16 @@ class Output:
         """
         if self.talkative:
             self.talk("\r\x1b[2K" + inert(text or "")[: shutil.get_terminal_size().columns - 1])
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep back what is said on stderr until the end of the block: the terminal shows something else."""
+        stderr, self.stderr = self.stderr, io.StringIO()
+        try:
+            yield
+        finally:
+            kept, self.stderr = self.stderr, stderr
+            self.talk(kept.getvalue())
 
     def error(self, error: SrctlError, trace: str = "") -> None:
         """Say what went wrong and what to do; with `trace` also where."""
@@ -274,11 +270,6 @@ def _csv_cell(value: Any, column: str) -> str:
         named = column in _NAMES and _USER_NAME.fullmatch(value)
         return "'" + inert(value) if value.startswith(_FORMULA) and not named else inert(value)
     return str(value)
-
-
-def _shown(char: str) -> str:
-    """Return how a character of a log is shown; carriage returns and escape sequences lose their power."""
-    return "" if char == "\r" else _code(char)
 
 
 def _error(error: SrctlError) -> dict[str, Any]:

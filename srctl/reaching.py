@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
-from srctl.asking import ErrandPrompter, TerminalPrompter
+from srctl.asking import ErrandPrompter
 from srctl.errors import UnreachableError
 from srctl.hosts.endpoints import gateway_way, is_gateway
 from srctl.models import Host
@@ -27,7 +27,7 @@ class Closing(Protocol):
 C = TypeVar("C", bound=Closing)
 
 
-def reach(host: Host, timeout: float, prompter: TerminalPrompter | None, stack: ExitStack) -> "DockerHost":
+def reach(host: Host, timeout: float, prompter: "Prompter | None", stack: ExitStack) -> "DockerHost":
     """Return what speaks to a host, closed with `stack`; a gateway plays the part of a Docker host.
 
     A login that is needed for the first request begins at once and goes on while libraries are imported.
@@ -44,7 +44,7 @@ def reach(host: Host, timeout: float, prompter: TerminalPrompter | None, stack: 
     return opened
 
 
-def _engine(host: Host, timeout: float, prompter: TerminalPrompter | None, stack: ExitStack) -> "DockerHost":
+def _engine(host: Host, timeout: float, prompter: "Prompter | None", stack: ExitStack) -> "DockerHost":
     connect: Callable[[], SSHConnection] | None = None
     if host.url.startswith("ssh://"):
         connect = _early(partial(_connected, host.url, timeout, engine=True), prompter, stack)
@@ -55,9 +55,7 @@ def _engine(host: Host, timeout: float, prompter: TerminalPrompter | None, stack
     return Engine(host, connect, timeout)
 
 
-def _early(
-    call: "Callable[[Prompter | None], C]", prompter: TerminalPrompter | None, stack: ExitStack
-) -> Callable[[], C]:
+def _early(call: "Callable[[Prompter | None], C]", prompter: "Prompter | None", stack: ExitStack) -> Callable[[], C]:
     """Begin already what makes a connection; return what waits for it."""
     from srctl.early import Early, Errands
 

@@ -95,6 +95,10 @@ class Sessions:
         """Open a stream of what happens to such a container: `start`, `die`, `destroy`. Raises as `reachable`."""
         return self.engine.events(self.reachable(container_id).id)
 
+    def changes(self) -> Stream:
+        """Open a stream that says a word whenever a list of the user's sessions may differ from the one before."""
+        return self.engine.changes(labels.selector(self.realm, self.user))
+
     def engine_version(self) -> str:
         """Return the version of the engine."""
         return self.engine.version()

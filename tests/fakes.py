@@ -13,6 +13,7 @@ from queue import SimpleQueue
 
 from srctl import policy as rules
 from srctl.errors import ConflictError, NameTakenError, NotFoundError, SrctlError
+from srctl.hosts.events import WORDS
 from srctl.models import (
     Application,
     Binding,
@@ -63,9 +64,10 @@ class FakeTime:
 
 @dataclass
 class FakeEvents:
-    """A stream of what happens to one container."""
+    """A stream of what happens to one container, or to all that have certain labels."""
 
-    container_id: str
+    container_id: str | None
+    labels: Mapping[str, str] = field(default_factory=dict)
     words: SimpleQueue[str] = field(default_factory=SimpleQueue)
 
     def __iter__(self) -> FakeEvents:
@@ -155,6 +157,7 @@ class FakeEngine:
             exit_code=0,
         )
         self.stored[container.id], self.specs[container.id] = container, spec
+        self._tell(container, "create")
         return container.id
 
     def start(self, container_id: str, network: str) -> None:
@@ -167,7 +170,7 @@ class FakeEngine:
             port = self.specs[container.id].port
             binding = Binding(port, "127.0.0.1", 30000 + int(container.id, 16))
             self.stored[container.id] = replace(container, state="running", bindings=(binding,))
-            self._tell(container.id, "start")
+            self._tell(container, "start")
 
     def stop(self, container_id: str) -> None:
         self._called("stop")
@@ -179,9 +182,9 @@ class FakeEngine:
         if container.state == "running" and not force:
             raise ConflictError(f"{container.name} runs")
         if container.state == "running":
-            self._tell(container.id, "die")
+            self._tell(container, "die")
         del self.stored[container.id]
-        self._tell(container.id, "destroy")
+        self._tell(container, "destroy")
 
     def logs(
         self,
@@ -200,6 +203,11 @@ class FakeEngine:
         self.listeners.append(FakeEvents(container_id))
         return self.listeners[-1]
 
+    def changes(self, labels: Mapping[str, str]) -> FakeEvents:
+        self._called("changes")
+        self.listeners.append(FakeEvents(None, labels))
+        return self.listeners[-1]
+
     def probe(self, endpoint: Endpoint, patience: float) -> int | None:
         self._called("probe")
         for container in self.stored.values():
@@ -214,11 +222,12 @@ class FakeEngine:
         """Let a container's process end."""
         ended = replace(self.stored[container_id], state="exited", bindings=(), exit_code=code)
         self.stored[container_id] = ended
-        self._tell(container_id, "die")
+        self._tell(ended, "die")
 
-    def _tell(self, container_id: str, word: str) -> None:
+    def _tell(self, container: Container, word: str) -> None:
         for each in self.listeners:
-            if each.container_id == container_id:
+            asked_by_name = each.container_id == container.id and word in WORDS
+            if asked_by_name or (each.container_id is None and each.labels.items() <= container.labels.items()):
                 each.words.put(word)
 
     def _answer(self, container: Container, path: str, patience: float) -> int | None:

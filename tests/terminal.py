@@ -85,6 +85,23 @@ class Terminal:
         before, after = ((self.folder / f"modes.{when}").read_text() for when in ("before", "after"))
         return before == after and self._tmux("display-message", "-p", "-t", ":run", "#{cursor_flag}").strip() == "1"
 
+    @property
+    def cooked(self) -> bool:
+        """Whether what was there before is to be seen again, and the mouse is the terminal's own."""
+        flags = "#{alternate_on}#{mouse_any_flag}#{keypad_flag}"
+        return self._tmux("display-message", "-p", "-t", ":run", flags).strip() == "000"
+
+    @property
+    def process(self) -> int:
+        """The id of the process of srctl."""
+        shell = self._tmux("display-message", "-p", "-t", ":run", "#{pane_pid}").strip()
+        [child] = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+        return int(child)
+
+    def resize(self, width: int, height: int) -> None:
+        """Make the terminal smaller or larger."""
+        self._tmux("resize-window", "-t", ":run", "-x", str(width), "-y", str(height))
+
     def _tmux(self, *arguments: str) -> str:
         command = ["tmux", "-u", "-f", "/dev/null", "-S", str(self.folder / "socket"), *arguments]
         done = subprocess.run(command, env=dict(self.env), capture_output=True, text=True, check=False)

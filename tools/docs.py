@@ -36,10 +36,12 @@ MAPPED = {
     "srctl/gateway": "*.py",
     "srctl/logins": "*.py",
     "srctl/tunnel": "*.py",
+    "srctl/tui": "*.py",
     "tools": "*.py",
     "bench": "*.py",
     "bench/gateway": "*.py",
     "bench/tunnel": "*.py",
+    "bench/tui": "*.py",
 }
 HOST_FIELDS = {
     "url": "where the engine is: `unix://`, `ssh://` or `tcp://`",

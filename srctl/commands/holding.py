@@ -1,14 +1,9 @@
 """What `open` does once a session can be reached: say where, start the browser, hold until the person ends it."""
 
 import json
-import os
-import shutil
-import sys
 import webbrowser
-from urllib.parse import urlsplit
 
-from srctl import views
-from srctl.config import login_name
+from srctl import browsing, views
 from srctl.context import Context
 from srctl.models import Tunnel
 from srctl.opening import Opened
@@ -52,27 +47,10 @@ def _announce(context: Context, opened: Opened, *, browser: bool, row: Tunnel | 
         output.line(json.dumps(plain(said)))
     else:
         output.line(opened.url)
-    if browser and graphical(context):
+    if browser and browsing.graphical(context.environ):
         webbrowser.open(opened.url)
     elif browser:
-        output.note(f"No browser here. On your own machine: {from_laptop(context, opened)}")
-
-
-def graphical(context: Context) -> bool:
-    """Tell whether a browser with windows can be started here."""
-    if sys.platform in ("darwin", "win32"):
-        return "SSH_CONNECTION" not in context.environ
-    if not (context.environ.get("DISPLAY") or context.environ.get("WAYLAND_DISPLAY")):
-        return False
-    return "BROWSER" in context.environ or any(map(shutil.which, ("xdg-open", "firefox", "chromium", "google-chrome")))
-
-
-def from_laptop(context: Context, opened: Opened) -> str:
-    """Return the `ssh -L` line that brings the session to the machine from which the person came here."""
-    port = urlsplit(opened.url).port
-    here = context.environ.get("SSH_CONNECTION", "").split()
-    host = here[2] if len(here) == 4 else os.uname().nodename if hasattr(os, "uname") else "THIS-HOST"
-    return f"ssh -L {port}:127.0.0.1:{port} {login_name()}@{host}, then open {opened.url}"
+        output.note(f"No browser here. On your own machine: {browsing.from_laptop(context.environ, opened.url)}")
 
 
 def _standing(opened: Opened) -> str:

@@ -32,6 +32,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("ps", "session", "list", "List your sessions."),
         Entry("logs", "session", "logs", "Print what an application wrote."),
         Entry("stop", "session", "stop", "Stop sessions and remove their containers."),
+        Entry("tui", "tui", "tui", "Show it all on one screen; srctl alone on a terminal does that too."),
         Entry("whoami", "login", "whoami", "Show whom the gateway takes you for."),
         Entry("status", "status", "status", "Show the numbers: users, applications, grants, sessions."),
     ),

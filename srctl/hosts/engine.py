@@ -23,7 +23,7 @@ from srctl.errors import (
 )
 from srctl.hosts import create, networks, parse, transport
 from srctl.hosts.endpoints import LOCAL_SCHEMES, scheme
-from srctl.hosts.events import WORDS, Events
+from srctl.hosts.events import CHANGES, WORDS, Events, labelled
 from srctl.hosts.faults import plain, translated
 from srctl.hosts.readiness import http_status, local_dial
 from srctl.hosts.sdk import docker
@@ -120,7 +120,7 @@ class DockerHost:
 
     def containers(self, labels: Mapping[str, str], *, stopped: bool = False) -> list[Container]:
         """Return the containers that carry all these labels; with `stopped` also those that do not run."""
-        filters = {"label": [f"{name}={value}" for name, value in labels.items()]}
+        filters = {"label": labelled(labels)}
         read = parse.listed_container
         return self._call(lambda api: parse.listed(api.containers(all=stopped, filters=filters), read))
 
@@ -243,8 +243,14 @@ class DockerHost:
 
     def events(self, container_id: str) -> Events:
         """Open a stream of what happens to a container: one request."""
-        filters = {"type": ["container"], "container": [container_id], "event": list(WORDS)}
-        stream = self._call(lambda api: api.events(decode=True, filters=filters))
+        return self._events({"container": [container_id], "event": list(WORDS)})
+
+    def changes(self, labels: Mapping[str, str]) -> Events:
+        """Open a stream of what happens to the containers that carry all these labels: one request."""
+        return self._events({"label": labelled(labels), "event": list(CHANGES)})
+
+    def _events(self, filters: dict[str, list[str]]) -> Events:
+        stream = self._call(lambda api: api.events(decode=True, filters={"type": ["container"], **filters}))
         return Events(stream, self._pieces(stream))
 
     def _pieces(self, stream: Iterator[T]) -> Iterator[T]:

@@ -1,13 +1,21 @@
-"""What an engine tells about one container: a stream that another thread can close."""
+"""What an engine tells about containers: a stream that another thread can close."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from srctl.hosts import parse
 
 WORDS = ("start", "die", "destroy")
-"""The events that are asked for, by the engine's names."""
+"""The events of one container that are asked for, by the engine's names."""
+
+CHANGES = (*WORDS, "create", "pause", "unpause")
+"""Those of many, after which a list of them differs."""
+
+
+def labelled(labels: Mapping[str, str]) -> list[str]:
+    """Return the filter for what carries all these labels."""
+    return [f"{name}={value}" for name, value in labels.items()]
 
 
 class Events:

@@ -1,1 +1,1 @@
-"""The face on the screen. Its place; there is nothing in it yet."""
+"""The screen: a face over the same use cases as the commands, which decides nothing by itself."""

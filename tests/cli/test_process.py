@@ -33,6 +33,8 @@ def run(srctl: FrontDoor, *command: str | Path, **streams: int) -> subprocess.Co
     ("argv", "needed"),
     [
         (["--help"], set()),
+        ([], set()),
+        (["tui", "--help"], set()),
         (["user", "--help"], set()),
         (["host", "list"], set()),
         (["config", "show"], set()),

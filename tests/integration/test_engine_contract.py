@@ -231,6 +231,19 @@ def test_what_happens_to_one_container_is_told_as_it_happens(host: DockerHost, m
     events.close()
 
 
+def test_what_happens_to_containers_with_certain_labels_is_told_as_it_happens(
+    host: Engine, make_spec: MakeSpec
+) -> None:
+    mine, other = make_spec(), make_spec()
+    changes = host.changes(mine.labels)
+    launch(host, other)
+    container = launch(host, mine)
+    host.stop(container.id)
+    host.remove(container.id)
+    assert [next(changes) for _ in range(4)] == ["create", "start", "die", "destroy"]
+    changes.close()
+
+
 def test_closing_a_stream_of_events_ends_it_for_who_waits(host: DockerHost, running: Container) -> None:
     events, over = host.events(running.id), threading.Event()
 

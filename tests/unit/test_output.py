@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from srctl.config import without_password
 from srctl.errors import SrctlError
-from srctl.output import Output, ReaderGoneError, inert, plain
+from srctl.inert import inert
+from srctl.output import Output, ReaderGoneError, plain
 
 texts = st.text(max_size=20)
 values = st.one_of(texts, st.none(), st.booleans(), st.integers(), st.lists(texts, max_size=2))

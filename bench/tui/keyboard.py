@@ -1,0 +1,76 @@
+"""A program on a terminal of our own: what it draws, and how long it takes to answer a key."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import termios
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+SIZE = (40, 120)
+QUIET = 0.06
+"""Seconds without output after which a picture is taken for complete."""
+
+
+class Keyboard:
+    """The other end of the terminal; times are in seconds of `time.perf_counter`."""
+
+    def __init__(self, handle: int, begun: float) -> None:
+        self.begun = begun
+        self._handle = handle
+        self._drawn = b""
+
+    def until(self, text: bytes, limit: float = 30.0) -> float:
+        """Return how long after the start a text was drawn."""
+        while text not in self._drawn:
+            left = self.begun + limit - time.perf_counter()
+            if not self._read(left):
+                raise AssertionError(f"{text!r} was not drawn within {limit:g} s: {self._drawn[-2000:]!r}")
+        return time.perf_counter() - self.begun
+
+    def calm(self) -> None:
+        """Wait until nothing more is drawn."""
+        while self._read(0.3):
+            pass
+
+    def press(self, key: bytes) -> float:
+        """Press a key; return how long it took until the last of what it draws."""
+        start = time.perf_counter()
+        os.write(self._handle, key)
+        last, patience = start, 2.0
+        while self._read(patience):
+            last, patience = time.perf_counter(), QUIET
+        return last - start
+
+    def _read(self, patience: float) -> bool:
+        ready, _, _ = select.select([self._handle], [], [], max(0.0, patience))
+        if not ready:
+            return False
+        try:
+            self._drawn += os.read(self._handle, 1 << 16)
+        except OSError:
+            return False
+        return True
+
+
+@contextmanager
+def on_terminal(command: Sequence[str], env: Mapping[str, str]) -> Iterator[Keyboard]:
+    """Run a program on a terminal; it is killed at the end, and its terminal thrown away."""
+    begun = time.perf_counter()
+    child, handle = pty.fork()
+    if child == 0:
+        rows, columns = SIZE
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        os.execvpe(command[0], list(command), {**env, "TERM": "xterm-256color", "COLORTERM": "truecolor"})  # noqa: S606
+    try:
+        yield Keyboard(handle, begun)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.close(handle)
+        os.waitpid(child, 0)

@@ -1,0 +1,240 @@
+"""The application: what it begins with, what its threads tell it, and how it ends."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from srctl import browsing, places
+from srctl.context import Context
+from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, SrctlError
+from srctl.models import Host
+from srctl.tui import messages
+from srctl.tui.asking import ScreenPrompter
+from srctl.tui.dialogs import Answer, Choice
+from srctl.tui.host import HostThread
+from srctl.tui.main import MainScreen
+from srctl.tui.messages import Wanted
+from srctl.tui.reading import last_words
+from srctl.tui.state import HostView, State
+from srctl.tui.tunnels import closing
+from srctl.tui.watch import TunnelsThread
+from srctl.tui.words import plainly
+from srctl.tui.work import Work
+
+KEEP = (Answer("keep", "k", "Keep them"), Answer("close", "c", "Close them"), Answer("stay", "s", "Stay here"))
+
+
+class SrctlApp(App[None]):
+    """The screen of one person. Nothing is connected to before the first picture has been drawn."""
+
+    CSS_PATH = Path(__file__).with_name("app.tcss")
+    TITLE = "srctl"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "leave", show=False, priority=True),
+        Binding("ctrl+q", "leave", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        context: Context,
+        hosts: list[Host],
+        *,
+        readonly: bool = False,
+        at: Callable[..., Context] = places.at,
+    ) -> None:
+        """Show these hosts; `at` makes the context of one, as `places.at` does."""
+        super().__init__()
+        self.state = State(context, readonly)
+        self.working: list[Work[Any]] = []
+        self.interrupted = False
+        """Whether a signal has ended it."""
+        self._at = at
+        context.asks = partial(ScreenPrompter, self)
+        for host in hosts:
+            thread = HostThread(host.name, partial(self._context_of, host), self.post_message)
+            self.state.hosts[host.name] = HostView(thread)
+        self.main = MainScreen(self.state)
+        self._tunnels: TunnelsThread | None = None
+
+    def _context_of(self, host: Host, asking: bool) -> Context:
+        return self._at(self.state.context, host, partial(ScreenPrompter, self) if asking else lambda _: None)
+
+    # -- its beginning and its end
+
+    def get_default_screen(self) -> MainScreen:
+        """Begin with the main screen."""
+        return self.main
+
+    def on_mount(self) -> None:
+        """Draw first, load after."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                loop.add_signal_handler(number, self._interrupt)
+        self.main.call_after_refresh(self._load)
+
+    def _load(self) -> None:
+        self._tunnels = TunnelsThread(self.state.context, self.post_message)
+        for view in self.state.hosts.values():
+            view.thread.look()
+
+    def _interrupt(self) -> None:
+        self.interrupted = True
+        self.exit()
+
+    def _fatal_error(self) -> None:
+        """End without Textual's own report: `run` raises what went wrong, which the command line then tells."""
+        self._close_messages_no_wait()
+
+    def on_unmount(self) -> None:
+        """Wait for no thread."""
+        for view in self.state.hosts.values():
+            view.thread.close()
+        if self._tunnels is not None:
+            self._tunnels.close()
+
+    async def action_leave(self) -> None:
+        """End; what shall become of tunnels in the background is asked."""
+        if isinstance(self.screen, Choice):
+            self.screen.dismiss(None)
+            return
+        living = [each for each in self.state.tunnels or () if each.background and each.pid is not None]
+        if not living or self.state.readonly:
+            self.exit()
+            return
+        addresses = [plainly(f"{each.url}  {each.image}") for each in living]
+        many = f"{len(living)} tunnels run" if len(living) > 1 else "A tunnel runs"
+        question = f"{many} in the background. What shall become of that?"
+        self.push_screen(Choice(question, addresses, KEEP), self._left)
+
+    def _left(self, answer: str | None) -> None:
+        if answer == "keep":
+            self.exit()
+        elif answer == "close":
+            identifiers = [each.id or "" for each in self.state.tunnels or () if each.background]
+            self.do(Work("Closing the tunnels", None, partial(_close_all, identifiers), lambda _: self.exit()))
+
+    # -- work
+
+    def do(self, work: Work[Any]) -> None:
+        """Have work done on a thread of its own."""
+        host = work.host if work.host is not None else next(iter(self.state.hosts))
+        if not work.quiet:
+            self.working.append(work)
+            self.main.show_work(self.working)
+        self.state.hosts[host].thread.do(work, self.state.context if work.host is None else None)
+
+    def on_wanted(self, message: Wanted) -> None:
+        """Do what the person wants."""
+        self.do(message.work)
+
+    def on_progressed(self, message: messages.Progressed) -> None:
+        """Show how far it is."""
+        progress = message.progress
+        share = f" {progress.current * 100 // progress.total} %" if progress.current and progress.total else ""
+        message.work.step = plainly(f"{progress.item or ''} {progress.step}{share}".strip())
+        self.main.show_work(self.working)
+
+    def on_ended(self, message: messages.Ended) -> None:
+        """Do with the outcome what is to be done, or say what went wrong."""
+        work = message.work
+        if work in self.working:
+            self.working.remove(work)
+            self.main.show_work(self.working)
+        if message.error is not None:
+            self.fail(message.error)
+        else:
+            work.done(message.result)
+        if self._tunnels is not None:
+            self._tunnels.look()
+
+    def fail(self, error: SrctlError) -> None:
+        """Tell what went wrong and what to do; what an application wrote last is shown in full."""
+        if isinstance(error, (ApplicationExitedError, ApplicationNotReadyError)) and error.log:
+            self.push_screen(last_words(error.message, "\n".join(error.log)))
+        self.say(error.message, error.hint, "error")
+
+    def say(self, text: str, hint: str = "", severity: Any = "information") -> None:
+        """Show a toast."""
+        self.notify(
+            "\n".join(filter(None, map(plainly, (text, hint)))),
+            severity=severity,
+            markup=False,
+            timeout=12 if severity == "error" else 5,
+        )
+
+    # -- what threads and panes tell
+
+    def on_sessions_listed(self, message: messages.SessionsListed) -> None:
+        """A host has told its sessions."""
+        view = self.state.hosts[message.host]
+        was_lost, view.error = view.error is not None, None
+        view.user, view.sessions = message.user, message.sessions
+        self.main.changed()
+        if view.applications is None or was_lost:
+            view.thread.offer()
+
+    def on_host_lost(self, message: messages.HostLost) -> None:
+        """A host is away; the first time it is said aloud."""
+        view = self.state.hosts[message.host]
+        if view.error is None:
+            self.say(message.error.message, message.error.hint, "error")
+        view.error = message.error
+        self.main.changed()
+
+    def on_applications_listed(self, message: messages.ApplicationsListed) -> None:
+        """A host has told what may be started there."""
+        view = self.state.hosts[message.host]
+        view.applications, view.refusal = message.applications, message.error
+        self.main.changed()
+
+    def on_tunnels_listed(self, message: messages.TunnelsListed) -> None:
+        """The tunnels are known."""
+        self.state.tunnels, self.state.tunnels_error = message.tunnels, message.error
+        self.main.changed()
+
+    def on_reachable(self, message: messages.Reachable) -> None:
+        """A session can be opened: say where, and put that into the clipboard."""
+        self.copy_to_clipboard(message.url)
+        if message.browser:
+            self.say(f"{message.title} is open in your browser", f"{message.url} (copied)")
+            return
+        lines = [message.url, "", "The address is in your clipboard. On another machine than this one:"]
+        lines.append(browsing.from_laptop(self.state.context.environ, message.url))
+        answers = (Answer("close", "q", "Close"), Answer("copy", "c", "Copy again"))
+        self.push_screen(
+            Choice(f"{plainly(message.title)} can be opened in a browser at", lines, answers),
+            lambda answer: self.copy_to_clipboard(message.url) if answer == "copy" else None,
+        )
+
+    def on_copied(self, message: messages.Copied) -> None:
+        """Put a text into the clipboard, by way of the terminal."""
+        self.copy_to_clipboard(message.text)
+        self.say("Copied", message.text)
+
+    def on_said(self, message: messages.Said) -> None:
+        """Show it."""
+        self.say(message.text, message.hint)
+
+
+def _close_all(identifiers: list[str], context: Context, _tell: Callable[..., None]) -> None:
+    for identifier in identifiers:
+        closing(context, identifier)
+
+
+def run(context: Context, *, readonly: bool = False) -> None:
+    """Show the screen until the person leaves it. Raises `KeyboardInterrupt` where a signal has ended it."""
+    app = SrctlApp(context, places.hosts(context), readonly=readonly)
+    with context.output.held():
+        app.run()
+    if app._exception is not None:
+        raise app._exception
+    if app.interrupted:
+        raise KeyboardInterrupt

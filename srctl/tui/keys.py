@@ -1,0 +1,54 @@
+"""The keys: one table for what they do, the line at the bottom of the screen, and the help."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+from srctl.tui.columns import width_of
+
+SIGNS = {"enter": "⏎", "slash": "/", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]"}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key: `label` stands in the bottom line, nothing where it is empty; `text` in the help.
+
+    `changes` = what it does is not to be had with `--readonly`.
+    """
+
+    key: str
+    action: str
+    label: str
+    text: str
+    changes: bool = False
+
+    @property
+    def sign(self) -> str:
+        """What is printed on it."""
+        return " ".join(SIGNS.get(name, name) for name in self.key.split(","))
+
+
+def bindings(keys: Iterable[Key]) -> list[Binding]:
+    """Return the keys as Textual takes them; none is shown by its own means."""
+    return [Binding(key.key, key.action, key.label, show=False) for key in keys]
+
+
+def permitted(keys: Iterable[Key], readonly: bool) -> list[Key]:
+    """Return the keys that do something."""
+    return [key for key in keys if not (readonly and key.changes)]
+
+
+def line(keys: Sequence[Key], width: int) -> str:
+    """Return the bottom line: as many keys, from the left, as there is room for; the last one always is there."""
+    shown = [f"{key.sign} {key.label}" for key in keys if key.label]
+    if not shown:
+        return ""
+    *most, last = shown
+    found = " " + last
+    for count in range(len(most) + 1):
+        text = " " + "  ".join([*most[:count], last])
+        if width_of(text) > width:
+            break
+        found = text
+    return found

@@ -1,0 +1,94 @@
+"""What threads tell the screen. They touch no widget: each posts one of these, and its handler does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from textual.message import Message
+
+from srctl.errors import SrctlError
+from srctl.models import Available, Progress, Session, Tunnel
+from srctl.tui.work import Work
+
+
+@dataclass
+class SessionsListed(Message):
+    """A host has answered."""
+
+    host: str
+    user: str
+    """Whom the host takes the person for."""
+    sessions: Sequence[Session]
+
+
+@dataclass
+class HostLost(Message):
+    """A host can't be asked at the moment."""
+
+    host: str
+    error: SrctlError
+
+
+@dataclass
+class ApplicationsListed(Message):
+    """What the person may start on a host; `error` tells why nobody knows."""
+
+    host: str
+    applications: Sequence[Available]
+    error: SrctlError | None = None
+
+
+@dataclass
+class TunnelsListed(Message):
+    """The tunnels on this machine have changed; `error` tells why nobody knows them."""
+
+    tunnels: Sequence[Tunnel]
+    error: SrctlError | None = None
+
+
+@dataclass
+class Progressed(Message):
+    """Work has come a step further."""
+
+    work: Work[Any]
+    progress: Progress
+
+
+@dataclass
+class Ended(Message):
+    """Work has ended, with a result or with an error."""
+
+    work: Work[Any]
+    result: Any = None
+    error: SrctlError | None = None
+
+
+@dataclass
+class Wanted(Message):
+    """The person wants work to be done."""
+
+    work: Work[Any]
+
+
+@dataclass
+class Reachable(Message):
+    """A session can be opened at `url`; `browser` tells whether one was started here."""
+
+    title: str
+    url: str
+    browser: bool
+
+
+@dataclass
+class Copied(Message):
+    """The person wants a text in the clipboard."""
+
+    text: str
+
+
+@dataclass
+class Said(Message):
+    """Something is worth knowing."""
+
+    text: str
+    hint: str = ""

@@ -1,0 +1,181 @@
+"""What all panes have: a table, what stands about the row under the cursor, a filter, and keys."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from textwrap import wrap
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from srctl.errors import SrctlError
+from srctl.tui.columns import Column, Row
+from srctl.tui.dialogs import confirmed
+from srctl.tui.keys import Key, permitted
+from srctl.tui.messages import Wanted
+from srctl.tui.state import State
+from srctl.tui.table import Table
+from srctl.tui.words import plainly
+from srctl.tui.work import Work
+
+SHARED_KEYS = (
+    Key("y", "copy_command", "", "Copy the command line that does what Enter does"),
+    Key("slash", "filter", "filter", "Show only rows with a text in them; Enter keeps it, Esc ends it"),
+)
+
+Fact = tuple[str, str]
+"""What is said about a row: its name, and a text, which is made inert when it is shown."""
+
+LABEL = 10
+"""Cells for the names of facts."""
+
+
+class Pane(Container):
+    """A list of one kind of things."""
+
+    NAME: ClassVar[str]
+    COLUMNS: ClassVar[Sequence[Column]]
+    EMPTY: ClassVar[str]
+    KEYS: ClassVar[tuple[Key, ...]]
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self.state = state
+        self.table = Table(self.COLUMNS if state.several else [each for each in self.COLUMNS if each.title != "HOST"])
+        self.about = Static("", classes="about", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """Lay out the table and what is said about its row."""
+        yield self.table
+        yield self.about
+
+    @abstractmethod
+    def rows(self) -> Sequence[Row] | None:
+        """Return the rows; `None` while nothing is known."""
+
+    @abstractmethod
+    def facts(self) -> Sequence[Fact]:
+        """Return what is said about the row under the cursor; the first fact is its title."""
+
+    @abstractmethod
+    def command(self) -> str:
+        """Return the command line that does what Enter does, empty where there is none."""
+
+    @abstractmethod
+    def action_choose(self) -> None:
+        """Do the obvious with the row under the cursor."""
+
+    @property
+    def young(self) -> bool:
+        """Whether an age that is shown changes every second."""
+        return False
+
+    def reasons(self) -> Sequence[str]:
+        """Return why there may be more than is shown."""
+        return ()
+
+    def told_by(self, host: str, error: SrctlError) -> str:
+        """Return what went wrong with a host, and what to do."""
+        name = f"{plainly(host)}: " if self.state.several else ""
+        return name + ". ".join(filter(None, (plainly(error.message), plainly(error.hint))))
+
+    def on_mount(self) -> None:
+        """Show what is known already."""
+        self.show()
+
+    def show(self) -> None:
+        """Show what is known now."""
+        rows = self.rows()
+        self.table.empty = "Looking ..." if rows is None else "; ".join(self.reasons()) or self.EMPTY
+        self.table.fill(rows or ())
+        if not rows:
+            self.table.refresh()
+        self.show_row()
+
+    def show_row(self) -> None:
+        """Show what there is to say about the row under the cursor."""
+        count, shown = self.count, len(self.table.rows)
+        sought = f" of {count} · /{self.table.sought}" if self.table.sought else ""
+        self.table.border_title = Content(f"{self.NAME} {shown}{sought}")
+        self._show_facts(self.facts())
+
+    def _show_facts(self, facts: Sequence[Fact]) -> None:
+        title, *others = facts or (("", ""),)
+        self.about.border_title = Content(plainly(title[1]))
+        room = max(LABEL, self.about.content_size.width - LABEL)
+        lines = []
+        for name, text in others:
+            for index, piece in enumerate(wrap(plainly(text), room) or [""]):
+                lines.append(Content.assemble((f"{'' if index else name:<{LABEL}}", "dim"), piece))
+        self.about.update(Content("\n").join(lines))
+
+    def on_resize(self) -> None:
+        """Lay out what is said for the room there is, once that is known."""
+        self.call_after_refresh(self.show_row)
+
+    @property
+    def count(self) -> int:
+        """How many rows there are, shown or not."""
+        return self.table.count
+
+    @property
+    def keys(self) -> list[Key]:
+        """The keys that do something here."""
+        return permitted((*self.KEYS, *SHARED_KEYS), self.state.readonly)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - as Textual calls it
+        """Refuse what changes something where nothing may be changed."""
+        changing = {key.action for key in self.KEYS if key.changes}
+        return not (self.state.readonly and action in changing)
+
+    def ask(self, question: str, command: str, done: Callable[[], None]) -> None:
+        """Do it if the person says yes."""
+
+        def answered(answer: str | None) -> None:
+            if answer == "yes":
+                done()
+
+        self.app.push_screen(confirmed(question, command), answered)
+
+    def want(self, work: Work[Any]) -> None:
+        """Have it done."""
+        self.post_message(Wanted(work))
+
+    # -- the filter
+
+    def action_filter(self) -> None:
+        """Ask for a text."""
+        found = self.query(Input)
+        if found:
+            found.first().focus()
+            return
+        field = Input(self.table.sought, placeholder="text", compact=True, classes="filter")
+        self.mount(field)
+        field.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter as the person types."""
+        self.table.seek(event.value)
+        self.show_row()
+
+    def on_input_submitted(self, _event: Input.Submitted) -> None:
+        """Keep the filter and go back to the table."""
+        self.end_filter()
+
+    def end_filter(self, *, drop: bool = False) -> bool:
+        """Go back to the table, and with `drop` to all rows; return whether there was anything to end."""
+        found = self.query(Input)
+        had = bool(found) or bool(self.table.sought)
+        found.remove()
+        if drop:
+            self.table.seek("")
+        self.table.focus()
+        self.show_row()
+        return had
+
+    def on_table_activated(self, _event: Table.Activated) -> None:
+        """A double click is Enter."""
+        if self.check_action("choose", ()):
+            self.action_choose()

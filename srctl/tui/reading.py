@@ -1,0 +1,148 @@
+"""A screen to read: the log of a session as it grows, the log of a tunnel, the last words of what did not start."""
+
+import codecs
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Log, Static
+
+from srctl.context import Context
+from srctl.errors import SrctlError
+from srctl.inert import readable
+from srctl.models import Session, Tunnel
+from srctl.tui.host import HostThread
+from srctl.tui.words import plainly
+from srctl.tui.work import Work
+
+TAIL = 1000
+"""Lines of what was written before that are asked for."""
+
+KEPT = 10_000
+"""Lines that are kept."""
+
+_PIECE = 64 * 1024
+
+
+class Reader(ModalScreen[None]):
+    """Shows text as it comes. `command` does the same in a terminal; `start` is called with what takes the text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,l", "dismiss", show=False),
+        Binding("j,down", "scroll('down')", show=False),
+        Binding("k,up", "scroll('up')", show=False),
+        Binding("pagedown,ctrl+f,space", "scroll('page_down')", show=False),
+        Binding("pageup,ctrl+b", "scroll('page_up')", show=False),
+        Binding("g,home", "scroll('home')", show=False),
+        Binding("G,end", "scroll('end')", show=False),
+        Binding("y", "copy_command", show=False),
+    ]
+
+    @dataclass
+    class Came(Message):
+        """More text has come."""
+
+        text: str
+
+    @dataclass
+    class Over(Message):
+        """No more will come."""
+
+        why: str
+
+    def __init__(self, title: str, command: str, start: Callable[["Reader"], None]) -> None:
+        super().__init__()
+        self._title = title
+        self._command = command
+        self._start = start
+        self.closed = threading.Event()
+        """Set when nobody reads any more."""
+
+    def compose(self) -> ComposeResult:
+        """Lay out the text and the line below it."""
+        log = Log(max_lines=KEPT, classes="text")
+        log.border_title = Content(plainly(self._title))
+        yield log
+        yield Static(Content(f" $ {self._command}" if self._command else ""), classes="command")
+        yield Static(" q back  j k g G move  y copy command", classes="keys", markup=False)
+
+    def on_mount(self) -> None:
+        """Begin."""
+        self.query_one(Log).focus()
+        self._start(self)
+
+    def on_unmount(self) -> None:
+        """Want no more."""
+        self.closed.set()
+
+    def on_reader_came(self, message: Came) -> None:
+        """Show it; the end stays in view while the person has not scrolled away from it."""
+        self.query_one(Log).write(message.text)
+
+    def on_reader_over(self, message: Over) -> None:
+        """Say that this is all."""
+        self.query_one(Log).border_subtitle = Content(plainly(message.why))
+
+    def action_scroll(self, where: str) -> None:
+        """Move the text."""
+        log = self.query_one(Log)
+        log.auto_scroll = where == "end"
+        getattr(log, f"scroll_{where}")(animate=False)
+
+    def action_copy_command(self) -> None:
+        """Copy the command line."""
+        self.app.copy_to_clipboard(self._command)
+
+
+def session_log(thread: HostThread, session: Session, command: str) -> Reader:
+    """Return a screen with what a session's application writes."""
+
+    def start(reader: Reader) -> None:
+        def call(context: Context, _tell: object) -> None:
+            pieces = context.sessions.logs(session.id, tail=TAIL, follow=True)
+            try:
+                for text in decoded(pieces):
+                    if reader.closed.is_set():
+                        return
+                    reader.post_message(Reader.Came(readable(text)))
+                reader.post_message(Reader.Over("the end"))
+            finally:
+                with suppress(Exception):  # it is over in any case
+                    pieces.close()  # type: ignore[attr-defined]
+
+        thread.do(Work(f"Reading the log of {session.title}", session.host, call, lambda _: None, quiet=True))
+
+    return Reader(f"Log of {session.title} · {session.id[:12]}", command, start)
+
+
+def tunnel_log(context: Context, tunnel: Tunnel, command: str) -> Reader:
+    """Return a screen with what happened to a tunnel."""
+
+    def start(reader: Reader) -> None:
+        try:
+            text = context.registry.log(tunnel.id or "").decode("utf-8", "replace")
+        except SrctlError as error:
+            text = f"{error.message}\n{error.hint}\n"
+        reader.post_message(Reader.Came(readable(text)))
+
+    return Reader(f"Log of the tunnel at port {tunnel.local_port}", command, start)
+
+
+def last_words(title: str, text: str) -> Reader:
+    """Return a screen with a text that is there already."""
+    return Reader(title, "", lambda reader: reader.on_reader_came(Reader.Came(readable(text))))
+
+
+def decoded(pieces: Iterator[bytes]) -> Iterator[str]:
+    """Decode a stream whose pieces may end inside a character."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    for piece in pieces:
+        yield decoder.decode(piece)
+    yield decoder.decode(b"", final=True)

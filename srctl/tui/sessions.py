@@ -1,0 +1,196 @@
+"""The pane of sessions: what runs for the person on each host, and what can be done with it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from srctl.errors import SrctlError
+from srctl.models import Session, StartRequest, Tunnel
+from srctl.tui.columns import Column, Row
+from srctl.tui.keys import Key, bindings
+from srctl.tui.messages import Copied, Said
+from srctl.tui.opening import opening
+from srctl.tui.pane import Fact, Pane
+from srctl.tui.reading import session_log
+from srctl.tui.words import DIGITS, STATES, TONES, age, plainly, tunnel_standing, tunnel_state
+from srctl.tui.work import Work
+
+YOUNG = timedelta(minutes=2)
+_AWAY = "? host away"
+
+
+class SessionsPane(Pane):
+    """The sessions."""
+
+    NAME = "Sessions"
+    EMPTY = "Nothing runs for you. What you may start stands under 2"
+    COLUMNS = (
+        Column("SESSION", drop=3),
+        Column("APPLICATION", flexible=True),
+        Column("STATE", toned=True),
+        Column("AGE", drop=1, right=True),
+        Column("TUNNEL", drop=2),
+        Column("HOST", drop=4, flexible=True),
+    )
+    KEYS = (
+        Key("enter", "choose", "open", "Open the session: a tunnel in the background, and the browser", changes=True),
+        Key("l", "log", "log", "Show what the application writes"),
+        Key("s", "stop", "stop", "Stop the session and remove its container; asks", changes=True),
+        Key("R", "replace", "replace", "Remove it and start the application afresh; asks", changes=True),
+        Key("c", "copy_url", "copy URL", "Copy the address at which the browser finds it"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(KEYS)]
+
+    def rows(self) -> Sequence[Row] | None:
+        """Return a row for each session of each host."""
+        views = self.state.hosts.values()
+        if all(view.sessions is None and view.error is None for view in views):
+            return None
+        return [self._row(session, away=view.error is not None) for view in views for session in view.sessions or ()]
+
+    @property
+    def young(self) -> bool:
+        """Whether a session is so new that its age is counted in seconds."""
+        newest = max((s.created for view in self.state.hosts.values() for s in view.sessions or ()), default=None)
+        return newest is not None and datetime.now(UTC) - newest < YOUNG
+
+    def reasons(self) -> Sequence[str]:
+        """Return which hosts have told nothing."""
+        return [self.told_by(name, view.error) for name, view in self.state.hosts.items() if view.error is not None]
+
+    def _row(self, session: Session, *, away: bool) -> Row:
+        state = _AWAY if away else STATES.get(session.status, plainly(session.status))
+        tunnel = self.state.tunnel_to(session)
+        cells = (
+            session.id[:DIGITS],
+            self._title(session),
+            state,
+            age(session.created),
+            _way(session, tunnel),
+            plainly(session.host),
+        )
+        values = (*(cell.lower() for cell in cells[:3]), -session.created.timestamp(), cells[4], cells[5].lower())
+        return Row(key(session), cells, values, "dim" if away else TONES.get(session.status, ""))
+
+    def _title(self, session: Session) -> str:
+        mine = session.user == self.state.hosts[session.host].user
+        return plainly(session.title if mine else f"{session.title} (of {session.user})")
+
+    @property
+    def selected(self) -> Session | None:
+        """The session under the cursor."""
+        return None if self.table.key is None else self.state.session(self.table.key)
+
+    def facts(self) -> Sequence[Fact]:
+        """Return what is known about the session under the cursor."""
+        session = self.selected
+        if session is None:
+            return ()
+        return _facts(session, self.state.tunnel_to(session), self.state.hosts[session.host].error)
+
+    def command(self) -> str:
+        """Return what opens the session under the cursor."""
+        session = self.selected
+        return "" if session is None else self._command(session, *_opening_words(session))
+
+    def _command(self, session: Session, *words: str) -> str:
+        return self.state.command(*words, host=session.host)
+
+    # -- what the keys do
+
+    def action_choose(self) -> None:
+        """Open the session."""
+        if (session := self.selected) is not None:
+            self.want(opening(self, session.title, session.host, StartRequest(session.id)))
+
+    def action_log(self) -> None:
+        """Show its log."""
+        if (session := self.selected) is not None:
+            command = self._command(session, "logs", "-f", session.id[:DIGITS])
+            self.app.push_screen(session_log(self.state.hosts[session.host].thread, session, command))
+
+    def action_stop(self) -> None:
+        """Stop the session."""
+        if (session := self.selected) is None:
+            return
+        said = f"Stopped {session.title}"
+        work = Work(
+            f"Stopping {session.title}",
+            session.host,
+            lambda context, _tell: context.sessions.stop(session.id),
+            lambda done: self.post_message(Said(said if done[1] else f"{session.title} was gone already")),
+        )
+        command = self._command(session, "stop", session.id[:DIGITS])
+        self.ask(f"Stop {session.title} and remove its container?", command, lambda: self.want(work))
+
+    def action_replace(self) -> None:
+        """Start the application afresh in place of the session."""
+        if (session := self.selected) is None:
+            return
+        work = Work(
+            f"Replacing {session.title}",
+            session.host,
+            lambda context, tell: context.launcher(tell).start(
+                StartRequest(session.grant_id, timeout=context.config.get("timeout"), replace=True)
+            ),
+            lambda _started: self.post_message(Said(f"{session.title} has been started afresh", "Enter opens it")),
+        )
+        command = self._command(session, "start", session.grant_id[:DIGITS], "--replace")
+        self.ask(
+            f"Remove {session.title} with all that is unsaved in it, and start it afresh?",
+            command,
+            lambda: self.want(work),
+        )
+
+    def action_copy_url(self) -> None:
+        """Copy the address of the session."""
+        if (session := self.selected) is None:
+            return
+        tunnel = self.state.tunnel_to(session)
+        url = session.url or (tunnel.url if tunnel is not None and tunnel.state != "down" else None)
+        if url is None:
+            self.post_message(Said("No tunnel leads to it yet", "Enter opens one"))
+        else:
+            self.post_message(Copied(url))
+
+
+def key(session: Session) -> str:
+    """Return what names a session among those of all hosts."""
+    return f"{session.host}\0{session.id}"
+
+
+def _opening_words(session: Session) -> tuple[str, ...]:
+    if session.url is not None:
+        return ("open", session.id[:DIGITS])
+    return ("tunnel", "open", session.id[:DIGITS], "--background")
+
+
+def _way(session: Session, tunnel: Tunnel | None) -> str:
+    if tunnel is not None:
+        return tunnel_state(tunnel) + (f" :{tunnel.local_port}" if tunnel.state != "down" else "")
+    return f"= direct :{session.port}" if session.url is not None else "- none"
+
+
+def _facts(session: Session, tunnel: Tunnel | None, away: SrctlError | None) -> list[Fact]:
+    facts = [("", f"{session.title} of {session.user} on {session.host}")]
+    if away is not None:
+        facts.append(("! host", away.message))
+    if session.url is not None:
+        facts.append(("url", session.url))
+    elif tunnel is None:
+        facts.append(("tunnel", "none yet: Enter opens one"))
+    else:
+        facts.append(("url", tunnel.url))
+        facts.append(("tunnel", tunnel_standing(tunnel)))
+    if session.granted is False:
+        facts.append(("! grant", "removed: it can be stopped, and not be opened"))
+    if session.image_outdated:
+        facts.append(("! image", "newer than the session: R starts it afresh"))
+    if session.shared_with:
+        facts.append(("shared", f"with {', '.join(session.shared_with)}"))
+    facts.append(("image", session.image))
+    facts.append(("since", f"{session.created.astimezone():%Y-%m-%d %H:%M}"))
+    facts.append(("id", session.id))
+    return facts

@@ -1,0 +1,64 @@
+"""All that the screen knows: what the hosts have said last, and the tunnels. Panes read it, handlers write it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from srctl.context import Context
+from srctl.errors import SrctlError
+from srctl.models import Available, Session, Tunnel
+from srctl.tui.host import HostThread
+from srctl.tui.words import joined
+
+FLAGS = ("config", "db", "realm", "user")
+"""The global options that every command line must repeat."""
+
+
+@dataclass
+class HostView:
+    """A host as it is shown; its sessions are those that it told last. `None` = it has told nothing yet."""
+
+    thread: HostThread
+    user: str | None = None
+    sessions: Sequence[Session] | None = None
+    applications: Sequence[Available] | None = None
+    error: SrctlError | None = None
+    """Why it can't be asked."""
+    refusal: SrctlError | None = None
+    """Why nobody knows what may be started there."""
+
+
+@dataclass
+class State:
+    """The hosts by name, the first one in force, and the tunnels; `None` = nobody has looked yet."""
+
+    context: Context
+    readonly: bool = False
+    hosts: dict[str, HostView] = field(default_factory=dict)
+    tunnels: Sequence[Tunnel] | None = None
+    tunnels_error: SrctlError | None = None
+
+    @property
+    def several(self) -> bool:
+        """Whether it must be said which host is meant."""
+        return len(self.hosts) > 1
+
+    def session(self, key: str) -> Session | None:
+        """Return a session by host and id."""
+        host, _, identifier = key.partition("\0")
+        view = self.hosts.get(host)
+        return next((each for each in (view and view.sessions) or () if each.id == identifier), None)
+
+    def tunnel_to(self, session: Session) -> Tunnel | None:
+        """Return the tunnel that leads to a session: the living one, else one that is down."""
+        found = [t for t in self.tunnels or () if (t.host, t.session_id) == (session.host, session.id)]
+        return min(found, key=lambda tunnel: tunnel.state == "down", default=None)
+
+    def command(self, *words: str, host: str | None = None) -> str:
+        """Return the command line that does the same in this run's place."""
+        flags = self.context.flags
+        before = [part for name in FLAGS if name in flags for part in (f"--{name}", str(flags[name]))]
+        if host is not None and (self.hosts and host != next(iter(self.hosts))):
+            words = (*words, "--host", host)
+        elif host is not None and "host" in flags:
+            words = (*words, "--host", str(flags["host"]))
+        return joined(["srctl", *before, *words])

@@ -1,0 +1,16 @@
+"""A stage for the screen: ann's home, an engine in memory with the test page, and keys that are pressed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import bare, empty_database, lab, lab_database, team_database  # noqa: F401 - as fixtures
+from tests.cli.front_door import FrontDoor
+from tests.tui.stage import Stage
+
+
+@pytest.fixture
+def stage(lab: FrontDoor) -> Stage:  # noqa: F811 - the fixture
+    """ann may start the test page, and nothing runs."""
+    assert lab.engine is not None
+    return Stage(lab, lab.engine)

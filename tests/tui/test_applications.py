@@ -1,0 +1,131 @@
+"""The pane of applications, by its keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from srctl.images import PREFIX
+from tests.fakes import WEB, only
+from tests.tui.stage import Seat, Stage
+
+SETTINGS = {f"{PREFIX}env.x11-{name}": "" for name in ("width", "height", "depth")}
+
+
+@pytest.fixture
+def desktop(stage: Stage) -> Stage:
+    """The test page, with a resolution that can be set."""
+    image = stage.engine.present[WEB]
+    stage.engine.present[WEB] = replace(image, labels={**image.labels, **SETTINGS})
+    return stage
+
+
+def test_what_may_be_started_is_shown_with_its_policy(stage: Stage) -> None:
+    async def story(seat: Seat) -> None:
+        await seat.press("2")
+        await seat.see("[2 Applications]", "Test page", "default", WEB, "✓ there")
+        await seat.see(f"$ srctl tunnel open {WEB} --background")
+
+    stage.play(story)
+
+
+def test_enter_starts_and_opens(stage: Stage) -> None:
+    async def story(seat: Seat) -> None:
+        await seat.press("2")
+        await seat.see("✓ there")
+        await seat.press("enter")
+        await seat.see("can be opened in a browser at")
+        await seat.press("q")
+        await seat.see(f"● {stage.engine.calls and only(stage.engine).labels[RUN_ID][:12]}")
+
+    stage.play(story)
+
+
+def test_an_image_that_is_missing_is_said_to_be_pulled(stage: Stage) -> None:
+    stage.engine.registry[WEB] = stage.engine.present.pop(WEB)
+
+    async def story(seat: Seat) -> None:
+        await seat.press("2")
+        await seat.see("↓ to pull", "which the first start pulls")
+        await seat.press("enter")
+        await seat.see("can be opened in a browser at")
+
+    stage.play(story)
+
+
+def test_settings_are_asked_for_where_there_are_any(desktop: Stage) -> None:
+    async def story(seat: Seat) -> None:
+        await seat.press("2")
+        await seat.see("settings  resolution")
+        await seat.press("enter")
+        await seat.see("Start Test page", "resolution")
+        await seat.type("800x600")
+        await seat.see("--set resolution=800x600")
+        await seat.press("enter")
+        await seat.see("can be opened in a browser at")
+        assert desktop.engine.specs[only(desktop.engine).id].env["X11_WIDTH"] == "800"
+
+    desktop.play(story)
+
+
+def test_a_setting_that_is_refused_is_told_with_its_hint(desktop: Stage) -> None:
+    async def story(seat: Seat) -> None:
+        await seat.press("2")
+        await seat.see("settings  resolution")
+        await seat.press("enter")
+        await seat.type("huge")
+        await seat.press("enter")
+        await seat.hear("Not a resolution: 'huge'\nWrite it as WIDTHxHEIGHT")
+        assert desktop.engine.stored == {}
+
+    desktop.play(story)
+
+
+def test_a_form_that_is_left_starts_nothing(desktop: Stage) -> None:
+    async def story(seat: Seat) -> None:
+        await seat.press("2")
+        await seat.see("settings  resolution")
+        await seat.press("enter")
+        await seat.see("Start and open")
+        await seat.press("escape")
+        await seat.miss("Start and open")
+        assert desktop.engine.stored == {}
+
+    desktop.play(story)
+
+
+def test_the_last_words_of_what_did_not_start_are_shown(stage: Stage) -> None:
+    image = stage.engine.present[WEB]
+    stage.engine.present[WEB] = replace(image, env=("MODE=crash",))
+    stage.engine.before["start"] = lambda: crash(stage)
+
+    async def story(seat: Seat) -> None:
+        await seat.press("2")
+        await seat.see("✓ there")
+        await seat.press("enter")
+        await seat.see("ended before it answered, with exit code 3", "cannot start: told to crash")
+        await seat.press("q")
+        assert stage.engine.stored == {}
+
+    stage.play(story)
+
+
+def crash(stage: Stage) -> None:
+    """Let the container that is about to start end at once."""
+    identifier = only(stage.engine).id
+    spec = stage.engine.specs[identifier]
+    stage.engine.specs[identifier] = replace(spec, env={**spec.env, "MODE": "crash"})
+
+
+def test_without_a_database_the_reason_is_shown(stage: Stage) -> None:
+    stage.lab.database.unlink()
+
+    async def story(seat: Seat) -> None:
+        await seat.press("2")
+        await seat.see("There is no accounting database")
+
+    stage.play(story)
+
+
+RUN_ID = "eu.simphony-project.docker.runinfo.url_id"
