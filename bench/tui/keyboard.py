@@ -12,6 +12,7 @@ import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 SIZE = (40, 120)
 QUIET = 0.06
@@ -21,8 +22,9 @@ QUIET = 0.06
 class Keyboard:
     """The other end of the terminal; times are in seconds of `time.perf_counter`."""
 
-    def __init__(self, handle: int, begun: float) -> None:
+    def __init__(self, child: int, handle: int, begun: float) -> None:
         self.begun = begun
+        self._child = child
         self._handle = handle
         self._drawn = b""
 
@@ -48,6 +50,12 @@ class Keyboard:
             last, patience = time.perf_counter(), QUIET
         return last - start
 
+    @property
+    def processor(self) -> float:
+        """The seconds of processor that the program has had so far; others on the machine change little about it."""
+        fields = Path(f"/proc/{self._child}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def _read(self, patience: float) -> bool:
         ready, _, _ = select.select([self._handle], [], [], max(0.0, patience))
         if not ready:
@@ -69,7 +77,7 @@ def on_terminal(command: Sequence[str], env: Mapping[str, str]) -> Iterator[Keyb
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.execvpe(command[0], list(command), {**env, "TERM": "xterm-256color", "COLORTERM": "truecolor"})  # noqa: S606
     try:
-        yield Keyboard(handle, begun)
+        yield Keyboard(child, handle, begun)
     finally:
         os.kill(child, signal.SIGKILL)
         os.close(handle)
