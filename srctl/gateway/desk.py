@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 from srctl import images, policy
@@ -110,6 +111,12 @@ class Desk:
 
     def _vacate(self, user_id: int, slot: int) -> None:
         _gateway(self._context).end_guests(self._context.store.book.vacate(user_id, slot))
+
+
+def prepare() -> None:
+    """Load what most calls need, while the client gets round to asking for something."""
+    for name in ("pydantic", "srctl.db.store", "srctl.hosts.engine"):
+        import_module(name)
 
 
 def sessions_of(context: Context, person: Person) -> SharedSessions:
