@@ -91,6 +91,7 @@ def opening(stage: Stage) -> Iterator[Case]:
         title = "`open` until the first byte"
         ours = _opened(gate)
         yield Case(f"{title} / each side's imports + `ssh -L` + curl", ours, lambda: imports() + both(), 1.3, 15)
+        yield Case(f"{title} / the client's imports + `ssh -L` + curl", ours, lambda: imports() + alone(), 1.3, 15)
         yield Case(f"{title} / `ssh -L` + curl", ours, alone, 3.0, 15)
     finally:
         gate.empty()
