@@ -38,7 +38,8 @@ SERVERS_IMPORTS = "import argparse, dataclasses, inspect, json, hashlib, shlex, 
 """What the forced command can't do without for `whoami`."""
 
 CLIENTS_IMPORTS = "import typer, paramiko, pydantic"
-"""What `open` can't do without."""
+CALLS_IMPORTS = "import docker, pydantic, sqlalchemy"
+"""What `open` can't do without, here and there."""
 
 
 def keys_command(stage: Stage) -> Iterator[Case]:
@@ -86,9 +87,11 @@ def opening(stage: Stage) -> Iterator[Case]:
         [row] = json.loads(gate.srctl("ps", "-o", "json"))
         alone = _by_hand(gate, f"{row['address']}:{row['port']}", f"{row['url_path']}/")
         imports = timed([sys.executable, "-c", CLIENTS_IMPORTS], gate.home.env)
+        both = _by_hand(gate, f"{row['address']}:{row['port']}", f"{row['url_path']}/", CALLS_IMPORTS)
         title = "`open` until the first byte"
         ours = _opened(gate)
-        yield Case(f"{title} / imports + `ssh -L` + curl", ours, lambda: imports() + alone(), 1.3, 15)
+        yield Case(f"{title} / each side's imports + `ssh -L` + curl", ours, lambda: imports() + both(), 1.3, 15)
+        yield Case(f"{title} / the client's imports + `ssh -L` + curl", ours, lambda: imports() + alone(), 1.3, 15)
         yield Case(f"{title} / `ssh -L` + curl", ours, alone, 3.0, 15)
     finally:
         gate.empty()
@@ -180,12 +183,17 @@ def _opened(gate: Gate) -> Run:
     return run
 
 
-def _by_hand(gate: Gate, where: str, path: str) -> Run:
-    command = gate.ssh("-N", "-L", f"127.0.0.1:18889:{where}", GATE)
+def _by_hand(gate: Gate, where: str, path: str, imports: str | None = None) -> Run:
+    """Return what leads a port to a session and asks for its page, once the far end has imported something."""
+    forward = ("-L", f"127.0.0.1:18889:{where}")
+    python = f"{VENV}/bin/python -I -c '{imports}; print(1, flush=True); input()'"
+    command = gate.ssh("-N", *forward, GATE) if imports is None else gate.ssh(*forward, f"{RIVAL}@{GATE}", python)
 
     def run() -> float:
         begun = time.perf_counter()
-        with subprocess.Popen(command, env=gate.home.env) as ssh:
+        with subprocess.Popen(command, env=gate.home.env, stdin=PIPE, stdout=PIPE) as ssh:
+            assert ssh.stdout is not None
+            assert imports is None or ssh.stdout.readline() == b"1\n"
             curl = ["curl", "-sf", "-o", "/dev/null", f"http://127.0.0.1:18889{path}"]
             while subprocess.run(curl, check=False).returncode:
                 assert time.perf_counter() - begun < 30, "it never answered"

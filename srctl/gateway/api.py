@@ -16,7 +16,7 @@ from typing import Any
 
 from srctl.calls import CALLS, LONGEST_LINE, PROTOCOL
 from srctl.errors import InterruptedByUserError, SrctlError, UnsupportedError, UsageError
-from srctl.gateway.desk import Desk, Hooks
+from srctl.gateway.desk import Desk, Hooks, prepare
 from srctl.gateway.stream import ClientGoneError, Lines, Writer
 from srctl.models import Progress
 from srctl.waiting import REAL
@@ -49,6 +49,7 @@ class Api:
             person = self._desk.person()
             who = {"user": person.name, "admin": person.admin, "realm": self._desk.realm}
             self._say({"srctl": version("srctl"), "protocol": PROTOCOL, **who})
+            threading.Thread(target=prepare, name="srctl-prepare", daemon=True).start()
             lines = iter(self._lines)
             _check_greeting(next(lines, b""))
             self._desk.prepare()

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 from srctl import images, policy
@@ -120,6 +121,12 @@ class Desk:
             "accounting": lambda: context.accounting,
             "audit": lambda: context.store.book,
         }
+
+
+def prepare() -> None:
+    """Load what most calls need, while the client gets round to asking for something."""
+    for name in ("pydantic", "srctl.db.store", "srctl.hosts.engine"):
+        import_module(name)
 
 
 def sessions_of(context: Context, person: Person) -> SharedSessions:
