@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from srctl.errors import SrctlError
+from srctl.tunnel import knocking
 from srctl.tunnel.connection import SSHConnection
 from srctl.tunnel.errors import ChannelRefusedError
 from tests.integration import hostile_server as ssh
@@ -169,7 +170,8 @@ GREETINGS = st.one_of(
 )
 
 
-def test_no_greeting_does_more_than_fail_the_connection_in_words(home: Home) -> None:
+def test_no_greeting_does_more_than_fail_the_connection_in_words(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(knocking, "PAUSES", ())  # one who hangs up is not asked again
     said: list[bytes] = []
 
     def greet(far: socket.socket) -> None:
