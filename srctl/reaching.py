@@ -79,7 +79,7 @@ def _greeted(host: Host, timeout: float, prompter: "Prompter | None") -> "Remote
         from srctl.tunnel.errors import LoginNeededError
 
         if isinstance(error, LoginNeededError):
-            raise LoginNeededError(error.message, f"See what is missing: srctl login {host.name}") from error
+            raise type(error)(error.message, f"See what is missing: srctl login {host.name}") from error
         raise
     try:
         from srctl.remote import reached

@@ -30,10 +30,7 @@ class ApplicationsPane(Pane):
         Column("SESSION", drop=3),
         Column("HOST", drop=5, flexible=True),
     )
-    KEYS = (
-        Key("enter", "choose", "start and open", "Start it if it does not run, and open it", changes=True),
-        Key("r", "reload", "look again", "Ask the hosts again what may be started"),
-    )
+    KEYS = (Key("enter", "choose", "start and open", "Start it if it does not run, and open it", changes=True),)
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(KEYS)]
 
     def rows(self) -> Sequence[Row] | None:
@@ -130,11 +127,6 @@ class ApplicationsPane(Pane):
         settings = {name: value for name, value in values.items() if name != STARTUP_DATA}
         request = StartRequest(each.grant_id, settings, values.get(STARTUP_DATA))
         self.want(opening(self, each.title, host, request))
-
-    def action_reload(self) -> None:
-        """Ask the hosts again."""
-        for view in self.state.hosts.values():
-            view.thread.offer()
 
 
 def _options(values: Mapping[str, str]) -> list[str]:

@@ -18,7 +18,6 @@ from srctl.tui.messages import Copied
 from srctl.tui.pane import SHARED_KEYS, Pane
 from srctl.tui.sessions import SessionsPane
 from srctl.tui.state import State
-from srctl.tui.table import Table
 from srctl.tui.tabs import Tabs
 from srctl.tui.tunnels import TunnelsPane
 from srctl.tui.work import Work
@@ -124,9 +123,8 @@ class MainScreen(Screen[None]):
         shown = [*self.pane.keys, *(key for key in KEYS if key.label)]
         self._keys.update(Content(keys.line(shown, width - 1)))
 
-    def on_table_moved(self, _event: Table.Moved) -> None:
-        """Show what belongs to the row under the cursor."""
-        self.pane.show_row()
+    def on_pane_shown(self, _event: Pane.Shown) -> None:
+        """Show the command line that belongs to the row under the cursor."""
         self._show_lines()
 
     def on_resize(self, _event: Resize) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Input, Static
 
 from srctl.errors import SrctlError
@@ -39,6 +40,9 @@ class Pane(Container):
     COLUMNS: ClassVar[Sequence[Column]]
     EMPTY: ClassVar[str]
     KEYS: ClassVar[tuple[Key, ...]]
+
+    class Shown(Message):
+        """What is said about the row under the cursor may be another now."""
 
     def __init__(self, state: State) -> None:
         super().__init__()
@@ -100,6 +104,7 @@ class Pane(Container):
         sought = f" of {count} · /{self.table.sought}" if self.table.sought else ""
         self.table.border_title = Content(f"{self.NAME} {shown}{sought}")
         self._show_facts(self.facts())
+        self.post_message(self.Shown())
 
     def _show_facts(self, facts: Sequence[Fact]) -> None:
         title, *others = facts or (("", ""),)
@@ -174,6 +179,10 @@ class Pane(Container):
         self.table.focus()
         self.show_row()
         return had
+
+    def on_table_moved(self, _event: Table.Moved) -> None:
+        """Show what belongs to the row under the cursor."""
+        self.show_row()
 
     def on_table_activated(self, _event: Table.Activated) -> None:
         """A double click is Enter."""

@@ -114,6 +114,7 @@ class _Login:
             answer = self._auth.offer(identity, algorithm, probe=False)
         except KeyUnusableError as error:
             self.tried.append(f"{identity.label} ({error})")
+            self.locked = True
             return False
         return self._note(identity.label, answer)
 

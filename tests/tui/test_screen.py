@@ -44,7 +44,7 @@ def test_a_filter_shows_what_has_the_text_and_is_ended_with_esc(many: Stage) -> 
         await seat.see("Applications 41")
         await seat.press("slash")
         await seat.type("tool 3")
-        await seat.see("Applications 9 of 41 · /tool 3", "Tool 38")
+        await seat.see("Applications 9 of 41 · /tool 3", "Tool 38", "$ srctl tunnel open registry.example/app30:1 ")
         assert "Tool 02" not in seat.screen
         await seat.press("enter", "j")
         await seat.see("▸ Tool 31")
