@@ -157,6 +157,8 @@ class PumpingPacketizer(_Packetizer):
 
     def send(self, head: bytes, body: bytes | memoryview = b"") -> None:
         """Send a stream's message; for the transport's thread. During a key exchange it is held back."""
+        if self._over:
+            return  # to nobody; what ends now says so to the last
         if self._exchanging:
             if len(self._held) > MOST_HELD:
                 raise SSHException("too much is asked for during a key exchange")

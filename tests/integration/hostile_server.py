@@ -141,7 +141,9 @@ class Peer:
         self.silent = False
         """Whether global requests stay unanswered."""
         self.deaf = threading.Event()
-        """While it is set, nothing more is read from the client."""
+        """While it is set, nothing more is read from the client once it has said something."""
+        self.stuck = threading.Event()
+        """Whether it has."""
         self.stream = stream
         self.transport = paramiko.Transport(stream, packetizer_class=Wire)
         assert isinstance(self.transport.packetizer, Wire)
@@ -151,7 +153,9 @@ class Peer:
         self.transport.start_server(threading.Event(), _Anybody())
 
     def _hear(self, message: bytes) -> None:
-        wait_until(lambda: not self.deaf.is_set(), "the end of deafness", limit=120)
+        if self.deaf.is_set():
+            self.stuck.set()
+            wait_until(lambda: not self.deaf.is_set(), "the end of deafness", limit=120)
         if message[0] == OPEN and kind_of_channel(message) == "session":
             self.wire.send(packed(OPEN_FAILURE, sender_of(message), 1, "no commands", ""))
         elif message[0] == GLOBAL_REQUEST and not self.silent:

@@ -101,8 +101,10 @@ def test_answers_that_a_deaf_server_demands_do_not_pile_up(play: Stage, kind: st
 def test_answers_demanded_during_a_key_exchange_that_never_ends_do_not_pile_up(
     play: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(play.transport.packetizer, "REKEY_BYTES", 0)
     play.peer.deaf.set()
+    play.peer.send(packed(ssh.GLOBAL_REQUEST, "keepalive@openssh.com", True))
+    assert play.peer.stuck.wait(30), "at the answer"
+    monkeypatch.setattr(play.transport.packetizer, "REKEY_BYTES", 0)
     for _ in range(100):
         play.peer.try_to_send(*[packed(ssh.GLOBAL_REQUEST, "keepalive@openssh.com", True)] * 100)
     assert "too much is asked for during a key exchange" in play.lost()
