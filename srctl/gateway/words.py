@@ -160,7 +160,15 @@ class Words:
 
 def parse(line: str) -> argparse.Namespace:
     """Read a command line. Raises `UsageError`."""
-    return _parser().parse_args(_split(line) or ["help"])
+    given = _parser().parse_args(_split(line) or ["help"])
+    for name, value in vars(given).items():  # argparse makes an empty list of the value in `--env=--`
+        if isinstance(value, list) and not (name in _SEVERAL and all(isinstance(each, str) for each in value)):
+            raise UsageError("An option has no value", "See: help")
+    return given
+
+
+_SEVERAL = ("set", "env", "id")
+"""What may be given several times."""
 
 
 class _Parser(argparse.ArgumentParser):

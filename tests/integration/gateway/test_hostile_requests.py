@@ -46,6 +46,11 @@ LINES = {
     "unicode": "ps \u202e",
     "dunder": "__init__",
     "private": "reached x",
+    "no value": "start x --env=--",
+    "no value for a setting": "start x --set=--",
+    "no value for a time": "share x bob --for=--",
+    "no value for a number": "logs x --tail=--",
+    "no value for a format": "ps --output=--",
 }
 
 
