@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from tools import clean_home
+from tests.fakes import WEB
+from tests.integration.gateway.installed import fresh_machine, install
+from tools import clean_home, images
 from tools.clean_home import Home
+from tools.lab import Lab
 from tools.machine import Machine
 from tools.processes import wait_until
 
@@ -104,6 +107,19 @@ class Gate:
     def audit(self, user: str) -> list[tuple[str, str]]:
         """Return what somebody did and what came of it."""
         return [(row["action"], row["result"]) for row in self.admin.json("audit", "list", "--user", user)]
+
+
+@contextmanager
+def gateway_in(lab: Lab, folder: Path) -> Iterator[Gate]:
+    """Install a gateway on a machine of its own, with the test page and the administrator `boss`."""
+    with fresh_machine(lab) as machine:
+        install(machine)
+        images.build("web", machine.engine.url)
+        boss = person(machine, folder, "boss")
+        made = machine.srctl("gateway", "admin", "boss", "-", stdin=boss.public_key.read_text())
+        assert made.returncode == 0, made.stderr
+        boss.ok("app", "add", WEB)
+        yield Gate(machine, folder, boss)
 
 
 def person(machine: Machine, folder: Path, name: str) -> Person:

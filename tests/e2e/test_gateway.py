@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.gateway_day import HOST, Gate, Person, ends_within, listening, page, person, reaches
+from tests.e2e.gateway_day import HOST, Gate, Person, ends_within, gateway_in, listening, page, reaches
 from tests.fakes import WEB
-from tests.integration.gateway.installed import fresh_machine, install
-from tools import images
+from tests.integration.gateway.installed import install
 from tools.lab import Lab
 from tools.machine import VENV
 from tools.ports import free_port
@@ -22,15 +21,8 @@ from tools.processes import wait_until
 @pytest.fixture(scope="module")
 def gate(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     """A gateway with one administrator and the test page."""
-    folder = tmp_path_factory.mktemp("people")
-    with fresh_machine(lab) as machine:
-        install(machine)
-        images.build("web", machine.engine.url)
-        boss = person(machine, folder, "boss")
-        made = machine.srctl("gateway", "admin", "boss", "-", stdin=boss.public_key.read_text())
-        assert made.returncode == 0, made.stderr
-        boss.ok("app", "add", WEB)
-        yield Gate(machine, folder, boss)
+    with gateway_in(lab, tmp_path_factory.mktemp("people")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +64,7 @@ def test_a_person_starts_opens_sees_and_stops(gate: Gate, alice: Person) -> None
     assert page(url) == 200
     [row] = alice.json("ps")
     assert (row["user"], row["host"], row["granted"], row["url"]) == ("alice", "lab", True, None)
-    assert "starting" in alice.ok("logs", row["id"]) or alice.ok("logs", row["id"]) == ""
+    assert alice.ok("logs", row["id"]) == f"starting for alice at {row['url_path']}/"
     assert alice.ok("tunnel", "close", "--all")
     assert alice.ok("stop", row["id"]) == row["id"]
     assert alice.json("ps", "--all") == []

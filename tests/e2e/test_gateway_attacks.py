@@ -14,10 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.gateway_day import HOST, Gate, Person, listening, person, reaches
+from tests.e2e.gateway_day import HOST, Gate, Person, gateway_in, listening, reaches
 from tests.fakes import WEB
-from tests.integration.gateway.installed import fresh_machine, install
-from tools import images
 from tools.lab import Lab
 from tools.ports import free_port
 
@@ -25,13 +23,8 @@ from tools.ports import free_port
 @pytest.fixture(scope="module")
 def gate(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     """A gateway with one administrator and the test page."""
-    with fresh_machine(lab) as machine:
-        install(machine)
-        images.build("web", machine.engine.url)
-        boss = person(machine, tmp_path_factory.mktemp("people"), "boss")
-        machine.srctl("gateway", "admin", "boss", "-", stdin=boss.public_key.read_text())
-        boss.ok("app", "add", WEB)
-        yield Gate(machine, boss.home.path.parent, boss)
+    with gateway_in(lab, tmp_path_factory.mktemp("people")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 from srctl.labels import RUNINFO
-from tests.e2e.gateway_day import HOST, Gate, Person, page, person
+from tests.e2e.gateway_day import HOST, Gate, Person, gateway_in, page
 from tests.fakes import WEB
-from tests.integration.gateway.installed import fresh_machine, install
-from tools import images
 from tools.debian import SetupError
 from tools.lab import Lab
 from tools.machine import VENV, Machine
@@ -29,16 +27,9 @@ DATABASE = "/var/lib/srctl/srctl.db"
 @pytest.fixture(scope="module")
 def gate(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     """A gateway with one administrator, who may start the test page."""
-    folder = tmp_path_factory.mktemp("people")
-    with fresh_machine(lab) as machine:
-        install(machine)
-        images.build("web", machine.engine.url)
-        boss = person(machine, folder, "boss")
-        made = machine.srctl("gateway", "admin", "boss", "-", stdin=boss.public_key.read_text())
-        assert made.returncode == 0, made.stderr
-        boss.ok("app", "add", WEB)
-        boss.ok("grant", "add", WEB, "boss")
-        yield Gate(machine, folder, boss)
+    with gateway_in(lab, tmp_path_factory.mktemp("people")) as made:
+        made.admin.ok("grant", "add", WEB, "boss")
+        yield made
 
 
 @pytest.fixture
