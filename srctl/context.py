@@ -39,10 +39,6 @@ if TYPE_CHECKING:
     from srctl.ways import Ways
 
 
-LOGINS = "logins"
-"""The folder beside a gateway's database that says who is logged in."""
-
-
 class Context:
     """One run of srctl. `flags` are the global options given so far; the configuration is resolved at first use."""
 
@@ -201,7 +197,9 @@ class Context:
     @cached_property
     def gateway(self) -> "Gateway | None":
         """The gateway on this machine whose database this is; `None` where it is no gateway's."""
-        folder = Path(self.config.database).parent / LOGINS
+        from srctl.logins import FOLDER
+
+        folder = Path(self.config.database).parent / FOLDER
         if not folder.is_dir():
             return None
         from srctl.enforcing import Gateway

@@ -27,6 +27,9 @@ GATE = "gate"
 RIVAL = "plain"
 """The account that has nothing to do with srctl."""
 
+PACE = "starts_per_minute = 1000"
+"""What lets one person open a session as often as it is measured."""
+
 SESSIONS = 50
 REALM = "srctl"
 WEB = "srctl/web"
@@ -126,6 +129,7 @@ def _gate(lab: Lab) -> Iterator[Gate]:
         made.start_sshd()
         done = made.srctl("gateway", "install", "--yes")
         assert done.returncode == 0, done.stderr
+        made.ok("sh", "-c", f"echo {PACE} >> /etc/srctl/gateway.toml")
         images.build("web", made.engine.url)
         gate = Gate(made, clean_home.make(lab.make("home")))
         public = gate.key("ada")

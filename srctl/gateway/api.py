@@ -52,7 +52,6 @@ class Api:
             threading.Thread(target=prepare, name="srctl-prepare", daemon=True).start()
             lines = iter(self._lines)
             _check_greeting(next(lines, b""))
-            self._desk.prepare()
             for line in lines:
                 self._answer(line)
         except SrctlError as error:

@@ -87,11 +87,6 @@ class Desk:
         part = self._parts(person, hooks)[call.part]()
         return getattr(part, call.method)(**allowed)
 
-    def prepare(self) -> None:
-        """Import what most calls need, while the client still has to ask for one."""
-        import srctl.db.store
-        import srctl.hosts.engine  # noqa: F401
-
     def broken(self, error: SrctlError) -> None:
         """Write down why a channel was broken off."""
         self._recorder.note("api", f"broken off: {error.message}", error.code)

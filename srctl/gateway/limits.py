@@ -8,9 +8,10 @@ import os
 from pathlib import Path
 
 from srctl.errors import NotAllowedError
+from srctl.logins import FOLDER
 
-FOLDER, FILE = "logins", "seats"
-"""Where the file lies, beside the database: in the folder that is the account's alone."""
+FILE = "seats"
+"""The file, among the records of logins."""
 
 _MOST = 1024
 """Bytes of the file that are one user's."""

@@ -13,9 +13,6 @@ from pathlib import Path
 
 from srctl.logins import processes
 
-FOLDER = "logins"
-"""The name of their folder, beside the database."""
-
 _LIMIT = 65536
 _FORM = re.compile(
     r"(\d{1,20}) (\d{1,5}) (SHA256:[A-Za-z0-9+/]{43}) ((?:\d{1,5}:\d{5}(?:,\d{1,5}:\d{5})*)?)\n", re.ASCII
