@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from srctl import choosing, labels, policy
+from srctl import choosing, labels, policy, slots
 from srctl.errors import ConflictError, NotAllowedError, NotFoundError, UsageError
 from srctl.models import Available, Container, Grant, Policy, Session, Share
 from srctl.needs import Engine, Rights
@@ -141,7 +141,7 @@ class SharedSessions(Sessions):
             raise UsageError(f"A share can't last {seconds:g} seconds", f"Give up to {LONGEST:.0f}")
         if self.rights.user(guest).disabled:
             raise NotAllowedError(f"User {guest!r} is disabled")
-        slot = labels.slot(container)
+        slot = self._own_slot(container)
         if slot is None or container.state not in RUNNING:
             raise ConflictError(
                 f"Session {session_id} can't be shared: it does not run behind the gateway",
@@ -169,6 +169,12 @@ class SharedSessions(Sessions):
             raise NotFoundError(f"Session {session_id} is not shared with {whom}")
         self._end_guests(removed)
         return removed
+
+    def _own_slot(self, container: Container) -> int | None:
+        """Return the slot where a session is; its label alone could be the image's."""
+        slot, endpoint = labels.slot(container), labels.endpoint(container)
+        here = slots.address(self.rights.user(self.user).id)
+        return slot if endpoint is not None and (endpoint.address, endpoint.port) == (here, slot) else None
 
     @property
     def reached_directly(self) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from srctl.installation.layout import Layout
 from tools import debian, ports, processes, sshd
 from tools.debian import SetupError
 from tools.lab import Lab
@@ -33,32 +34,6 @@ mount --bind "$1/passwd" /etc/passwd
 mount --bind "$1/shadow" /etc/shadow
 exec "$2" -D -f "$1/sshd_config" -E "$1/log"
 """
-
-MATCH = f"""
-Match User {ACCOUNT}
-    AuthenticationMethods publickey
-    AuthorizedKeysFile none
-    AuthorizedKeysCommand {COMMAND} {DATABASE} %u %f %t %k
-    AuthorizedKeysCommandUser {ACCOUNT}
-    AuthorizedPrincipalsFile none
-    TrustedUserCAKeys none
-    ForceCommand {FORCED}
-    ExposeAuthInfo yes
-    AcceptEnv SRCTL_NOTHING
-    PermitTTY no
-    PermitUserRC no
-    PermitTunnel no
-    X11Forwarding no
-    AllowAgentForwarding no
-    AllowTcpForwarding local
-    AllowStreamLocalForwarding no
-    PermitListen none
-    GatewayPorts no
-    MaxSessions 32
-    ClientAliveInterval 15
-    ClientAliveCountMax 4
-"""
-"""What an installation has in sshd_config.d, with the places of the lab."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +101,14 @@ def furnish(folder: Path, uid: int, keys: Path, forced: str) -> None:
         program.chmod(0o755)
     home.mkdir(mode=0o700)
     os.chown(home, uid, uid)
-    (folder / "match.conf").write_text(MATCH)
+    (folder / "match.conf").write_text(match_block())
+
+
+def match_block() -> str:
+    """Return sshd's part as it is shipped, with the paths of this server."""
+    shipped = Layout(account=ACCOUNT).sshd_settings
+    here = {"AuthorizedKeysCommand": f"{COMMAND} {DATABASE} %u %f %t %k", "ForceCommand": str(FORCED)}
+    return f"Match User {ACCOUNT}\n" + "".join(f"    {name} {value}\n" for name, value in (shipped | here).items())
 
 
 def listen(folder: Path, mark: str) -> tuple[subprocess.Popen[bytes], int]:

@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.gateway_day import HOST, Gate, Person, ends_within, gateway_in, listening, page, reaches
 from tests.fakes import WEB
 from tests.integration.gateway.installed import install
+from tests.terminal import terminal
 from tools.lab import Lab
 from tools.machine import VENV
 from tools.ports import free_port
@@ -308,6 +309,29 @@ def test_firewall_rules_keep_local_accounts_out(gate: Gate, alice: Person, sessi
         assert page(alice.json("tunnel", "open", session, "--background")["url"]) == 200
     finally:
         install(gate.machine, "--no-firewall")
+
+
+def test_the_screen_is_the_same_through_a_gateway(alice: Person) -> None:
+    with terminal(alice.home, width=100, height=30) as screen:
+        screen.run("tui")
+        screen.wait_for("alice on lab ● up", "Nothing runs for you")
+        screen.press("2")
+        screen.wait_for("Test page", "✓ there")
+        screen.press("Enter")
+        screen.wait_for("can be opened in a browser at", "http://127.0.0.1:")
+        [tunnel] = alice.json("tunnel", "list")
+        assert page(tunnel["url"]) == 200
+        screen.press("q")
+        screen.press("1")
+        screen.wait_for("● running", f"⇄ up :{tunnel['local_port']}")
+        screen.press("s")
+        screen.wait_for("Stop Test page and remove its container?")
+        screen.press("y")
+        screen.wait_for("Nothing runs for you")
+        assert alice.json("ps", "--all") == []
+        screen.press("q")
+        screen.wait_for("[exit ")
+    alice.srctl("tunnel", "close", "--all")
 
 
 LISTEN = """

@@ -14,6 +14,7 @@ import pytest
 
 from srctl.errors import ConflictError
 from srctl.hosts.engine import DockerHost
+from srctl.labels import RUNINFO
 from srctl.models import Container, Host, Policy, Volume
 from srctl.sharing import SharedSessions
 from srctl.slots import SLOTS, address
@@ -144,6 +145,19 @@ def test_only_a_grant_that_allows_it_is_shared(alice: Channel, bob: Channel) -> 
     session = start(bob)["session"]
     assert bob.refusal("session.share", prefix=session["id"], guest="alice") == "not-allowed"
     assert alice.result("session.list") == []
+
+
+def test_a_slot_that_only_a_label_claims_is_not_shared(gate: Gatehouse, alice: Channel, engine: Engine) -> None:
+    own = start(alice)["session"]
+    identity = "f" * 32
+    with gate.store() as store, engine.client() as client:
+        marks = {"user": "alice", "realm": gate.realm, "url_id": identity, "mapping_id": gate.grants["alice"]}
+        marked = {RUNINFO + name: value for name, value in marks.items()}
+        marked |= {"io.srctl.user_id": str(store.user("alice").id), "io.srctl.slot": str(own["port"])}
+        published = client.create_host_config(port_bindings={8888: ("127.0.0.1",)})
+        made = client.create_container(WEB, ["sleep", "600"], labels=marked, ports=[8888], host_config=published)
+        client.start(made["Id"])
+    assert alice.refusal("session.share", prefix=identity, guest="bob") == "conflict"
 
 
 def test_a_share_ends_with_the_session_and_is_not_passed_to_the_next_one_in_its_slot(
