@@ -54,6 +54,11 @@ class DirectParts:
         return self._config.user
 
     @property
+    def admin(self) -> bool:
+        """Whoever reads the database of this machine administers it."""
+        return True
+
+    @property
     def realm(self) -> str:
         """Which deployment."""
         return str(self._config.get("realm"))

@@ -242,6 +242,11 @@ class RemoteParts:
         return self.gateway.greeting.user
 
     @property
+    def admin(self) -> bool:
+        """Whether the person administers the gateway."""
+        return self.gateway.greeting.admin
+
+    @property
     def realm(self) -> str | None:
         """Which deployment it is, if the gateway says so."""
         return self.gateway.greeting.realm

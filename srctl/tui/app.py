@@ -21,9 +21,9 @@ from srctl.tui.host import HostThread
 from srctl.tui.main import MainScreen
 from srctl.tui.messages import Wanted
 from srctl.tui.reading import last_words
-from srctl.tui.state import HostView, State
+from srctl.tui.state import Books, HostView, State
 from srctl.tui.tunnels import closing
-from srctl.tui.watch import TunnelsThread
+from srctl.tui.watch import FilesThread
 from srctl.tui.words import plainly
 from srctl.tui.work import Work
 
@@ -61,7 +61,8 @@ class SrctlApp(App[None]):
             thread = HostThread(host.name, partial(self._context_of, host), self.post_message)
             self.state.hosts[host.name] = HostView(thread)
         self.main = MainScreen(self.state)
-        self._tunnels: TunnelsThread | None = None
+        self._files: FilesThread | None = None
+        self._reading = self._read_again = False
 
     def _context_of(self, host: Host, asking: bool) -> Context:
         return self._at(self.state.context, host, partial(ScreenPrompter, self) if asking else lambda _: None)
@@ -81,7 +82,9 @@ class SrctlApp(App[None]):
         self.main.call_after_refresh(self._load)
 
     def _load(self) -> None:
-        self._tunnels = TunnelsThread(self.state.context, self.post_message)
+        self._files = FilesThread(self.state.context, self.post_message)
+        if self.state.office_host is None:
+            self.do(Work("", None, lambda context, _tell: context.store, lambda _: self._admit(), True, failed=_nobody))
         for view in self.state.hosts.values():
             view.thread.look()
 
@@ -97,8 +100,8 @@ class SrctlApp(App[None]):
         """Wait for no thread."""
         for view in self.state.hosts.values():
             view.thread.close()
-        if self._tunnels is not None:
-            self._tunnels.close()
+        if self._files is not None:
+            self._files.close()
 
     async def action_leave(self) -> None:
         """End; what shall become of tunnels in the background is asked."""
@@ -148,12 +151,14 @@ class SrctlApp(App[None]):
         if work in self.working:
             self.working.remove(work)
             self.main.show_work(self.working)
-        if message.error is not None:
-            self.fail(message.error)
-        else:
+        if message.error is None:
             work.done(message.result)
-        if self._tunnels is not None:
-            self._tunnels.look()
+        elif work.failed is not None:
+            work.failed(message.error)
+        else:
+            self.fail(message.error)
+        if self._files is not None and not work.quiet:
+            self._files.look()
 
     def fail(self, error: SrctlError) -> None:
         """Tell what went wrong and what to do; what an application wrote last is shown in full."""
@@ -170,6 +175,42 @@ class SrctlApp(App[None]):
             timeout=12 if severity == "error" else 5,
         )
 
+    # -- the accounting database
+
+    def _admit(self) -> None:
+        """Let the person administer."""
+        if not self.state.admin:
+            self.state.admin = True
+            self.main.admit()
+
+    def on_books_wanted(self, _message: messages.BooksWanted) -> None:
+        """Read the accounting database: once again where that goes on, however often it is wanted."""
+        if self._reading:
+            self._read_again = True
+            return
+        self._reading = True
+        self.do(Work("Reading", self.state.office_host, _books, self._books_read, True, failed=self._books_lost))
+
+    def on_books_changed(self, _message: messages.BooksChanged) -> None:
+        """Read it again if it has been shown."""
+        if self.state.books is not None or self.state.books_error is not None:
+            self.post_message(messages.BooksWanted())
+
+    def _books_read(self, books: Books) -> None:
+        self.state.books, self.state.books_error = books, None
+        self._books_over()
+
+    def _books_lost(self, error: SrctlError) -> None:
+        self.state.books_error = error
+        self._books_over()
+
+    def _books_over(self) -> None:
+        self._reading = False
+        self.main.changed()
+        if self._read_again:
+            self._read_again = False
+            self.post_message(messages.BooksWanted())
+
     # -- what threads and panes tell
 
     def on_sessions_listed(self, message: messages.SessionsListed) -> None:
@@ -177,6 +218,8 @@ class SrctlApp(App[None]):
         view = self.state.hosts[message.host]
         was_lost, view.error = view.error is not None, None
         view.user, view.sessions = message.user, message.sessions
+        if message.host == self.state.office_host and message.admin:
+            self._admit()
         self.main.changed()
         if view.applications is None or was_lost:
             view.thread.offer()
@@ -222,6 +265,16 @@ class SrctlApp(App[None]):
     def on_said(self, message: messages.Said) -> None:
         """Show it."""
         self.say(message.text, message.hint)
+
+
+def _books(context: Context, _tell: Callable[..., None]) -> Books:
+    from srctl.tui.office import read
+
+    return read(context)
+
+
+def _nobody(_error: SrctlError) -> None:
+    """Who has no accounting database administers none."""
 
 
 def _close_all(identifiers: list[str], context: Context, _tell: Callable[..., None]) -> None:

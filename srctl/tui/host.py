@@ -99,7 +99,7 @@ class HostThread:
         sessions = self._context.sessions
         found = sessions.find(stopped=True)
         self._error, self._failures = None, 0
-        self._post(SessionsListed(self.name, sessions.user, found))
+        self._post(SessionsListed(self.name, sessions.user, found, self._context.parts.admin))
         if self._news is None:
             context = self._context
             self._news = context.news(self.look, lambda error: self._put("lose", partial(self._lose, error, context)))

@@ -5,24 +5,21 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import Static
 
 from srctl.tui import keys
-from srctl.tui.applications import ApplicationsPane
 from srctl.tui.keys import Key
 from srctl.tui.messages import Copied
 from srctl.tui.pane import SHARED_KEYS, Pane
-from srctl.tui.sessions import SessionsPane
+from srctl.tui.panes import seen_by
 from srctl.tui.state import State
 from srctl.tui.tabs import Tabs
-from srctl.tui.tunnels import TunnelsPane
 from srctl.tui.work import Work
 
-PANES: tuple[type[Pane], ...] = (SessionsPane, ApplicationsPane, TunnelsPane)
 FLUSH = 0.05
 """Seconds in which news are collected before they are shown."""
 
@@ -30,7 +27,7 @@ OLD = 30
 """Seconds between two looks at ages that do not change every second."""
 
 KEYS = (
-    *(Key(str(number), f"pane({number - 1})", "", f"Go to {pane.NAME}") for number, pane in enumerate(PANES, 1)),
+    Key("1,2,3,4,5,6,7,8,9,0", "", "", "Go to the pane with that number"),
     Key("tab,right_square_bracket", "turn(1)", "", "Go to the next pane"),
     Key("shift+tab,left_square_bracket", "turn(-1)", "", "Go to the pane before"),
     Key("r", "again", "", "Ask the hosts again, also those that are away"),
@@ -53,15 +50,19 @@ MOVES = (
 class MainScreen(Screen[None]):
     """What is to be seen most of the time."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings((*KEYS, *SHARED_KEYS))]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *keys.bindings(key for key in (*KEYS, *SHARED_KEYS) if key.action),
+        *(Binding(str(number), f"pane({(number - 1) % 10})", show=False) for number in range(10)),
+    ]
 
     def __init__(self, state: State) -> None:
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-huge")]
         self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low"), (18, "-tall")]
         self.state = state
-        self.tabs = Tabs([pane.NAME for pane in PANES], state)
-        self.pane: Pane = PANES[0](state)
+        self.kinds = seen_by(state.admin)
+        self.tabs = Tabs([kind.name for kind in self.kinds], state)
+        self.pane: Pane = self.kinds[0].load()(state)
         self._panes = {0: self.pane}
         self._working = Static("", id="working", markup=False)
         self._command = Static("", id="command", markup=False)
@@ -105,6 +106,11 @@ class MainScreen(Screen[None]):
         if self.pane.young or self._ticks % OLD == 0:
             self.pane.show()
 
+    def admit(self) -> None:
+        """Show also what administrators see."""
+        self.kinds = seen_by(self.state.admin)
+        self.tabs.label([kind.name for kind in self.kinds])
+
     def show_work(self, working: Sequence[Work[Any]]) -> None:
         """Show what goes on."""
         self._working.display = bool(working)
@@ -135,12 +141,12 @@ class MainScreen(Screen[None]):
 
     async def action_pane(self, index: int) -> None:
         """Show another pane."""
-        if self._panes.get(index) is self.pane:
+        if index >= len(self.kinds) or self._panes.get(index) is self.pane:
             return
         self.pane.end_filter()
         self.pane.display = False
         if index not in self._panes:
-            self._panes[index] = PANES[index](self.state)
+            self._panes[index] = self.kinds[index].load()(self.state)
             await self.mount(self._panes[index], after=self.tabs)
         self.pane = self._panes[index]
         self.pane.display = True
@@ -152,7 +158,7 @@ class MainScreen(Screen[None]):
     async def action_turn(self, panes: int) -> None:
         """Show the pane so many further."""
         now = next(index for index, pane in self._panes.items() if pane is self.pane)
-        await self.action_pane((now + panes) % len(PANES))
+        await self.action_pane((now + panes) % len(self.kinds))
 
     async def on_tabs_clicked(self, event: Tabs.Clicked) -> None:
         """Show the pane that was clicked."""

@@ -19,6 +19,8 @@ class SessionsListed(Message):
     user: str
     """Whom the host takes the person for."""
     sessions: Sequence[Session]
+    admin: bool = False
+    """Whether the person administers what the host is reached by."""
 
 
 @dataclass
@@ -44,6 +46,16 @@ class TunnelsListed(Message):
 
     tunnels: Sequence[Tunnel]
     error: SrctlError | None = None
+
+
+@dataclass
+class BooksWanted(Message):
+    """What is in the accounting database is to be read, or read again."""
+
+
+@dataclass
+class BooksChanged(Message):
+    """Another process may have changed the accounting database."""
 
 
 @dataclass

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from srctl.accounting import UserDetails
 from srctl.context import Context
 from srctl.errors import SrctlError
-from srctl.models import Available, Session, Tunnel
+from srctl.models import Application, Available, Session, Tunnel
 from srctl.tui.host import HostThread
 from srctl.tui.words import joined
 
@@ -27,6 +28,15 @@ class HostView:
     """Why nobody knows what may be started there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What the accounting database held when it was read last; each user has the grants with it."""
+
+    realm: str | None
+    users: Sequence[UserDetails]
+    applications: Sequence[Application]
+
+
 @dataclass
 class State:
     """The hosts by name, the first one in force, and the tunnels; `None` = nobody has looked yet."""
@@ -36,11 +46,20 @@ class State:
     hosts: dict[str, HostView] = field(default_factory=dict)
     tunnels: Sequence[Tunnel] | None = None
     tunnels_error: SrctlError | None = None
+    admin: bool = False
+    """Whether the person administers: the accounting database of this machine, or a gateway."""
+    books: Books | None = None
+    books_error: SrctlError | None = None
 
     @property
     def several(self) -> bool:
         """Whether it must be said which host is meant."""
         return len(self.hosts) > 1
+
+    @property
+    def office_host(self) -> str | None:
+        """The gateway whose accounting database is administered; `None` for that of this machine."""
+        return next(iter(self.hosts)) if self.context.through_gateway else None
 
     def session(self, key: str) -> Session | None:
         """Return a session by host and id."""

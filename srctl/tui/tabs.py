@@ -36,6 +36,11 @@ class Tabs(Widget):
         self._current = 0
         self._said = ""
 
+    def label(self, names: Sequence[str]) -> None:
+        """Show other names."""
+        self._names = names
+        self.refresh()
+
     def choose(self, index: int) -> None:
         """Mark a pane as shown."""
         self._current = index
@@ -77,7 +82,8 @@ class Tabs(Widget):
         return [self._part(index, name[:3]) for index, name in enumerate(self._names)]
 
     def _part(self, index: int, name: str) -> str:
-        return f"[{index + 1} {name}]" if index == self._current else f" {index + 1} {name} "
+        number = (index + 1) % 10
+        return f"[{number} {name}]" if index == self._current else f" {number} {name} "
 
     def _standing(self) -> str:
         views = self._state.hosts

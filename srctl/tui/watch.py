@@ -1,7 +1,8 @@
-"""The thread that looks at the tunnels on this machine: each is another process, which writes its state to a file."""
+"""The thread that looks at what other processes of this machine write: the tunnels' states, the accounting database."""
 
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from textual.message import Message
 
@@ -9,21 +10,23 @@ from srctl.context import Context
 from srctl.crash import report
 from srctl.errors import SrctlError
 from srctl.models import Tunnel
-from srctl.tui.messages import TunnelsListed
+from srctl.tui.messages import BooksChanged, TunnelsListed
 
 LOOK = 1.0
-"""Seconds between two looks; their holders write no oftener."""
+"""Seconds between two looks; holders of tunnels write no oftener."""
+
+Standing = tuple[int, int, int]
 
 
-class TunnelsThread:
-    """Posts the tunnels when they have changed."""
+class FilesThread:
+    """Posts the tunnels when they have changed, and that the accounting database has."""
 
     def __init__(self, context: Context, post: Callable[[Message], object]) -> None:
         self._context = context
         self._post = post
         self._wanted = threading.Event()
         self._closed = False
-        threading.Thread(target=self._run, name="srctl-tunnels", daemon=True).start()
+        threading.Thread(target=self._run, name="srctl-files", daemon=True).start()
 
     def look(self) -> None:
         """Look now."""
@@ -36,6 +39,8 @@ class TunnelsThread:
 
     def _run(self) -> None:
         said: tuple[Sequence[Tunnel], str] | None = None
+        database = self._database()
+        before = _standing(database)
         while not self._closed:
             self._wanted.clear()
             found, error = self._read()
@@ -43,6 +48,10 @@ class TunnelsThread:
             if saying != said:
                 said = saying
                 self._post(TunnelsListed(found, error))
+            now = _standing(database)
+            if now != before:
+                before = now
+                self._post(BooksChanged())
             self._wanted.wait(LOOK)
 
     def _read(self) -> tuple[list[Tunnel], SrctlError | None]:
@@ -52,3 +61,23 @@ class TunnelsThread:
             return [], error
         except Exception as error:  # the edge of the screen: it stays, whatever happens behind it
             return [], report(error)
+
+    def _database(self) -> list[Path]:
+        """Return the files of the accounting database; none for one that is on a server."""
+        location = self._context.config.database
+        if "://" in location or self._context.through_gateway:
+            return []
+        return [Path(location), Path(f"{location}-wal")]
+
+
+def _standing(files: Sequence[Path]) -> list[Standing | None]:
+    """Return what tells a change of files."""
+    return [_stat(file) for file in files]
+
+
+def _stat(file: Path) -> Standing | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

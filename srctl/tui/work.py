@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from srctl.context import Context
+from srctl.errors import SrctlError
 from srctl.models import Progress
 
 T = TypeVar("T")
@@ -22,5 +23,7 @@ class Work(Generic[T]):
     done: Callable[[T], object]
     quiet: bool = False
     """It is seen elsewhere that it goes on."""
+    failed: Callable[[SrctlError], object] | None = None
+    """Is called with what went wrong, on the screen's thread; without it the person is told."""
     step: str = ""
     """How far it is, in words."""

@@ -1,0 +1,35 @@
+"""Which panes there are, in the order of their numbers; the module of each is loaded when it is shown first."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from srctl.tui.pane import Pane
+
+
+@dataclass(frozen=True, slots=True)
+class PaneKind:
+    """A pane: `admin` = for those who administer."""
+
+    name: str
+    module: str
+    cls: str
+    admin: bool = False
+
+    def load(self) -> "type[Pane]":
+        """Return its class."""
+        return cast("type[Pane]", getattr(import_module(f"srctl.tui.{self.module}"), self.cls))
+
+
+PANES = (
+    PaneKind("Sessions", "sessions", "SessionsPane"),
+    PaneKind("Applications", "applications", "ApplicationsPane"),
+    PaneKind("Tunnels", "tunnels", "TunnelsPane"),
+    PaneKind("Users", "users", "UsersPane", admin=True),
+)
+
+
+def seen_by(admin: bool) -> list[PaneKind]:
+    """Return the panes that a person sees."""
+    return [kind for kind in PANES if admin or not kind.admin]
