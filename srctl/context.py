@@ -230,11 +230,11 @@ class Context:
         joiner = parts.joiner(progress)  # a login begins
         return Opener(self.host, joiner, ways or self.ways)
 
-    def news(self, tell: Callable[[], None], lost: Callable[[SrctlError], None]) -> "News":
+    def news(self, tell: Callable[[], None], lost: Callable[[SrctlError], None], *, all_users: bool = False) -> "News":
         """Have it told whenever the sessions may have changed, on another thread; `lost` hears that nothing tells."""
-        from srctl.news import Beat, of_engine
+        from srctl.news import news
 
-        return Beat(tell) if self.through_gateway else of_engine(self.sessions, tell, lost)
+        return news(self.sessions, tell, lost, all_users=all_users)
 
     # -- hosts, and the ways to their sessions
 
