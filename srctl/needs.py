@@ -59,6 +59,10 @@ class Engine(Protocol):
     def direct(self) -> bool:
         """Whether endpoints are on this machine."""
 
+    @property
+    def most_streams(self) -> int | None:
+        """How many streams may be open at once, `None` for any number."""
+
     def require_way_to_endpoints(self) -> None:
         """Raise `UnsupportedError` where endpoints of this host can't be reached at all."""
 

@@ -118,6 +118,7 @@ class FakeEngine:
     time: FakeTime = field(default_factory=FakeTime)
     name: str = "fake"
     direct: bool = True
+    most_streams: int | None = None
     directories: set[str] = field(default_factory=set)
     networks: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)

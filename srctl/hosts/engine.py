@@ -42,6 +42,9 @@ STOP_GRACE = 5
 START_TRIES = 4
 """How often a container is started: several processes may make its network at once, or take the port given to it."""
 
+STREAMS_BY_COMMAND = 4
+"""Streams at once where each takes a command on the far side: sshd allows 10 on one login (`MaxSessions`)."""
+
 _SUPPORTED = re.compile(r"(?:Maximum|Minimum) supported API version is ([0-9]+\.[0-9]+)")
 _PORT_TAKEN = re.compile(r"address already in use|port is already allocated")
 T = TypeVar("T")
@@ -68,6 +71,13 @@ class DockerHost:
     def direct(self) -> bool:
         """Whether endpoints of this host can be reached from this machine without a tunnel."""
         return scheme(self.host) in LOCAL_SCHEMES
+
+    @property
+    def most_streams(self) -> int | None:
+        """How many streams may be open at once, `None` for any number: a login has few channels for commands."""
+        if scheme(self.host) != "ssh" or "_api" not in self.__dict__:
+            return None
+        return STREAMS_BY_COMMAND if self._api.get_adapter(self._api.base_url).by_command else None
 
     def require_way_to_endpoints(self) -> None:
         """Raise `UnsupportedError` where endpoints of this host can't be reached, directly or through SSH."""

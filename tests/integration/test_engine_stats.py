@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,11 @@ import pytest
 from srctl.errors import UnreachableError
 from srctl.hosts.engine import DockerHost
 from srctl.models import Host
+from srctl.tunnel.connection import SSHConnection
 from tests.integration.conftest import Deployment
 from tests.integration.stub_engine import stub_engine
+from tools.clean_home import Home
+from tools.sshd import Options, Sshd
 
 ID = "c" * 64
 
@@ -51,6 +55,30 @@ def test_nonsense_ends_the_stream_with_our_error(tmp_path: Path, line: bytes) ->
             next(stream)
         assert list(stream) == []
         host.close()
+
+
+@pytest.mark.parametrize("sockets", [True, False])
+def test_streams_over_ssh_leave_channels_for_other_requests(
+    home: Home, make_sshd: Callable[[str, Options], Sshd], deployment: Deployment, sockets: bool
+) -> None:
+    deployment.grant()
+    container = deployment.start()["container_id"]
+    server = make_sshd("stats", Options(streamlocal=sockets, max_sessions=10 if not sockets else 1))
+    home.add_ssh_config(server.client_config("box"))
+    url = f"ssh://box{deployment.engine.socket}"
+    host = DockerHost(Host("far", url, "flag"), lambda: SSHConnection.connect(url))
+    host.version()
+    most = host.most_streams
+    assert most == (None if sockets else 4)
+    streams = [host.stats(container) for _ in range(most or 30)]
+    assert all(next(stream).memory for stream in streams)
+    assert host.version()
+    changes = host.changes({})
+    changes.close()
+    for stream in streams:
+        stream.close()
+    assert host.version()
+    host.close()
 
 
 def test_streams_that_were_closed_leave_no_connection_open(tmp_path: Path) -> None:
