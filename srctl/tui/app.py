@@ -11,6 +11,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 from srctl import browsing, places
+from srctl.config import without_password
 from srctl.context import Context
 from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, SrctlError
 from srctl.models import Host
@@ -58,8 +59,8 @@ class SrctlApp(App[None]):
         self._at = at
         context.asks = partial(ScreenPrompter, self)
         for host in hosts:
-            thread = HostThread(host.name, partial(self._context_of, host), self.post_message)
-            self.state.hosts[host.name] = HostView(thread)
+            thread = HostThread(host.name, partial(self._context_of, host), self.post_message, self.state.meters.put)
+            self.state.hosts[host.name] = HostView(thread, url=without_password(host.url))
         self.main = MainScreen(self.state)
         self._files: FilesThread | None = None
         self._reading = self._read_again = False
@@ -217,12 +218,22 @@ class SrctlApp(App[None]):
         """A host has told its sessions."""
         view = self.state.hosts[message.host]
         was_lost, view.error = view.error is not None, None
-        view.user, view.sessions = message.user, message.sessions
+        view.user, view.sessions, view.took = message.user, message.sessions, message.took
         if message.host == self.state.office_host and message.admin:
             self._admit()
         self.main.changed()
         if view.applications is None or was_lost:
             view.thread.offer()
+
+    def on_everyone_listed(self, message: messages.EveryoneListed) -> None:
+        """A host has told the sessions of all users."""
+        self.state.hosts[message.host].everyone = message.sessions
+        self.main.changed()
+
+    def on_machine_told(self, message: messages.MachineTold) -> None:
+        """A host has told what it is."""
+        self.state.hosts[message.host].machine = message.machine
+        self.main.changed()
 
     def on_host_lost(self, message: messages.HostLost) -> None:
         """A host is away; the first time it is said aloud."""

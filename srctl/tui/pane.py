@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from srctl.errors import SrctlError
+from srctl.models import Session
 from srctl.tui.columns import Column, Row
 from srctl.tui.dialogs import confirmed
 from srctl.tui.keys import Key, permitted
@@ -40,6 +41,10 @@ class Pane(Container):
     COLUMNS: ClassVar[Sequence[Column]]
     EMPTY: ClassVar[str]
     KEYS: ClassVar[tuple[Key, ...]]
+    NEEDS_EVERYONE: ClassVar[bool] = False
+    """Whether the sessions of all users are asked for while it is shown."""
+    NEEDS_MACHINES: ClassVar[bool] = False
+    """Whether what engines and machines are is asked for while it is shown."""
 
     class Shown(Message):
         """What is said about the row under the cursor may be another now."""
@@ -75,6 +80,13 @@ class Pane(Container):
     def young(self) -> bool:
         """Whether an age that is shown changes every second."""
         return False
+
+    def watched(self) -> Sequence[Session]:
+        """Return the sessions of which is to be told what they take."""
+        return ()
+
+    def measure(self) -> None:
+        """Show what the watched sessions take, in the rows that it changes."""
 
     def reasons(self) -> Sequence[str]:
         """Return why there may be more than is shown."""

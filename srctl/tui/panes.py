@@ -27,6 +27,8 @@ PANES = (
     PaneKind("Applications", "applications", "ApplicationsPane"),
     PaneKind("Tunnels", "tunnels", "TunnelsPane"),
     PaneKind("Users", "users", "UsersPane", admin=True),
+    PaneKind("Hosts", "hosts_pane", "HostsPane", admin=True),
+    PaneKind("Everyone", "everyone", "EveryonePane", admin=True),
 )
 
 

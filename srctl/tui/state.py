@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from srctl.accounting import UserDetails
 from srctl.context import Context
 from srctl.errors import SrctlError
-from srctl.models import Application, Available, Session, Tunnel
+from srctl.models import Application, Available, EngineInfo, Session, Tunnel
 from srctl.tui.host import HostThread
+from srctl.tui.meters import Meters
 from srctl.tui.words import joined
 
 FLAGS = ("config", "db", "realm", "user")
@@ -26,6 +27,14 @@ class HostView:
     """Why it can't be asked."""
     refusal: SrctlError | None = None
     """Why nobody knows what may be started there."""
+    url: str = ""
+    """How it is reached, without a password."""
+    took: float | None = None
+    """Seconds that its last answer took."""
+    everyone: Sequence[Session] | None = None
+    """The sessions of all users, as they were when a pane that needs them was shown last."""
+    machine: EngineInfo | None = None
+    """What its engine and its machine are, as it was told last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,8 @@ class State:
     """Whether the person administers: the accounting database of this machine, or a gateway."""
     books: Books | None = None
     books_error: SrctlError | None = None
+    meters: Meters = field(default_factory=Meters)
+    """What sessions in view take."""
 
     @property
     def several(self) -> bool:

@@ -95,19 +95,29 @@ class Table(ScrollView, can_focus=True):
             self._listing.fill(rows)
             self._widths = natural(self.columns, self._listing.rows.values())
 
-    def put(self, row: Row) -> None:
-        """Change one row, or add it."""
-        self._widths = [max(pair) for pair in zip(self._widths, natural(self.columns, (row,)), strict=True)]
+    def change(self, rows: Iterable[Row]) -> None:
+        """Change rows that are there; of those in view only the ones that differ are drawn."""
+        changed = [row for row in rows if self._listing.rows.get(row.key, row) != row]
+        if not changed:
+            return
+        self._widths = [max(pair) for pair in zip(self._widths, natural(self.columns, changed), strict=True)]
         before, key = self._listing.view, self.key
-        index = self._listing.put(row)
-        self._strips.pop(row.key, None)
-        if index is None:
+        for row in changed:
+            self._strips.pop(row.key, None)
+        indexes = self._listing.change(changed)
+        if indexes is None:
             self._show(before, key)
-        else:
-            self._fit()
+            return
+        self._fit()
+        for index in indexes:
             self._refresh_row(index)
-            if index == self._index:
-                self.post_message(self.Moved(self))
+        if self._index in indexes:
+            self.post_message(self.Moved(self))
+
+    def in_view(self) -> list[str]:
+        """Return the keys of the rows that are to be seen."""
+        view = self._listing.view
+        return [view[index].key for index in self._in_view() if index < len(view)] if self.display else []
 
     def seek(self, text: str) -> None:
         """Show only rows that have the text in them, in any case."""
