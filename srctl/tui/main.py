@@ -69,6 +69,7 @@ class MainScreen(Screen[None]):
         self._working = Static("", id="working", markup=False)
         self._command = Static("", id="command", markup=False)
         self._keys = Static("", id="keys", markup=False)
+        self._lines = ("", "")
         self._pending = False
         self._flushed = 0.0
         self._ticks = 0
@@ -144,9 +145,12 @@ class MainScreen(Screen[None]):
         command = self.pane.command()
         room = width - len(" $ ") - len("  y copy ")
         text = f" $ {command:<{room}}  y copy" if command and len(command) <= room else f" $ {command}"
-        self._command.update(Content(text if command else ""))
         shown = [*self.pane.keys, *(key for key in KEYS if key.label)]
-        self._keys.update(Content(keys.line(shown, width - 1)))
+        lines = (text if command else "", keys.line(shown, width - 1))
+        for place, line, before in zip((self._command, self._keys), lines, self._lines, strict=True):
+            if line != before:
+                place.update(Content(line), layout=False)
+        self._lines = lines
 
     def on_pane_shown(self, _event: Pane.Shown) -> None:
         """Show the command line that belongs to the row under the cursor."""

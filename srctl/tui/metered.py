@@ -98,10 +98,11 @@ class MeteredPane(Pane):
         known = [each for each in course if each is not None]
         if usage is None:
             return [("cpu", "not known yet"), ("memory", "not known yet")]
-        most = f", {percent(max(known))} at most in 2 min" if known else ""
+        most = f", {percent(max(known))} at most" if known else ""
         of = f" of {amount(usage.limit)}" if usage.limit else ""
         return [
-            ("cpu", f"{bars(course)} {percent(usage.cpu)} of a core{most}"),
+            ("cpu", f"{percent(usage.cpu)} of a core{most}"),
+            ("2 minutes", bars(course)),
             ("memory", f"{amount(usage.memory)}{of}"),
         ]
 

@@ -2,19 +2,20 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from textwrap import wrap
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from srctl.errors import SrctlError
 from srctl.models import Session
 from srctl.tui.columns import Column, Row
 from srctl.tui.dialogs import confirmed
+from srctl.tui.facts import Fact as Fact  # noqa: PLC0414 - for panes
+from srctl.tui.facts import Facts
 from srctl.tui.keys import Key, permitted
 from srctl.tui.messages import Wanted
 from srctl.tui.state import State
@@ -26,12 +27,6 @@ SHARED_KEYS = (
     Key("y", "copy_command", "", "Copy the command line that does what Enter does"),
     Key("slash", "filter", "filter", "Show only rows with a text in them; Enter keeps it, Esc ends it"),
 )
-
-Fact = tuple[str, str]
-"""What is said about a row: its name, and a text, which is made inert when it is shown."""
-
-LABEL = 10
-"""Cells for the names of facts."""
 
 
 class Pane(Container):
@@ -53,7 +48,8 @@ class Pane(Container):
         super().__init__()
         self.state = state
         self.table = Table(self.COLUMNS if state.several else [each for each in self.COLUMNS if each.title != "HOST"])
-        self.about = Static("", classes="about", markup=False)
+        self.about = Facts()
+        self._heading = ""
 
     def compose(self) -> ComposeResult:
         """Lay out the table and what is said about its row."""
@@ -112,25 +108,16 @@ class Pane(Container):
 
     def show_row(self) -> None:
         """Show what there is to say about the row under the cursor."""
-        count, shown = self.count, len(self.table.rows)
-        sought = f" of {count} · /{self.table.sought}" if self.table.sought else ""
-        self.table.border_title = Content(f"{self.NAME} {shown}{sought}")
-        self._show_facts(self.facts())
+        if (heading := self.heading()) != self._heading:  # else the whole table would be drawn anew
+            self._heading = heading
+            self.table.border_title = Content(heading)
+        self.about.say(self.facts())
         self.post_message(self.Shown())
 
-    def _show_facts(self, facts: Sequence[Fact]) -> None:
-        title, *others = facts or (("", ""),)
-        self.about.border_title = Content(plainly(title[1]))
-        room = max(LABEL, self.about.content_size.width - LABEL)
-        lines = []
-        for name, text in others:
-            for index, piece in enumerate(wrap(plainly(text), room) or [""]):
-                lines.append(Content.assemble((f"{'' if index else name:<{LABEL}}", "dim"), piece))
-        self.about.update(Content("\n").join(lines))
-
-    def on_resize(self) -> None:
-        """Lay out what is said for the room there is, once that is known."""
-        self.call_after_refresh(self.show_row)
+    def heading(self) -> str:
+        """Return what stands above the table: how many rows there are, and how many are shown."""
+        sought = f" of {self.count} · /{self.table.sought}" if self.table.sought else ""
+        return f"{self.NAME} {len(self.table.rows)}{sought}"
 
     @property
     def count(self) -> int:

@@ -65,6 +65,7 @@ class Table(ScrollView, can_focus=True):
         self._widths = natural(self.columns, ())
         self._shown: list[tuple[int, int]] = []
         self._strips: dict[str, Strip] = {}
+        self._style: Style | None = None
 
     # -- what is in it
 
@@ -256,6 +257,7 @@ class Table(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Forget what was drawn in other colours."""
         self._strips.clear()
+        self._style = None
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
@@ -275,7 +277,9 @@ class Table(ScrollView, can_focus=True):
             if len(self._strips) > _CACHED:
                 self._strips.clear()
             tone = self.get_component_rich_style(f"table--{row.tone}") if row.tone else None
-            strip = self._strips[row.key] = self._line(_NO_MARK, row.cells, self.rich_style, tone)
+            if self._style is None:
+                self._style = self.rich_style
+            strip = self._strips[row.key] = self._line(_NO_MARK, row.cells, self._style, tone)
         return strip
 
     def _excuse(self, line: int) -> str:
