@@ -233,16 +233,24 @@ def show_engine(socket: Path, engine: ShowEngine) -> Iterator[str]:
         socket.unlink(missing_ok=True)
 
 
-def main(socket: str, count: str, *settings: str) -> None:
-    """Run it until the input ends; settings are `delay=5`, `long=1000000`."""
+def main(sockets: str, count: str, *settings: str) -> None:
+    """Run one at each socket, of which a comma stands between two, until the input ends.
+
+    Settings are `delay=5` (seconds) and `long=1000000` (bytes).
+    """
     given = {name: float(value) for name, _, value in (each.partition("=") for each in settings)}
-    engine = ShowEngine(int(count), delay=given.get("delay", 0.0), long=int(given.get("long", 0)))
-    with show_engine(Path(socket), engine):
+    with contextlib.ExitStack() as stack:
+        engines = [
+            ShowEngine(int(count), delay=given.get("delay", 0.0), long=int(given.get("long", 0)))
+            for _ in sockets.split(",")
+        ]
+        for socket, engine in zip(sockets.split(","), engines, strict=True):
+            stack.enter_context(show_engine(Path(socket), engine))
         print("ready", flush=True)
         for line in sys.stdin:
             verb, _, number = line.strip().partition(" ")
             if verb == "die":
-                engine.die(int(number))
+                engines[0].die(int(number))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, Srctl
 from srctl.models import Host
 from srctl.tui import messages
 from srctl.tui.asking import ScreenPrompter
+from srctl.tui.calm import EACH, Calm
 from srctl.tui.dialogs import Answer, Choice
 from srctl.tui.host import HostThread
 from srctl.tui.main import MainScreen
@@ -27,6 +28,9 @@ from srctl.tui.tunnels import closing
 from srctl.tui.watch import FilesThread
 from srctl.tui.words import plainly
 from srctl.tui.work import Work
+
+SETTLED = 5.0
+"""Seconds after which all that is loaded at the start is there."""
 
 KEEP = (Answer("keep", "k", "Keep them"), Answer("close", "c", "Close them"), Answer("stay", "s", "Stay here"))
 
@@ -63,6 +67,7 @@ class SrctlApp(App[None]):
             self.state.hosts[host.name] = HostView(thread, url=without_password(host.url))
         self.main = MainScreen(self.state)
         self._files: FilesThread | None = None
+        self._calm: Calm | None = None
         self._reading = self._read_again = False
 
     def _context_of(self, host: Host, asking: bool) -> Context:
@@ -83,6 +88,9 @@ class SrctlApp(App[None]):
         self.main.call_after_refresh(self._load)
 
     def _load(self) -> None:
+        self._calm = Calm()
+        self.set_timer(SETTLED, self._calm.settle)
+        self.set_interval(EACH, self._calm.sweep)
         self._files = FilesThread(self.state.context, self.post_message)
         if self.state.office_host is None:
             self.do(Work("", None, lambda context, _tell: context.store, lambda _: self._admit(), True, failed=_nobody))
@@ -103,6 +111,8 @@ class SrctlApp(App[None]):
             view.thread.close()
         if self._files is not None:
             self._files.close()
+        if self._calm is not None:
+            self._calm.end()
 
     async def action_leave(self) -> None:
         """End; what shall become of tunnels in the background is asked."""

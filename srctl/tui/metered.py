@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from srctl.models import Session, Usage
 from srctl.tui.columns import Column, Row
-from srctl.tui.meters import SLOTS, bars
+from srctl.tui.meters import NOTHING, SLOTS, bars
 from srctl.tui.pane import Fact, Pane
 from srctl.tui.state import HostView, State
 from srctl.tui.words import STATES, TONES, amount, percent, plainly
@@ -18,6 +18,7 @@ CPU = Column("CPU", drop=6)
 PERCENT = Column("CPU%", drop=7, right=True)
 MEMORY = Column("MEM", drop=5, right=True)
 RUNNING = "running"
+_UNKNOWN = (("-", NOTHING * WIDTH, "-"), (None, None, None))
 
 
 class MeteredPane(Pane):
@@ -84,6 +85,8 @@ class MeteredPane(Pane):
 
     def metered(self, session: Session) -> tuple[tuple[str, str, str], tuple[object, object, object]]:
         """Return the cells and the values for the columns `PERCENT`, `CPU` and `MEMORY`."""
+        if not self.state.meters.knows(session.host, session.container_id):
+            return _UNKNOWN
         usage = self.usage(session)
         cpu, memory = (None, None) if usage is None else (usage.cpu, usage.memory)
         drawn = bars(self.state.meters.course(session.host, session.container_id, WIDTH))

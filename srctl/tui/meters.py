@@ -70,6 +70,10 @@ class Meters:
             course.slots[-1].total += usage.cpu
             course.slots[-1].count += 1
 
+    def knows(self, host: str, container_id: str) -> bool:
+        """Tell whether a container was ever measured."""
+        return (host, container_id) in self._courses
+
     def now(self, host: str, container_id: str, now: float | None = None) -> Usage | None:
         """Return what a container takes now, `None` where that is not known."""
         now = time.monotonic() if now is None else now
