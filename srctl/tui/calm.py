@@ -2,7 +2,7 @@
 
 While a long answer is read, Python would look again and again at all objects there are, for up to a fifth of a second,
 and no thread does anything meanwhile. So all that is there once the screen stands is left out of that for good, and
-the rest is looked at as a whole only when nothing happens on the screen.
+the rest is looked at as a whole once in some minutes, when that takes milliseconds.
 """
 
 import gc

@@ -11,16 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
 from srctl.context import Context
 from srctl.crash import report
 from srctl.errors import SrctlError
-from srctl.metering import Meter
 from srctl.models import Progress, Usage
-from srctl.news import News
 from srctl.tui.messages import (
     ApplicationsListed,
     Ended,
@@ -31,6 +29,10 @@ from srctl.tui.messages import (
     SessionsListed,
 )
 from srctl.tui.work import Work
+
+if TYPE_CHECKING:
+    from srctl.metering import Meter
+    from srctl.news import News
 
 PAUSES = (2.0, 5.0, 10.0, 30.0)
 """Seconds before a host that was lost is tried again, growing while it stays away."""

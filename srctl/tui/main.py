@@ -11,7 +11,6 @@ from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import Static
 
-from srctl.sessions import MOST_WATCHED
 from srctl.tui import keys
 from srctl.tui.host import Needs, Watched
 from srctl.tui.keys import Key
@@ -115,6 +114,8 @@ class MainScreen(Screen[None]):
 
     def _watch(self) -> None:
         """Have it told what the sessions in view take; of those under a screen that covers all, nothing."""
+        from srctl.sessions import MOST_WATCHED  # not before the first picture
+
         covered = getattr(self.app.screen, "COVERS", False)
         watched = () if covered else self.pane.watched()[:MOST_WATCHED]
         for name, view in self.state.hosts.items():

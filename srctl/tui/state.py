@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from srctl.accounting import UserDetails
 from srctl.context import Context
 from srctl.errors import SrctlError
 from srctl.models import Application, Available, EngineInfo, Session, Tunnel
 from srctl.tui.host import HostThread
 from srctl.tui.meters import Meters
 from srctl.tui.words import joined
+
+if TYPE_CHECKING:
+    from srctl.accounting import UserDetails
 
 FLAGS = ("config", "db", "realm", "user")
 """The global options that every command line must repeat."""
@@ -42,7 +45,7 @@ class Books:
     """What the accounting database held when it was read last; each user has the grants with it."""
 
     realm: str | None
-    users: Sequence[UserDetails]
+    users: "Sequence[UserDetails]"
     applications: Sequence[Application]
 
 
