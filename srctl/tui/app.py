@@ -2,19 +2,21 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 
 from srctl import browsing, places
 from srctl.context import Context
 from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, SrctlError
 from srctl.models import Host
-from srctl.tui import messages
+from srctl.tui import kept, looks, messages
 from srctl.tui.asking import ScreenPrompter
 from srctl.tui.dialogs import Answer, Choice
 from srctl.tui.host import HostThread
@@ -51,7 +53,10 @@ class SrctlApp(App[None]):
     ) -> None:
         """Show these hosts; `at` makes the context of one, as `places.at` does."""
         super().__init__()
-        self.state = State(context, readonly)
+        self._kept_in = kept.default_path()
+        self.state = State(context, readonly, kept=kept.read(self._kept_in))
+        self._kept_before = deepcopy(self.state.kept)
+        self.state.themes = looks.begin(self, context.environ, self.state.kept.theme)
         self.working: list[Work[Any]] = []
         self.interrupted = False
         """Whether a signal has ended it."""
@@ -97,11 +102,14 @@ class SrctlApp(App[None]):
         self._close_messages_no_wait()
 
     def on_unmount(self) -> None:
-        """Wait for no thread."""
+        """Wait for no thread, and remember what the person has chosen."""
         for view in self.state.hosts.values():
             view.thread.close()
         if self._files is not None:
             self._files.close()
+        self.main.remember()
+        if self.state.kept != self._kept_before:
+            kept.write(self._kept_in, self.state.kept)
 
     async def action_leave(self) -> None:
         """End; what shall become of tunnels in the background is asked."""
@@ -123,6 +131,20 @@ class SrctlApp(App[None]):
         elif answer == "close":
             identifiers = [each.id or "" for each in self.state.tunnels or () if each.background]
             self.do(Work("Closing the tunnels", None, partial(_close_all, identifiers), lambda _: self.exit()))
+
+    # -- its colours
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Send no colours where there are none, else what Textual does."""
+        return looks.COLOURLESS if self.no_color else super().get_line_filters()
+
+    def watch_theme(self, name: str) -> None:
+        """Do without colours where the theme does."""
+        self.no_color = name == looks.PLAIN.name
+
+    def action_wear(self, theme: str) -> None:
+        """Take other colours, now and from now on."""
+        self.theme = self.state.kept.theme = theme
 
     # -- work
 

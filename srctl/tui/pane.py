@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 from srctl.errors import SrctlError
 from srctl.tui.columns import Column, Row
 from srctl.tui.dialogs import confirmed
+from srctl.tui.kept import Order
 from srctl.tui.keys import Key, permitted
 from srctl.tui.messages import Wanted
 from srctl.tui.state import State
@@ -135,6 +136,20 @@ class Pane(Container):
         changing = {key.action for key in self.KEYS if key.changes}
         return not (self.state.readonly and action in changing)
 
+    @property
+    def order(self) -> Order | None:
+        """How it is sorted; `None` where nobody has said."""
+        if self.table.order is None:
+            return None
+        column, backwards = self.table.order
+        return self.table.columns[column].title, backwards
+
+    def sort_as(self, order: Order | None) -> None:
+        """Have it sorted so once there are rows; what is no column of it says nothing."""
+        for index, column in enumerate(self.table.columns):
+            if order is not None and column.title == order[0]:
+                self.table.order = (index, order[1])
+
     def ask(self, question: str, command: str, done: Callable[[], None]) -> None:
         """Do it if the person says yes."""
 
@@ -162,7 +177,11 @@ class Pane(Container):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as the person types."""
-        self.table.seek(event.value)
+        self.narrow(event.value)
+
+    def narrow(self, text: str) -> None:
+        """Show only rows that have a text in them, all where it is empty."""
+        self.table.seek(text)
         self.show_row()
 
     def on_input_submitted(self, _event: Input.Submitted) -> None:

@@ -85,6 +85,15 @@ class Table(ScrollView, can_focus=True):
         return len(self._listing.rows)
 
     @property
+    def order(self) -> tuple[int, bool] | None:
+        """The column that rows are sorted by, and whether backwards; to be set before there are rows."""
+        return self._listing.order
+
+    @order.setter
+    def order(self, order: tuple[int, bool]) -> None:
+        self._listing.order = order
+
+    @property
     def sought(self) -> str:
         """The text that shown rows have in them."""
         return self._listing.sought
