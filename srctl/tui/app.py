@@ -7,10 +7,13 @@ from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key
 from textual.filter import LineFilter
+from textual.widget import Widget
 
 from srctl import browsing, places
 from srctl.context import Context
@@ -61,6 +64,8 @@ class SrctlApp(App[None]):
         self.interrupted = False
         """Whether a signal has ended it."""
         self._at = at
+        self._aimed: WeakKeyDictionary[Key, Widget] = WeakKeyDictionary()
+        """What had the keyboard when a key came."""
         context.asks = partial(ScreenPrompter, self)
         for host in hosts:
             thread = HostThread(host.name, partial(self._context_of, host), self.post_message)
@@ -132,11 +137,22 @@ class SrctlApp(App[None]):
             identifiers = [each.id or "" for each in self.state.tunnels or () if each.background]
             self.do(Work("Closing the tunnels", None, partial(_close_all, identifiers), lambda _: self.exit()))
 
+    # -- its keys
+
+    async def on_event(self, event: Event) -> None:
+        """Take a key for what has the keyboard by now: one before it, typed as fast, may just have opened a field."""
+        if isinstance(event, Key):
+            has = self.focused or self.screen
+            if event.is_forwarded and self._aimed.get(event) is not has:
+                event = Key(event.key, event.character)
+            self._aimed[event] = has
+        await super().on_event(event)
+
     # -- its colours
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Send no colours where there are none, else what Textual does."""
-        return looks.COLOURLESS if self.no_color else super().get_line_filters()
+        return looks.COLOURLESS if self.no_color else looks.with_colours(super().get_line_filters())
 
     def watch_theme(self, name: str) -> None:
         """Do without colours where the theme does."""
@@ -191,7 +207,7 @@ class SrctlApp(App[None]):
     def say(self, text: str, hint: str = "", severity: Any = "information") -> None:
         """Show a toast."""
         self.notify(
-            "\n".join(filter(None, map(plainly, (text, hint)))),
+            "\n".join(filter(None, map(plainly, (f"✗ {text}" if severity == "error" else text, hint)))),
             severity=severity,
             markup=False,
             timeout=12 if severity == "error" else 5,

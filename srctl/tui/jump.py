@@ -55,13 +55,12 @@ class Jump(Horizontal):
         yield self._offers
 
     def on_mount(self) -> None:
-        """Begin to type."""
-        self.begin()
+        """Show what can be meant."""
         self._offer()
 
     def begin(self) -> None:
-        """Have the keyboard here."""
-        self._field.focus()
+        """Have the keyboard here, at once."""
+        self.screen.set_focus(self._field)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show what can be meant."""

@@ -7,7 +7,15 @@ from textual.binding import Binding
 
 from srctl.tui.columns import width_of
 
-SIGNS = {"enter": "⏎", "slash": "/", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]"}
+SIGNS = {
+    "enter": "⏎",
+    "slash": "/",
+    "question_mark": "?",
+    "colon": ":",
+    "minus": "-",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ OLD = 30
 """Seconds between two looks at ages that do not change every second."""
 
 KEYS = (
-    Key("1,2,3,4,5,6,7,8,9,0", "", "", "Go to the pane with that number"),
+    Key("1-9,0", "", "", "Go to the pane with that number"),
     Key("tab,right_square_bracket", "turn(1)", "", "Go to the next pane"),
     Key("shift+tab,left_square_bracket", "turn(-1)", "", "Go to the pane before"),
     Key("minus", "last", "", "Go back to the pane that was shown last"),
@@ -152,7 +152,7 @@ class MainScreen(Screen[None]):
             last = working[-1]
             more = f"  (and {len(working) - 1} more)" if len(working) > 1 else ""
             step = f": {last.step}" if last.step else " ..."
-            self._working.update(Content(f" ◐ {last.title}{step}{more}"))
+            self._working.update(Content(f" ◐ {last.title}{step}{more}".ljust(self.app.size.width)))
 
     def _show_lines(self) -> None:
         width = self.app.size.width
@@ -161,7 +161,7 @@ class MainScreen(Screen[None]):
         text = f" $ {command:<{room}}  y copy" if command and len(command) <= room else f" $ {command}"
         self._command.update(Content(text if command else ""))
         shown = [*self.pane.keys, *(key for key in KEYS if key.label)]
-        self._keys.update(Content(keys.line(shown, width - 1)))
+        self._keys.update(Content(f"{keys.line(shown, width - 1):<{width}}"))
 
     def on_pane_shown(self, _event: Pane.Shown) -> None:
         """Show the command line that belongs to the row under the cursor."""
@@ -221,9 +221,9 @@ class MainScreen(Screen[None]):
         if not self._end_jump():
             self.pane.end_filter(drop=True)
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Ask for a text that rows have in them."""
-        self.pane.action_filter()
+        await self.pane.action_filter()
 
     def action_copy_command(self) -> None:
         """Copy the command line."""
@@ -260,15 +260,14 @@ class MainScreen(Screen[None]):
 
     # -- going to a pane by its name
 
-    def action_jump(self) -> None:
+    async def action_jump(self) -> None:
         """Ask where to go."""
         from srctl.tui.jump import Jump
 
         if self._jump is None:
             self._jump = Jump([kind.name for kind in self.kinds])
-            self.mount(self._jump, before=self._working)
-        else:
-            self._jump.begin()
+            await self.mount(self._jump, before=self._working)
+        self._jump.begin()
 
     async def on_jump_chosen(self, event: "Jump.Chosen") -> None:
         """Go there."""

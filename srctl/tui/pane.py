@@ -6,7 +6,7 @@ from textwrap import wrap
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import Container
+from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
@@ -165,15 +165,12 @@ class Pane(Container):
 
     # -- the filter
 
-    def action_filter(self) -> None:
-        """Ask for a text."""
-        found = self.query(Input)
-        if found:
-            found.first().focus()
-            return
-        field = Input(self.table.sought, placeholder="text", compact=True, classes="filter")
-        self.mount(field)
-        field.focus()
+    async def action_filter(self) -> None:
+        """Ask for a text; what is typed next goes there, however fast it comes."""
+        if not self.query(Input):
+            field = Input(self.table.sought, placeholder="text", compact=True)
+            await self.mount(Horizontal(Static("/", classes="sign", markup=False), field, classes="line filter"))
+        self.screen.set_focus(self.query_one(Input))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as the person types."""
@@ -190,7 +187,7 @@ class Pane(Container):
 
     def end_filter(self, *, drop: bool = False) -> bool:
         """Go back to the table, and with `drop` to all rows; return whether there was anything to end."""
-        found = self.query(Input)
+        found = self.query(".filter")
         had = bool(found) or bool(self.table.sought)
         found.remove()
         if drop:

@@ -14,7 +14,6 @@ from srctl.tui.columns import placed, width_of
 from srctl.tui.state import HostView, State
 from srctl.tui.words import plainly
 
-CHOSEN = Style(bold=True, reverse=True)
 SLOW = 2.0
 """Seconds after which a host that has not answered is called slow."""
 
@@ -63,9 +62,9 @@ class Tabs(Widget):
         self._said = standing(self._state)
         self._parts, said = laid_out(self._names, self._current, self._said, width)
         style = self.rich_style
-        segments = [
-            Segment(text, style + CHOSEN if index == self._current else style) for index, text in enumerate(self._parts)
-        ]
+        chosen = style + Style(bold=True, reverse=not style.reverse)
+        looks = [chosen if index == self._current else style for index in range(len(self._parts))]
+        segments = [Segment(*each) for each in zip(self._parts, looks, strict=True)]
         room = width - sum(map(width_of, self._parts))
         segments.append(Segment(placed(said, max(0, room), right=True), style))
         return Strip(segments).adjust_cell_length(width, self.rich_style)
@@ -92,7 +91,7 @@ def laid_out(names: Sequence[str], current: int, said: Sequence[str], width: int
     numbers = _close(bare, current)
     choices = [*((each, said[0]) for each in (roomy, *named)), *((named[-1], each) for each in said[1:])]
     for parts, text in [*choices, *((numbers, each) for each in said)]:
-        if sum(map(width_of, parts)) + width_of(text) + 2 <= width:
+        if sum(map(width_of, parts)) + width_of(text) + 3 <= width:
             return parts, text + " "
     if sum(map(width_of, numbers)) > width:
         numbers = [text if index == current else "" for index, text in enumerate(numbers)]
