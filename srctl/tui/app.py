@@ -1,6 +1,7 @@
 """The application: what it begins with, what its threads tell it, and how it ends."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -19,7 +20,7 @@ from srctl import browsing, places
 from srctl.context import Context
 from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, SrctlError
 from srctl.models import Host
-from srctl.tui import kept, looks, messages
+from srctl.tui import guard, kept, looks, messages
 from srctl.tui.asking import ScreenPrompter
 from srctl.tui.dialogs import Answer, Choice
 from srctl.tui.host import HostThread
@@ -86,12 +87,17 @@ class SrctlApp(App[None]):
     def on_mount(self) -> None:
         """Draw first, load after."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 loop.add_signal_handler(number, self._interrupt)
+        if guard.lifeline is not None:
+            loop.add_reader(guard.lifeline, self._interrupt)
         self.main.call_after_refresh(self._load)
 
     def _load(self) -> None:
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         self._files = FilesThread(self.state.context, self.post_message)
         if self.state.office_host is None:
             self.do(Work("", None, lambda context, _tell: context.store, lambda _: self._admit(), True, failed=_nobody))

@@ -24,6 +24,21 @@ SHARE = 0.96
 class Help(ModalScreen[None]):
     """Shows sections of keys, until any of its own is pressed."""
 
+    CSS = """
+    .help VerticalScroll {
+        width: auto;
+        height: auto;
+        max-height: 100%;
+        scrollbar-size: 1 1;
+        scrollbar-color: $primary;
+        scrollbar-background: $surface;
+        scrollbar-background-hover: $surface;
+        scrollbar-background-active: $surface;
+    }
+    .help .hint { dock: bottom; width: 100%; color: $text-muted; }
+    .help .section { margin-bottom: 1; }
+    .-tiny .help .hint { display: none; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", show=False),
         Binding("j,down", "scroll('down')", show=False),

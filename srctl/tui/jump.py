@@ -17,6 +17,16 @@ WORDS = ("help", "quit")
 class Jump(Horizontal):
     """Asks where to go. Tab completes, and again offers the next; Esc gives up."""
 
+    DEFAULT_CSS = """
+    Jump .offers {
+        width: auto;
+        max-width: 70%;
+        padding: 0 1;
+        color: $text-muted;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+    }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "complete(1)", show=False),
         Binding("shift+tab", "complete(-1)", show=False),

@@ -57,6 +57,24 @@ class _Entries(Provider):
         return lambda: self.app.run_action(entry.action, entry.target)
 
 
+class Palette(CommandPalette):
+    """Textual's, with more room for what is found."""
+
+    CSS = """
+    Palette > Vertical { margin-top: 1; }
+    Palette SearchIcon { display: none; }
+    Palette #--input { padding-left: 1; }
+    Palette CommandList {
+        scrollbar-size: 1 1;
+        scrollbar-color: $primary;
+        scrollbar-background: $surface;
+        scrollbar-background-hover: $surface;
+        scrollbar-background-active: $surface;
+    }
+    Palette CommandList > .option-list--option { padding: 0 1; }
+    """
+
+
 def entries(keys: Iterable[Key], target: DOMNode) -> list[Entry]:
     """Return an entry for each key that does something."""
     return [Entry(key.sign, key.text, key.action, target) for key in keys if key.action]
@@ -67,6 +85,6 @@ def themes(names: Iterable[str], app: DOMNode) -> list[Entry]:
     return [Entry("", f"Colours: {name}", f"wear({name!r})", app) for name in names]
 
 
-def palette(found: Sequence[Entry], placeholder: str) -> CommandPalette:
+def palette(found: Sequence[Entry], placeholder: str) -> Palette:
     """Return a palette of these entries."""
-    return CommandPalette(providers=[type("_Found", (_Entries,), {"found": found})], placeholder=placeholder)
+    return Palette(providers=[type("_Found", (_Entries,), {"found": found})], placeholder=placeholder)
