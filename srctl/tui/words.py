@@ -4,12 +4,14 @@ import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from srctl import sizes
 from srctl.inert import inert
 from srctl.models import Tunnel
 
 STATES = {"running": "● running", "starting": "◐ starting", "exited": "✗ exited", "dead": "✗ dead"}
 TONES = {"running": "good", "starting": "warn", "exited": "bad", "dead": "bad", "up": "good", "reconnecting": "warn"}
 TUNNEL_STATES = {"up": "⇄ up", "reconnecting": "↻ reconnecting", "down": "✗ down"}
+size = sizes.in_words
 DIGITS = 12
 """Of an id, as in the tables of the commands."""
 
@@ -21,15 +23,6 @@ def age(since: datetime, now: datetime | None = None) -> str:
         if seconds >= length:
             return f"{seconds // length}{unit}"
     return f"{seconds}s"
-
-
-def size(count: float) -> str:
-    """Return a number of bytes: `512 B`, `1.4 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
 
 
 def tunnel_state(tunnel: Tunnel) -> str:
