@@ -60,7 +60,7 @@ class MainScreen(Screen[None]):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-huge")]
         self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low"), (18, "-tall")]
         self.state = state
-        self.kinds = seen_by(state.admin)
+        self.kinds = seen_by(state.admin, state.audited)
         self.tabs = Tabs([kind.name for kind in self.kinds], state)
         self.pane: Pane = self.kinds[0].load()(state)
         self._panes = {0: self.pane}
@@ -108,7 +108,7 @@ class MainScreen(Screen[None]):
 
     def admit(self) -> None:
         """Show also what administrators see."""
-        self.kinds = seen_by(self.state.admin)
+        self.kinds = seen_by(self.state.admin, self.state.audited)
         self.tabs.label([kind.name for kind in self.kinds])
 
     def show_work(self, working: Sequence[Work[Any]]) -> None:
@@ -122,10 +122,7 @@ class MainScreen(Screen[None]):
 
     def _show_lines(self) -> None:
         width = self.app.size.width
-        command = self.pane.command()
-        room = width - len(" $ ") - len("  y copy ")
-        text = f" $ {command:<{room}}  y copy" if command and len(command) <= room else f" $ {command}"
-        self._command.update(Content(text if command else ""))
+        self._command.update(Content(keys.command_line(self.pane.command(), width)))
         shown = [*self.pane.keys, *(key for key in KEYS if key.label)]
         self._keys.update(Content(keys.line(shown, width - 1)))
 
@@ -165,7 +162,8 @@ class MainScreen(Screen[None]):
         await self.action_pane(event.index)
 
     def action_again(self) -> None:
-        """Ask all hosts again."""
+        """Ask all hosts again, and for what only this pane shows."""
+        self.pane.again()
         for view in self.state.hosts.values():
             if view.error is not None:
                 view.thread.again()

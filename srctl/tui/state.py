@@ -1,12 +1,12 @@
 """All that the screen knows: what the hosts have said last, and the tunnels. Panes read it, handlers write it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from srctl.accounting import UserDetails
 from srctl.context import Context
 from srctl.errors import SrctlError
-from srctl.models import Application, Available, Session, Tunnel
+from srctl.models import Application, Available, Image, Session, Tunnel
 from srctl.tui.host import HostThread
 from srctl.tui.words import joined
 
@@ -26,6 +26,13 @@ class HostView:
     """Why it can't be asked."""
     refusal: SrctlError | None = None
     """Why nobody knows what may be started there."""
+    everyone: Sequence[Session] | None = None
+    """The sessions of all users."""
+    images: Sequence[Image] | None = None
+    images_error: SrctlError | None = None
+    """Why nobody knows the images."""
+    governed: bool = True
+    """Whether the accounting database that is administered says what may be started there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,8 @@ class Books:
     realm: str | None
     users: Sequence[UserDetails]
     applications: Sequence[Application]
+    granted: Mapping[str, int] = field(default_factory=dict)
+    """How many grants there are, by image."""
 
 
 @dataclass
@@ -50,6 +59,10 @@ class State:
     """Whether the person administers: the accounting database of this machine, or a gateway."""
     books: Books | None = None
     books_error: SrctlError | None = None
+    audited: bool = False
+    """Whether the accounting database is a gateway's, which keeps an audit."""
+    edition: int = 0
+    """Counts up when the accounting database may have changed."""
 
     @property
     def several(self) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from srctl import sizes
+from srctl.errors import SeveralErrors, SrctlError
 from srctl.inert import inert
 from srctl.models import Tunnel
 
@@ -35,6 +36,23 @@ def tunnel_standing(tunnel: Tunnel) -> str:
     cause = f": {tunnel.cause}" if tunnel.cause else ""
     through = f"{size(tunnel.bytes_in)} in, {size(tunnel.bytes_out)} out"
     return f"{tunnel_state(tunnel)}{cause}, {through}, {tunnel.reconnects} reconnects"
+
+
+def failure(error: SrctlError) -> str:
+    """Return what went wrong and what to do, in one line; of several errors all."""
+    errors = error.errors if isinstance(error, SeveralErrors) else (error,)
+    return "; ".join(". ".join(filter(None, (plainly(each.message), plainly(each.hint)))) for each in errors)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return how many there are: `no grants`, `1 grant`, `2 grants`."""
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+def bar(count: int, most: int, width: int) -> str:
+    """Return a bar of at most `width` cells; what is above zero is to be seen however small it is."""
+    eighths = max(round(8 * width * count / most), 1) if count and most else 0
+    return "█" * (eighths // 8) + "▏▎▍▌▋▊▉"[eighths % 8 - 1 : eighths % 8]
 
 
 def plainly(text: str) -> str:
