@@ -58,13 +58,13 @@ class ImagesPane(OfficePane):
     NAME = "Images"
     EMPTY = "There is no image. docker pull brings some, and n registers one that is still to come"
     COLUMNS = (
-        Column("IMAGE", flexible=True),
+        Column("IMAGE", flexible=True, least=20),
         Column("STATE", toned=True),
-        Column("TITLE", drop=1, flexible=True),
-        Column("GRANTS", drop=2, right=True),
-        Column("TYPE", drop=4),
-        Column("SIZE", drop=3, right=True),
-        Column("HOST", drop=5, flexible=True),
+        Column("TITLE", drop=2, flexible=True),
+        Column("GRANTS", drop=3, right=True),
+        Column("TYPE", drop=5),
+        Column("SIZE", drop=4, right=True),
+        Column("HOST", drop=1, flexible=True, least=6),
     )
     KEYS = (
         Key("enter", "choose", "register", "Register the image as an application; one that is: show its labels", True),

@@ -42,7 +42,7 @@ class OverviewPane(OfficePane):
         Column("OF", drop=1),
         Column("WHAT", flexible=True),
         Column("NUMBER", right=True),
-        Column("SHARE", drop=2),
+        Column("SHARE", drop=2, toned=True),
     )
     KEYS = ()
 
@@ -68,13 +68,14 @@ class OverviewPane(OfficePane):
 
     def _per_host(self) -> Iterator[Number]:
         total = len(self._living)
+        yield Number("running", "everywhere", total)
         for name, view in self.state.hosts.items():
             note = "✗ away" if view.error is not None else "… not known yet" if view.everyone is None else ""
             if view.everyone is None:
-                yield Number("host", name, None, note=note)
+                yield Number("running on", name, None, note=note)
                 continue
             here = [each for each in view.everyone if each.status in LIVING]
-            yield Number("host", name, len(here), total, note, _about(here, "user", "image"))
+            yield Number("running on", name, len(here), total, note, _about(here, "user", "image"))
 
     def heading(self) -> str:
         """Return the numbers that matter most."""
@@ -93,7 +94,7 @@ class OverviewPane(OfficePane):
         found = next((each for each in self._numbers(books) if _key(each) == self.table.key), None) if books else None
         if books is None or found is None:
             return ()
-        title = f"{found.group}: {found.name}"
+        title = f"{found.group} {found.name}"
         number = "not known yet" if found.count is None else str(found.count)
         whole = f" of {found.most}" if found.most and found.count is not None else ""
         return (("", title), ("number", f"{number}{whole}"), *found.facts, ("realm", books.realm or "-"))
@@ -128,13 +129,13 @@ def _per_application(books: Books, living: Sequence[Session]) -> Iterator[Number
     titles = {each.image: each.title or each.image for each in books.applications}
     for image, here in _by(living, "image").items():
         yield Number(
-            "application", titles.get(image, here[0].title), len(here), len(living), "", _about(here, "user", "host")
+            "running as", titles.get(image, here[0].title), len(here), len(living), "", _about(here, "user", "host")
         )
 
 
 def _per_user(living: Sequence[Session]) -> Iterator[Number]:
     for name, here in _by(living, "user").items():
-        yield Number("user", name, len(here), len(living), "", _about(here, "image", "host"))
+        yield Number("running for", name, len(here), len(living), "", _about(here, "image", "host"))
 
 
 def _by(sessions: Sequence[Session], what: str) -> Mapping[str, list[Session]]:
@@ -159,7 +160,7 @@ def _names(names: Sequence[str]) -> tuple[Fact, ...]:
     if not names:
         return ()
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return (("these", ", ".join(names[:NAMED]) + more),)
+    return (("names", ", ".join(names[:NAMED]) + more),)
 
 
 def _key(each: Number) -> str:
@@ -170,4 +171,6 @@ def _row(each: Number) -> Row:
     count = "?" if each.count is None else str(each.count)
     share = "" if each.count is None else bar(each.count, each.most, BAR)
     cells = (each.group, plainly(each.name), count, " ".join(filter(None, (share, each.note))))
-    return Row(_key(each), cells, (each.group, cells[1].lower(), each.count, each.count), "dim" if each.note else "")
+    return Row(
+        _key(each), cells, (each.group, cells[1].lower(), each.count, each.count), "warn" if each.note else "good"
+    )

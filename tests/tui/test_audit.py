@@ -68,6 +68,18 @@ def test_a_filter_finds_text_also_that_of_a_whole_key(gateway: Stage) -> None:
     gateway.play(story)
 
 
+def test_no_text_is_hidden_by_the_scrollbar(gateway: Stage) -> None:
+    for _ in range(30):
+        note(gateway, "session.longer")
+
+    async def story(seat: Seat) -> None:
+        await seat.go("Audit")
+        await seat.see("Audit 30")
+        await seat.until(lambda: all("192.0.2.7" in line for line in seat.lines[4:10]), "the end of it is hidden")
+
+    gateway.play(story)
+
+
 def test_only_the_newest_entries_are_kept(gateway: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "MOST", 3)
     for number in range(5):

@@ -37,12 +37,13 @@ def test_the_numbers_are_shown_with_bars(stage: Stage) -> None:
         assert rows["applications", "registered"] == ("3", "")
         assert rows["applications", "granted to somebody"] == ("1", "█" * 6 + "▋")
         assert rows["grants", "given"] == ("1", "")
-        assert rows["host", "fake"] == ("4", "█" * 20)
-        assert rows["application", "Test page"] == rows["user", "ann"] == ("3", "█" * 15)
-        assert rows["application", r"Old\u001b"] == rows["user", "eve[b]"] == ("1", "█" * 5)
-        assert ("user", "zoe") not in rows
-        seat.app.main.pane.table.select("host\0fake")
-        await seat.see("host: fake", "4 of 4", "ann 3, eve[b] 1", f"{WEB} 3, old:1 1", "$ srctl status")
+        assert rows["running on", "fake"] == ("4", "█" * 20)
+        assert rows["running as", "Test page"] == rows["running for", "ann"] == ("3", "█" * 15)
+        assert rows["running as", r"Old\u001b"] == rows["running for", "eve[b]"] == ("1", "█" * 5)
+        assert ("running for", "zoe") not in rows
+        assert rows["running", "everywhere"] == ("4", "")
+        seat.app.main.pane.table.select("running on\0fake")
+        await seat.see("running on fake", "4 of 4", "ann 3, eve[b] 1", f"{WEB} 3, old:1 1", "$ srctl status")
 
     stage.play(story)
 
