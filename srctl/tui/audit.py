@@ -21,7 +21,7 @@ from srctl.tui.office import OfficePane
 from srctl.tui.pane import Fact
 from srctl.tui.reading import last_words
 from srctl.tui.state import State
-from srctl.tui.words import failure, plainly
+from srctl.tui.words import failure, plainly, second
 from srctl.tui.work import Tell, Work
 
 MOST = 5000
@@ -166,7 +166,7 @@ def _result(entry: AuditEntry) -> str:
 def _row(key: str, entry: AuditEntry) -> Row:
     kind, _, digits = (entry.fingerprint or "").partition(":")
     cells = (
-        f"{entry.time.astimezone():%Y-%m-%d %H:%M:%S}",
+        second(entry.time),
         plainly(entry.user or "-"),
         plainly(entry.action),
         plainly(_result(entry)),

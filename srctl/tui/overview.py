@@ -45,6 +45,7 @@ class OverviewPane(OfficePane):
         Column("SHARE", drop=2, toned=True),
     )
     KEYS = ()
+    NEEDS_EVERYONE = True
 
     def rows(self) -> Sequence[Row] | None:
         """Return a row for each number."""

@@ -17,7 +17,7 @@ from srctl.tui.messages import Said
 from srctl.tui.office import OfficePane, checked
 from srctl.tui.pane import Fact
 from srctl.tui.state import State
-from srctl.tui.words import age, failure, plainly
+from srctl.tui.words import age, day, failure, plainly, second
 from srctl.tui.work import Work
 
 
@@ -88,11 +88,11 @@ class KeysPane(OfficePane):
         """Return what is known about the key under the cursor."""
         if (key := self.selected) is None:
             return ()
-        used = "never, through a gateway" if key.last_used is None else f"{key.last_used.astimezone():%Y-%m-%d %H:%M}"
+        used = "never, through a gateway" if key.last_used is None else second(key.last_used)
         facts = [("", f"Key of {self._user}"), ("type", key.type), ("key", key.fingerprint)]
         facts += [("comment", key.comment or "-"), ("last used", used)]
         if key.added is not None:
-            facts.append(("added", f"{key.added.astimezone():%Y-%m-%d %H:%M}"))
+            facts.append(("added", second(key.added)))
         return facts
 
     def command(self) -> str:
@@ -156,7 +156,7 @@ def _row(key: PublicKey) -> Row:
         plainly(key.fingerprint),
         plainly(key.comment) or "-",
         "never" if key.last_used is None else f"{age(key.last_used)} ago",
-        "-" if key.added is None else f"{key.added.astimezone():%Y-%m-%d}",
+        "-" if key.added is None else day(key.added),
     )
     used = None if key.last_used is None else -key.last_used.timestamp()
     return Row(key.fingerprint, cells, (*(cell.lower() for cell in cells[:3]), used, cells[4]))

@@ -8,14 +8,13 @@ from textual.binding import BindingType
 
 from srctl import policy
 from srctl.accounting import UserDetails
-from srctl.models import User
 from srctl.tui.columns import Column, Row
 from srctl.tui.fields import Field, Form, Values
 from srctl.tui.keys import Key, bindings
 from srctl.tui.messages import Said
 from srctl.tui.office import OfficePane, checked
 from srctl.tui.pane import Fact
-from srctl.tui.words import counted, plainly
+from srctl.tui.words import counted, day, plainly
 
 ROLES = ("user", "administrator")
 
@@ -59,7 +58,7 @@ class UsersPane(OfficePane):
         user = found.user
         role = "administrator of the gateway" if user.admin else "user"
         facts = [("", user.name), ("state", f"{'disabled' if user.disabled else 'active'}, {role}")]
-        facts.append(("keys", f"{counted(found.keys or 0, 'key')}, known since {_day(user)}"))
+        facts.append(("keys", f"{counted(found.keys or 0, 'key')}, known since {day(user.created)}"))
         facts += [("grant", f"{each.application.image}: {policy.in_words(each.policy)}") for each in found.grants or ()]
         return facts
 
@@ -134,10 +133,6 @@ def _names(values: Values) -> list[str]:
     return [name for name in re.split(r"[\s,]+", values.get("names", "")) if name]
 
 
-def _day(user: User) -> str:
-    return f"{user.created.astimezone():%Y-%m-%d}"
-
-
 def _row(each: UserDetails) -> Row:
     user = each.user
     grants, keys = len(each.grants or ()), each.keys or 0
@@ -147,7 +142,7 @@ def _row(each: UserDetails) -> Row:
         "✗ disabled" if user.disabled else "● active",
         str(grants),
         str(keys),
-        _day(user),
+        day(user.created),
     )
     values = (*(cell.lower() for cell in cells[:3]), grants, keys, user.created)
     return Row(user.name, cells, values, "bad" if user.disabled else "good")

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from srctl import sizes
 from srctl.errors import SeveralErrors, SrctlError
@@ -24,6 +24,16 @@ def age(since: datetime, now: datetime | None = None) -> str:
         if seconds >= length:
             return f"{seconds // length}{unit}"
     return f"{seconds}s"
+
+
+def day(moment: datetime) -> str:
+    """Return the date here; made for thousands of rows, which format strings are not."""
+    return str(date.fromtimestamp(moment.timestamp()))
+
+
+def second(moment: datetime) -> str:
+    """Return date and time here."""
+    return f"{datetime.fromtimestamp(int(moment.timestamp()))}"
 
 
 def tunnel_state(tunnel: Tunnel) -> str:
