@@ -12,13 +12,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Log, Static
 
 from srctl.context import Context
 from srctl.errors import SrctlError
 from srctl.inert import readable
 from srctl.models import Session, Tunnel
+from srctl.tui.dialogs import Overlay
 from srctl.tui.host import HostThread
 from srctl.tui.words import plainly
 from srctl.tui.work import Work
@@ -35,7 +35,7 @@ READABLE = 74
 _PIECE = 64 * 1024
 
 
-class Reader(ModalScreen[None]):
+class Reader(Overlay[None]):
     """Shows text as it comes. `command` does the same in a terminal; `start` is called with what takes the text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -6,10 +6,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 from textual.events import Resize
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from srctl.tui import keys
+from srctl.tui.dialogs import Overlay
 from srctl.tui.keys import Key
 from srctl.tui.messages import Copied
 from srctl.tui.pane import SHARED_KEYS, Pane
@@ -22,7 +22,7 @@ KEYS = (
 )
 
 
-class SubList(ModalScreen[None]):
+class SubList(Overlay[None]):
     """Shows a pane until the person goes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings((*KEYS, *SHARED_KEYS))]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from textual.events import Key
+
 from srctl.db.ledger import Ledger
 from tests.integration.gateway.gatehouse import new_key
 from tests.tui.stage import Seat, Stage
@@ -206,3 +208,17 @@ def test_only_looking_changes_no_user_and_no_key(stage: Stage) -> None:
         await seat.see("Users 2")
 
     stage.play(story, readonly=True)
+
+
+def test_a_form_is_given_once_however_often_enter_is_pressed(stage: Stage) -> None:
+    async def story(seat: Seat) -> None:
+        await seat.go("Users")
+        await seat.see("▸ ann")
+        await seat.press("n")
+        await seat.paste("carl")
+        for _ in range(2):
+            seat.app.post_message(Key("enter", "\r"))
+        await seat.hear("Added carl")
+        await seat.see("Users 3")
+
+    stage.play(story)
