@@ -184,7 +184,7 @@ class ImagesPane(OfficePane):
 
     def action_register(self) -> None:
         """Register this image, or another one."""
-        from srctl.tui.registering import form, register
+        from srctl.tui.registering import form, looks_up, register
 
         found = self.selected
         host = (found and found.host) or self._views[0][0]
@@ -198,7 +198,7 @@ class ImagesPane(OfficePane):
             "Registering",
             register,
             lambda application: self.post_message(Said(f"Registered {application.image}", "srctl grant add grants it")),
-            host=host,
+            host=lambda values: host if looks_up(values) else None,
         )
 
     def action_remove(self) -> None:

@@ -85,7 +85,7 @@ class OfficePane(Pane):
         call: Callable[[Accounting, Values], Any],
         done: Done,
         *,
-        host: str | None = None,
+        host: Callable[[Values], str | None] = lambda _: None,
     ) -> None:
         """Have something administered with what a form asks for; it comes back where that goes wrong."""
 
@@ -96,7 +96,7 @@ class OfficePane(Pane):
             def failed(error: SrctlError) -> None:
                 self.administer_with(form.again(values, error), title, call, done, host=host)
 
-            self.administer(title, lambda accounting: call(accounting, values), done, failed, host=host)
+            self.administer(title, lambda accounting: call(accounting, values), done, failed, host=host(values))
 
         self.app.push_screen(form, given)
 

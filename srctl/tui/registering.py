@@ -38,6 +38,11 @@ def form(command: Callable[..., str], name: str = "", image: Image | None = None
     return Form("Register an application", fields, "Register", lambda values: command(*_words(values)))
 
 
+def looks_up(values: Values) -> bool:
+    """Tell whether a host is to be asked for the image."""
+    return "look up" not in values
+
+
 def register(accounting: Accounting, values: Values) -> Application:
     """Register what is filled in. Raises as `Accounting.add_application`."""
     if "image" not in values:
@@ -52,12 +57,12 @@ def register(accounting: Accounting, values: Values) -> Application:
         shm_size=sizes.parse(values["shm size"]) if "shm size" in values else None,
         gpus=values.get("gpus"),
     )
-    return accounting.add_application(wanted, verify="look up" not in values)
+    return accounting.add_application(wanted, verify=looks_up(values))
 
 
 def _words(values: Values) -> list[str]:
     options = [word for name, option in OPTIONS.items() if name in values for word in (option, values[name])]
-    unseen = ["--no-verify"] if "look up" in values else []
+    unseen = [] if looks_up(values) else ["--no-verify"]
     return ["app", "add", values.get("image", "IMAGE"), *options, *unseen]
 
 

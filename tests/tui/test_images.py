@@ -170,3 +170,19 @@ def test_images_are_asked_for_again_by_a_key_and_an_error_is_told(shelf: Stage) 
         await seat.see("Images 5", "✓ registered")
 
     shelf.play(story)
+
+
+def test_while_the_host_is_away_an_image_can_be_registered_unseen(shelf: Stage) -> None:
+    shelf.engine.faults["containers"] = [UnreachableError("gone")] * 99
+
+    async def story(seat: Seat) -> None:
+        await seat.go("Images")
+        await seat.see("✗ away", "? not seen yet")
+        await seat.press("n")
+        await seat.paste("later:1")
+        await seat.press("enter")
+        await seat.see("✗ gone")
+        await seat.press("up", "up", "up", "space", "enter")
+        await seat.hear("Registered later:1")
+
+    shelf.play(story)
