@@ -123,6 +123,10 @@ class Sessions:
         following.watch(self.watchable(container_ids[:MOST_WATCHED], all_users=all_users))
         return gathered
 
+    def images(self) -> list[Image]:
+        """Return the tagged images of the host; labels that are very long, such as icons, are cut."""
+        return [images.without_long_labels(image) for image in self.engine.images() if image.tags]
+
     def engine_version(self) -> str:
         """Return the version of the engine."""
         return self.engine.version()

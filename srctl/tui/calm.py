@@ -26,6 +26,9 @@ class Calm:
         self._thresholds = gc.get_threshold()
         sys.setswitchinterval(TURN)
         gc.set_threshold(YOUNG, MIDDLE, NEVER)
+        if not gc.isenabled():  # until now, so that the first picture comes sooner
+            gc.freeze()
+            gc.enable()
 
     def settle(self) -> None:
         """Leave all that is there now out of every look to come."""

@@ -7,7 +7,7 @@ from typing import Any
 from textual.message import Message
 
 from srctl.errors import SrctlError
-from srctl.models import Available, EngineInfo, Progress, Session, Tunnel
+from srctl.models import Available, EngineInfo, Image, Progress, Session, Tunnel
 from srctl.tui.work import Work
 
 
@@ -59,6 +59,15 @@ class ApplicationsListed(Message):
 
 
 @dataclass
+class ImagesListed(Message):
+    """The images that a host has; `error` tells why nobody knows them."""
+
+    host: str
+    images: Sequence[Image]
+    error: SrctlError | None = None
+
+
+@dataclass
 class TunnelsListed(Message):
     """The tunnels on this machine have changed; `error` tells why nobody knows them."""
 
@@ -73,7 +82,7 @@ class BooksWanted(Message):
 
 @dataclass
 class BooksChanged(Message):
-    """Another process may have changed the accounting database."""
+    """The accounting database may have changed."""
 
 
 @dataclass
@@ -114,6 +123,13 @@ class Copied(Message):
     """The person wants a text in the clipboard."""
 
     text: str
+
+
+@dataclass
+class Failed(Message):
+    """Something went wrong, and the person must know."""
+
+    error: SrctlError
 
 
 @dataclass

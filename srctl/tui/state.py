@@ -1,13 +1,14 @@
 """All that the screen knows: what the hosts have said last, and the tunnels. Panes read it, handlers write it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from srctl.context import Context
 from srctl.errors import SrctlError
-from srctl.models import Application, Available, EngineInfo, Session, Tunnel
+from srctl.models import Application, Available, EngineInfo, Image, Session, Tunnel
 from srctl.tui.host import HostThread
+from srctl.tui.kept import Kept
 from srctl.tui.meters import Meters
 from srctl.tui.words import joined
 
@@ -38,6 +39,11 @@ class HostView:
     """The sessions of all users, as they were when a pane that needs them was shown last."""
     machine: EngineInfo | None = None
     """What its engine and its machine are, as it was told last."""
+    images: Sequence[Image] | None = None
+    images_error: SrctlError | None = None
+    """Why nobody knows the images."""
+    governed: bool = True
+    """Whether the accounting database that is administered says what may be started there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class Books:
     realm: str | None
     users: "Sequence[UserDetails]"
     applications: Sequence[Application]
+    granted: Mapping[str, int] = field(default_factory=dict)
+    """How many grants there are, by image."""
 
 
 @dataclass
@@ -64,6 +72,14 @@ class State:
     books_error: SrctlError | None = None
     meters: Meters = field(default_factory=Meters)
     """What sessions in view take."""
+    kept: Kept = field(default_factory=Kept)
+    """What is remembered from one run to the next."""
+    themes: Sequence[str] = ()
+    """The themes that can be chosen; none where the terminal has no colours."""
+    audited: bool = False
+    """Whether the accounting database is a gateway's, which keeps an audit."""
+    edition: int = 0
+    """Counts up when the accounting database may have changed."""
 
     @property
     def several(self) -> bool:

@@ -10,8 +10,7 @@ from srctl.errors import UnreachableError
 from srctl.labels import EXTRA, RUNINFO
 from srctl.models import Host
 from tests.fakes import FakeEngine, only
-from tests.tui.stage import Seat, Stage
-from tests.tui.test_hosts import among
+from tests.tui.stage import Seat, Stage, among
 
 AWAY = UnreachableError("fake refuses [b]connections[/b]", "Is it up?")
 
@@ -27,19 +26,13 @@ def bob(stage: Stage) -> str:
     return "b" * 12
 
 
-async def to(seat: Seat, name: str) -> None:
-    """Go to a pane of administrators, wherever it stands."""
-    await seat.until(lambda: any(kind.name == name for kind in seat.app.main.kinds))
-    await seat.app.main.action_pane([kind.name for kind in seat.app.main.kinds].index(name))
-
-
 def test_sessions_of_all_users_are_asked_for_only_while_they_are_shown(stage: Stage, bob: str) -> None:
     async def story(seat: Seat) -> None:
         await seat.see("Nothing runs for you")
         await seat.until(lambda: stage.engine.listeners)
         assert stage.engine.listeners[-1].labels[RUNINFO + "user"] == "ann"
         asked = stage.engine.calls.count("containers")
-        await to(seat, "Everyone")
+        await seat.go("Everyone")
         await seat.see(bob, "bob", "● running", f"$ srctl logs -f {bob} --all-users")
         await seat.until(lambda: RUNINFO + "user" not in stage.engine.listeners[-1].labels)
         await seat.until(lambda: [each for each in stage.engine.watched if not each.closed])
@@ -56,7 +49,7 @@ def test_sessions_of_all_users_are_asked_for_only_while_they_are_shown(stage: St
 
 def test_an_administrator_reads_and_stops_what_others_run(stage: Stage, bob: str) -> None:
     async def story(seat: Seat) -> None:
-        await to(seat, "Everyone")
+        await seat.go("Everyone")
         await seat.see(bob)
         await seat.press("l")
         await seat.see("Log of Test page", "starting", f"$ srctl logs -f {bob} --all-users", "the end")
@@ -74,7 +67,7 @@ def test_an_administrator_reads_and_stops_what_others_run(stage: Stage, bob: str
 
 def test_only_looking_stops_nothing_of_others(stage: Stage, bob: str) -> None:
     async def story(seat: Seat) -> None:
-        await to(seat, "Everyone")
+        await seat.go("Everyone")
         await seat.see(bob, "log")
         assert "s stop" not in seat.screen
         await seat.press("s", "y")
@@ -87,7 +80,7 @@ def test_hosts_are_shown_with_what_they_are_and_what_runs_there(stage: Stage, bo
     secret = Host("fake", "tcp://ann:secret@box:2375", "config")
 
     async def story(seat: Seat) -> None:
-        await to(seat, "Hosts")
+        await seat.go("Hosts")
         await seat.see("● up", "20.10", "16G", "tcp://ann:***@box:2375", "1 running, of 1 user", "8 cores")
         await seat.until(lambda: [each for each in stage.engine.watched if not each.closed])
         stage.engine.watched[-1].tell(250.0)
@@ -101,7 +94,7 @@ def test_a_host_that_is_away_says_why_and_is_asked_again_by_a_key(stage: Stage) 
     dead = FakeEngine(name="dead", faults={"containers": [AWAY] * 99})
 
     async def story(seat: Seat) -> None:
-        await to(seat, "Hosts")
+        await seat.go("Hosts")
         await seat.see("✗ away", "● up")
         await seat.press("G")
         await seat.see("[b]connections[/b]", "Is it up?", "$ srctl host check dead")

@@ -12,8 +12,7 @@ import pytest
 from srctl.models import Host, Usage
 from srctl.tui.meters import SLOT, SLOTS, Meters, bars
 from tests.fakes import FakeEngine, FakeStats
-from tests.tui.stage import Seat, Stage
-from tests.tui.test_hosts import among
+from tests.tui.stage import Seat, Stage, among
 
 
 def test_bars_say_how_much_of_a_core_and_what_nobody_has_measured() -> None:

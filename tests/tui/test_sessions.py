@@ -93,7 +93,7 @@ def test_the_log_is_shown_and_left_again(stage: Stage) -> None:
         await seat.press("l")
         await seat.see("Log of Test page", "starting", f"$ srctl logs -f {identifier[:12]}", "the end")
         await seat.press("q")
-        await seat.see("[1 Sessions]")
+        await seat.see("[1 Ses")
 
     stage.play(story)
 

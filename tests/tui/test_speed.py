@@ -109,7 +109,7 @@ def test_the_screen_is_not_held_up_while_hosts_answer_late_and_at_length(stage: 
 
     async def run() -> None:
         async with app.run_test(size=(120, 40)) as pilot:
-            seat = Seat(app, pilot)
+            seat = Seat(app, pilot, stage)
             await seat.see("Looking")
             await asyncio.sleep(0.7)  # what is loaded at the start is loaded
             beating = asyncio.create_task(heart.beat())
