@@ -11,6 +11,10 @@ from textual.dom import DOMNode
 from srctl.tui.keys import Key
 
 
+SIGNS = 11
+"""Cells for the signs of keys."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Something to do: its key where it has one, what it is, and the action on a part of the screen."""
@@ -23,7 +27,7 @@ class Entry:
     @property
     def said(self) -> str:
         """The line that is searched and shown."""
-        return f"{self.sign:>9}  {self.text}"
+        return f"{self.sign:>{SIGNS}}  {self.text}"
 
 
 class _Listed(DiscoveryHit):

@@ -141,7 +141,7 @@ async def still(seat: Seat, size: tuple[int, int]) -> list[Row]:
     return seen[-1]
 
 
-CALM = 8
+CALM = 6
 """Looks, each after at least 10 ms, at which nothing has changed: news are collected for 50 ms."""
 
 

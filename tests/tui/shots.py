@@ -11,6 +11,25 @@ from tests.tui.stage import Seat
 __all__ = ["SHOTS"]
 
 
+# -- for the documentation
+
+
+@picture((100, 26), shown=True)
+async def day(seat: Seat) -> None:
+    """Sessions with their tunnels, and below the list why one of them is not up."""
+    await seat.see("⇄ up", "4 Users")
+    await seat.press("j", "j", "j")
+    await seat.see("the server is silent")
+
+
+@picture((100, 26), shown=True)
+async def palette(seat: Seat) -> None:
+    """What can be done with a session, each with its key."""
+    await seat.see("⇄ up", "4 Users")
+    await seat.press("j", "ctrl+p")
+    await seat.see("Stop the session")
+
+
 # -- the panes
 
 
@@ -116,7 +135,8 @@ async def the_form(seat: Seat) -> None:
     """What can be set is asked for in one line each, and the command line has what was typed."""
     await seat.press("2")
     await seat.see("Desktop")
-    await seat.press("slash", *"desktop", "enter", "enter")
+    await seat.type("/desktop")
+    await seat.press("enter", "enter")
     await seat.see("Start Desktop")
     await seat.type("1280x800")
     await seat.see("--set resolution=1280x800")
@@ -181,7 +201,7 @@ async def an_error(seat: Seat) -> None:
 async def a_filter(seat: Seat) -> None:
     """The field is at the bottom of the list, whose title says how many rows of how many are left."""
     await seat.see("⇄ up")
-    await seat.press("slash", *"running")
+    await seat.type("/running")
     await seat.see("Sessions 3 of 5 · /running")
 
 
@@ -189,7 +209,8 @@ async def a_filter(seat: Seat) -> None:
 async def a_jump(seat: Seat) -> None:
     """After a colon one types; at the right stands what can be meant."""
     await seat.see("⇄ up", "4 Users")
-    await seat.press("colon", *"use", "tab")
+    await seat.type(":use")
+    await seat.press("tab")
     await seat.see("users")
 
 
@@ -197,7 +218,8 @@ async def a_jump(seat: Seat) -> None:
 async def the_palette(seat: Seat) -> None:
     """All that can be done stands in a list, with its key; letters that were typed are marked."""
     await seat.see("⇄ up", "4 Users")
-    await seat.press("ctrl+p", *"stop")
+    await seat.press("ctrl+p")
+    await seat.type("stop")
     await seat.see("Stop the session")
 
 
