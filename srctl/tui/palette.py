@@ -10,7 +10,6 @@ from textual.dom import DOMNode
 
 from srctl.tui.keys import Key
 
-
 SIGNS = 11
 """Cells for the signs of keys."""
 
