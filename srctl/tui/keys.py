@@ -47,6 +47,19 @@ def permitted(keys: Iterable[Key], readonly: bool) -> list[Key]:
     return [key for key in keys if not (readonly and key.changes)]
 
 
+def at(keys: Iterable[Key], shown: str, x: int) -> Key | None:
+    """Return the key that stands in the bottom line at cell `x`."""
+    end = 0
+    for key in keys:
+        word = f"{key.sign} {key.label}"
+        start = shown.find(word, end) if key.label else -1
+        if start >= 0:
+            end = start + len(word)
+            if width_of(shown[:start]) <= x < width_of(shown[:end]):
+                return key
+    return None
+
+
 def line(keys: Sequence[Key], width: int) -> str:
     """Return the bottom line: as many keys, from the left, as there is room for; of the last two as many as fit."""
     shown = [f"{key.sign} {key.label}" for key in keys if key.label]

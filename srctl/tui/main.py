@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.events import Resize
+from textual.events import Click, Resize
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -38,11 +38,11 @@ KEYS = (
     Key("tab,right_square_bracket", "turn(1)", "", "Go to the next pane"),
     Key("shift+tab,left_square_bracket", "turn(-1)", "", "Go to the pane before"),
     Key("minus", "last", "", "Go back to the pane that was shown last"),
-    Key("colon", "jump", "jump", "Type where to go, and a text to filter by; Tab completes"),
+    Key("colon", "jump", "jump", "Go to a pane by its name, and filter it"),
     Key("ctrl+p", "palette", "", "Find what can be done by any letters of it"),
     Key("T", "themes", "", "Choose other colours"),
     Key("r", "again", "", "Ask the hosts again, also those that are away"),
-    Key("escape", "back", "", "End the filter"),
+    Key("escape", "back", "", "Show all rows again"),
     Key("question_mark", "help", "help", "Show this help"),
     Key("q", "app.leave", "quit", "Leave; tunnels in the background can stay"),
 )
@@ -53,7 +53,7 @@ MOVES = (
     Key("G,end", "", "", "Last row"),
     Key("ctrl+f,pagedown", "", "", "Next page"),
     Key("ctrl+b,pageup", "", "", "Page before"),
-    Key("o", "next_order", "", "Sort by the next column; a click on its title sorts by it"),
+    Key("o", "next_order", "", "Sort by the next column, as a click on its title does"),
     Key("O", "turn_order", "", "Sort the other way round"),
 )
 
@@ -80,6 +80,8 @@ class MainScreen(Screen[None]):
         self._working = Static("", id="working", markup=False)
         self._command = Static("", id="command", markup=False)
         self._keys = Static("", id="keys", markup=False)
+        self._shown = ""
+        """The keys in the bottom line."""
         self._jump: Jump | None = None
         self._pending = False
         self._flushed = 0.0
@@ -160,8 +162,8 @@ class MainScreen(Screen[None]):
         room = width - len(" $ ") - len("  y copy ")
         text = f" $ {command:<{room}}  y copy" if command and len(command) <= room else f" $ {command}"
         self._command.update(Content(text if command else ""))
-        shown = [*self.pane.keys, *(key for key in KEYS if key.label)]
-        self._keys.update(Content(f"{keys.line(shown, width - 1):<{width}}"))
+        self._shown = keys.line([*self.pane.keys, *KEYS], width - 1)
+        self._keys.update(Content(f"{self._shown:<{width}}"))
 
     def on_pane_shown(self, _event: Pane.Shown) -> None:
         """Show the command line that belongs to the row under the cursor."""
@@ -170,6 +172,13 @@ class MainScreen(Screen[None]):
     def on_resize(self, _event: Resize) -> None:
         """Fill the lines that depend on the width."""
         self._show_lines()
+
+    async def on_click(self, event: Click) -> None:
+        """A click on a key is as good as the key, and one on the command line copies it."""
+        if event.widget is self._command:
+            self.action_copy_command()
+        elif event.widget is self._keys and (key := keys.at([*self.pane.keys, *KEYS], self._shown, event.x)):
+            await self.app.run_action(key.action, self.pane if key in self.pane.KEYS else self)
 
     # -- what the keys do
 

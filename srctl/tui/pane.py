@@ -24,7 +24,7 @@ from srctl.tui.work import Work
 
 SHARED_KEYS = (
     Key("y", "copy_command", "", "Copy the command line that does what Enter does"),
-    Key("slash", "filter", "filter", "Show only rows with a text in them; Enter keeps it, Esc ends it"),
+    Key("slash", "filter", "filter", "Show only rows with a text in them"),
 )
 
 Fact = tuple[str, str]
