@@ -52,9 +52,8 @@ class Keyboard:
 
     @property
     def processor(self) -> float:
-        """The seconds of processor that the program has had so far; others on the machine change little about it."""
-        fields = Path(f"/proc/{self._child}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """The seconds of processor that the program and its children have had; others on the machine change little."""
+        return _processor(self._child)
 
     def _read(self, patience: float) -> bool:
         ready, _, _ = select.select([self._handle], [], [], max(0.0, patience))
@@ -65,6 +64,13 @@ class Keyboard:
         except OSError:
             return False
         return True
+
+
+def _processor(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(_processor(int(child)) for child in children)
 
 
 @contextmanager
