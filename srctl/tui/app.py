@@ -158,7 +158,9 @@ class SrctlApp(App[None]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Send no colours where there are none, else what Textual does."""
-        return looks.COLOURLESS if self.no_color else looks.with_colours(super().get_line_filters())
+        if self.no_color:
+            return looks.COLOURLESS
+        return looks.with_colours(super().get_line_filters(), own=self.native_ansi_color)
 
     def watch_theme(self, name: str) -> None:
         """Do without colours where the theme does."""
