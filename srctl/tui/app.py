@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.events import Event, Key
 from textual.filter import LineFilter
 from textual.widget import Widget
@@ -23,6 +24,7 @@ from srctl.models import Host
 from srctl.tui import guard, kept, looks, messages
 from srctl.tui.asking import ScreenPrompter
 from srctl.tui.dialogs import Answer, Choice
+from srctl.tui.driver import lasting
 from srctl.tui.host import HostThread
 from srctl.tui.main import MainScreen
 from srctl.tui.messages import Wanted
@@ -83,6 +85,10 @@ class SrctlApp(App[None]):
     def get_default_screen(self) -> MainScreen:
         """Begin with the main screen."""
         return self.main
+
+    def get_driver_class(self) -> type[Driver]:
+        """End where the terminal has gone."""
+        return lasting(super().get_driver_class(), lambda: self.call_later(self._interrupt))
 
     def on_mount(self) -> None:
         """Draw first, load after."""
