@@ -71,7 +71,7 @@ class MainScreen(Screen[None]):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-huge")]
         self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low"), (18, "-tall")]
         self.state = state
-        self.kinds = seen_by(state.admin)
+        self.kinds = seen_by(state.admin, state.audited)
         self.tabs = Tabs([kind.name for kind in self.kinds], state)
         self._panes: dict[str, Pane] = {}
         self.pane = self._made(next((k for k in self.kinds if k.name == state.kept.pane), self.kinds[0]))
@@ -141,7 +141,7 @@ class MainScreen(Screen[None]):
 
     def admit(self) -> None:
         """Show also what administrators see; who left one of their panes comes back to it."""
-        self.kinds = seen_by(self.state.admin)
+        self.kinds = seen_by(self.state.admin, self.state.audited)
         self.tabs.label([kind.name for kind in self.kinds])
         self.tabs.choose(self._index)
         if time.monotonic() - self._begun < SOON:
@@ -158,10 +158,7 @@ class MainScreen(Screen[None]):
 
     def _show_lines(self) -> None:
         width = self.app.size.width
-        command = self.pane.command()
-        room = width - len(" $ ") - len("  y copy ")
-        text = f" $ {command:<{room}}  y copy" if command and len(command) <= room else f" $ {command}"
-        self._command.update(Content(text if command else ""))
+        self._command.update(Content(keys.command_line(self.pane.command(), width)))
         self._shown = keys.line([*self.pane.keys, *KEYS], width - 1)
         self._keys.update(Content(f"{self._shown:<{width}}"))
 
@@ -217,7 +214,8 @@ class MainScreen(Screen[None]):
         await self.action_pane(event.index)
 
     def action_again(self) -> None:
-        """Ask all hosts again."""
+        """Ask all hosts again, and for what only this pane shows."""
+        self.pane.again()
         for view in self.state.hosts.values():
             if view.error is not None:
                 view.thread.again()

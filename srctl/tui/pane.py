@@ -19,7 +19,7 @@ from srctl.tui.keys import Key, permitted
 from srctl.tui.messages import Wanted
 from srctl.tui.state import State
 from srctl.tui.table import Table
-from srctl.tui.words import plainly
+from srctl.tui.words import failure, plainly
 from srctl.tui.work import Work
 
 SHARED_KEYS = (
@@ -50,6 +50,7 @@ class Pane(Container):
         self.state = state
         self.table = Table(self.COLUMNS if state.several else [each for each in self.COLUMNS if each.title != "HOST"])
         self.about = Static("", classes="about", markup=False)
+        self._rows: Sequence[Row] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the table and what is said about its row."""
@@ -84,28 +85,36 @@ class Pane(Container):
     def told_by(self, host: str, error: SrctlError) -> str:
         """Return what went wrong with a host, and what to do."""
         name = f"{plainly(host)}: " if self.state.several else ""
-        return name + ". ".join(filter(None, (plainly(error.message), plainly(error.hint))))
+        return name + failure(error)
 
     def on_mount(self) -> None:
         """Show what is known already."""
         self.show()
 
     def show(self) -> None:
-        """Show what is known now."""
+        """Show what is known now; rows that are the very list of before are not looked at again."""
         rows = self.rows()
         self.table.empty = "Looking ..." if rows is None else "; ".join(self.reasons()) or self.EMPTY
-        self.table.fill(rows or ())
+        if rows is None or rows is not self._rows:
+            self.table.fill(rows or ())
+        self._rows = rows
         if not rows:
             self.table.refresh()
         self.show_row()
 
     def show_row(self) -> None:
         """Show what there is to say about the row under the cursor."""
-        count, shown = self.count, len(self.table.rows)
-        sought = f" of {count} · /{self.table.sought}" if self.table.sought else ""
-        self.table.border_title = Content(f"{self.NAME} {shown}{sought}")
+        self.table.border_title = Content(self.heading())
         self._show_facts(self.facts())
         self.post_message(self.Shown())
+
+    def heading(self) -> str:
+        """Return what stands above the table; it must be inert."""
+        sought = f" of {self.count} · /{self.table.sought}" if self.table.sought else ""
+        return f"{self.NAME} {len(self.table.rows)}{sought}"
+
+    def again(self) -> None:
+        """Ask again for what no other pane shows."""
 
     def _show_facts(self, facts: Sequence[Fact]) -> None:
         title, *others = facts or (("", ""),)
@@ -160,8 +169,8 @@ class Pane(Container):
         self.app.push_screen(confirmed(question, command), answered)
 
     def want(self, work: Work[Any]) -> None:
-        """Have it done."""
-        self.post_message(Wanted(work))
+        """Have it done. The application is told at once: what the screen causes here would not come up to it."""
+        self.app.post_message(Wanted(work))
 
     # -- the filter
 

@@ -208,7 +208,7 @@ async def a_filter(seat: Seat) -> None:
 @picture(SMALL)
 async def a_jump(seat: Seat) -> None:
     """After a colon one types; at the right stands what can be meant."""
-    await seat.see("⇄ up", "4 Users")
+    await seat.see("⇄ up", "4 Use")
     await seat.type(":use")
     await seat.press("tab")
     await seat.see("users")
@@ -217,7 +217,7 @@ async def a_jump(seat: Seat) -> None:
 @picture(SMALL, LARGE)
 async def the_palette(seat: Seat) -> None:
     """All that can be done stands in a list, with its key; letters that were typed are marked."""
-    await seat.see("⇄ up", "4 Users")
+    await seat.see("⇄ up", "4 Use")
     await seat.press("ctrl+p")
     await seat.type("stop")
     await seat.see("Stop the session")

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from textual.events import Key
+from textual.events import Key, Paste
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
@@ -41,6 +41,22 @@ class Seat:
         for character in text:
             self.app.post_message(Key(_character_to_key(character), character))
         await self.pilot.pause()
+
+    async def paste(self, text: str) -> None:
+        """Paste a text where the keyboard is."""
+        self.app.post_message(Paste(text))
+        await self.pilot.pause()
+
+    async def go(self, name: str) -> None:
+        """Go to a pane by its number, once it is to be had."""
+        await self.until(lambda: name in self.panes, f"no pane {name}")
+        await self.press(str((self.panes.index(name) + 1) % 10))
+        await self.until(lambda: name == self.app.main.pane.NAME, f"not gone to {name}")
+
+    @property
+    def panes(self) -> list[str]:
+        """The panes that are to be had."""
+        return [kind.name for kind in self.app.main.kinds]
 
     @property
     def lines(self) -> list[str]:
