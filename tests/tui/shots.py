@@ -93,6 +93,60 @@ async def only_looking(seat: Seat) -> None:
     await seat.see("● running")
 
 
+# -- what administrators have
+
+
+@picture(SMALL, LARGE)
+async def users(seat: Seat) -> None:
+    """Who is disabled and who administers is told by words; numbers stand at the right of their columns."""
+    await seat.go("Users")
+    await seat.see("✗ disabled", "administrator")
+
+
+@picture(SMALL)
+async def adding_users(seat: Seat) -> None:
+    """The form has a line for each thing that can be set, and below it the command with what was typed."""
+    await seat.go("Users")
+    await seat.see("✗ disabled")
+    await seat.press("n")
+    await seat.see("srctl user add")
+    await seat.paste("emil frida")
+    await seat.press("down", "space")
+    await seat.see("◂ administrator ▸", "emil")
+
+
+@picture(SMALL)
+async def keys_of_a_user(seat: Seat) -> None:
+    """Where there is no key the list says how one is added."""
+    await seat.go("Users")
+    await seat.see("✗ disabled")
+    await seat.press("enter")
+    await seat.see("There is no key yet")
+
+
+@picture(SMALL, LARGE)
+async def images(seat: Seat) -> None:
+    """It is seen at once what is registered, and which of that no host has."""
+    await seat.go("Images")
+    await seat.see("✓ registered", "↓ on no host")
+
+
+@picture(SMALL, LARGE)
+async def registering(seat: Seat) -> None:
+    """What the image says of itself is filled in and marked as such."""
+    await seat.go("Images")
+    await seat.see("↓ on no host")
+    await seat.press("G", "n")
+    await seat.see("Register an application", "◂ the image's")
+
+
+@picture(SMALL)
+async def overview(seat: Seat) -> None:
+    """Numbers with their bars, by users, hosts and applications."""
+    await seat.go("Overview")
+    await seat.see("running on", "█")
+
+
 # -- the hosts
 
 
