@@ -41,6 +41,10 @@ class Keyboard:
         while self._read(0.3):
             pass
 
+    def type(self, key: bytes) -> None:
+        """Press a key without waiting for what it does."""
+        os.write(self._handle, key)
+
     def press(self, key: bytes) -> float:
         """Press a key; return how long it took until the last of what it draws."""
         start = time.perf_counter()

@@ -7,7 +7,16 @@ from textual.binding import Binding
 
 from srctl.tui.columns import width_of
 
-SIGNS = {"enter": "⏎", "slash": "/", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]"}
+SIGNS = {
+    "enter": "⏎",
+    "slash": "/",
+    "backslash": "\\",
+    "question_mark": "?",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "circumflex_accent": "^",
+    "dollar_sign": "$",
+}
 
 
 @dataclass(frozen=True, slots=True)

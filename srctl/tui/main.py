@@ -35,16 +35,6 @@ KEYS = (
     Key("question_mark", "help", "help", "Show this help"),
     Key("q", "app.leave", "quit", "Leave; tunnels in the background can stay"),
 )
-MOVES = (
-    Key("j,down", "", "", "Next row"),
-    Key("k,up", "", "", "Row before"),
-    Key("g,home", "", "", "First row"),
-    Key("G,end", "", "", "Last row"),
-    Key("ctrl+f,pagedown", "", "", "Next page"),
-    Key("ctrl+b,pageup", "", "", "Page before"),
-    Key("o", "", "", "Sort by the next column; a click on its title sorts by it"),
-    Key("O", "", "", "Sort the other way round"),
-)
 
 
 class MainScreen(Screen[None]):
@@ -63,10 +53,12 @@ class MainScreen(Screen[None]):
         self.kinds = seen_by(state.admin)
         self.tabs = Tabs([kind.name for kind in self.kinds], state)
         self.pane: Pane = self.kinds[0].load()(state)
+        self.pane.shown = self._show_lines
         self._panes = {0: self.pane}
         self._working = Static("", id="working", markup=False)
         self._command = Static("", id="command", markup=False)
         self._keys = Static("", id="keys", markup=False)
+        self._lines = ("", "")
         self._pending = False
         self._flushed = 0.0
         self._ticks = 0
@@ -125,13 +117,12 @@ class MainScreen(Screen[None]):
         command = self.pane.command()
         room = width - len(" $ ") - len("  y copy ")
         text = f" $ {command:<{room}}  y copy" if command and len(command) <= room else f" $ {command}"
-        self._command.update(Content(text if command else ""))
         shown = [*self.pane.keys, *(key for key in KEYS if key.label)]
-        self._keys.update(Content(keys.line(shown, width - 1)))
-
-    def on_pane_shown(self, _event: Pane.Shown) -> None:
-        """Show the command line that belongs to the row under the cursor."""
-        self._show_lines()
+        lines = (text if command else "", keys.line(shown, width - 1))
+        for place, line, before in zip((self._command, self._keys), lines, self._lines, strict=True):
+            if line != before:
+                place.update(Content(line), layout=False)
+        self._lines = lines
 
     def on_resize(self, _event: Resize) -> None:
         """Fill the lines that depend on the width."""
@@ -147,6 +138,7 @@ class MainScreen(Screen[None]):
         self.pane.display = False
         if index not in self._panes:
             self._panes[index] = self.kinds[index].load()(self.state)
+            self._panes[index].shown = self._show_lines
             await self.mount(self._panes[index], after=self.tabs)
         self.pane = self._panes[index]
         self.pane.display = True
@@ -190,5 +182,7 @@ class MainScreen(Screen[None]):
         """Show all keys."""
         from srctl.tui.help import Help
 
-        own = keys.permitted(self.pane.KEYS, self.state.readonly)
-        self.app.push_screen(Help([(self.pane.NAME, own), ("Everywhere", [*MOVES, *SHARED_KEYS, *KEYS])]))
+        sections = [(self.pane.NAME, keys.permitted(self.pane.KEYS, self.state.readonly))]
+        if self.pane.LEGEND:
+            sections.append(("What the signs say", list(self.pane.LEGEND)))
+        self.app.push_screen(Help([*sections, ("Everywhere", [*self.pane.MOVES, *SHARED_KEYS, *KEYS])]))

@@ -9,6 +9,7 @@ from typing import Any
 
 from srctl.accounting import Accounting
 from srctl.context import Context
+from srctl.tui import ledger
 from srctl.tui.messages import BooksWanted
 from srctl.tui.pane import Pane
 from srctl.tui.state import Books
@@ -41,5 +42,7 @@ class OfficePane(Pane):
 def read(context: Context) -> Books:
     """Read all that the panes of administrators show."""
     accounting = context.accounting
-    users = accounting.users(with_grants=True)
-    return Books(context.parts.realm, users, accounting.applications())
+    with ledger.unnoticed():
+        applications = accounting.applications()
+        users = ledger.users(accounting, applications)
+    return Books(context.parts.realm, users, applications)

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Input, Static
 
 from srctl.errors import SrctlError
@@ -26,6 +25,17 @@ SHARED_KEYS = (
     Key("slash", "filter", "filter", "Show only rows with a text in them; Enter keeps it, Esc ends it"),
 )
 
+MOVES = (
+    Key("j,down", "", "", "Next row"),
+    Key("k,up", "", "", "Row before"),
+    Key("g,home", "", "", "First row"),
+    Key("G,end", "", "", "Last row"),
+    Key("ctrl+f,pagedown", "", "", "Next page"),
+    Key("ctrl+b,pageup", "", "", "Page before"),
+    Key("o", "", "", "Sort by the next column; a click on its title sorts by it"),
+    Key("O", "", "", "Sort the other way round"),
+)
+
 Fact = tuple[str, str]
 """What is said about a row: its name, and a text, which is made inert when it is shown."""
 
@@ -40,20 +50,29 @@ class Pane(Container):
     COLUMNS: ClassVar[Sequence[Column]]
     EMPTY: ClassVar[str]
     KEYS: ClassVar[tuple[Key, ...]]
-
-    class Shown(Message):
-        """What is said about the row under the cursor may be another now."""
+    MOVES: ClassVar[tuple[Key, ...]] = MOVES
+    LEGEND: ClassVar[tuple[Key, ...]] = ()
+    """What signs mean that need to be explained, each as if it were a key."""
 
     def __init__(self, state: State) -> None:
         super().__init__()
         self.state = state
-        self.table = Table(self.COLUMNS if state.several else [each for each in self.COLUMNS if each.title != "HOST"])
+        self.table = self.make_table()
+        self.table.moved = self.show_row
+        self.shown: Callable[[], object] = lambda: None
+        """Is called when what is said about the row under the cursor may be another now."""
         self.about = Static("", classes="about", markup=False)
+        self._heading = ""
+        self._said: tuple[str, Content] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the table and what is said about its row."""
         yield self.table
         yield self.about
+
+    def make_table(self) -> Table:
+        """Return what shows the rows."""
+        return Table(self.COLUMNS if self.state.several else [each for each in self.COLUMNS if each.title != "HOST"])
 
     @abstractmethod
     def rows(self) -> Sequence[Row] | None:
@@ -100,21 +119,29 @@ class Pane(Container):
 
     def show_row(self) -> None:
         """Show what there is to say about the row under the cursor."""
-        count, shown = self.count, len(self.table.rows)
-        sought = f" of {count} · /{self.table.sought}" if self.table.sought else ""
-        self.table.border_title = Content(f"{self.NAME} {shown}{sought}")
+        if (heading := self.heading()) != self._heading:
+            self._heading = heading
+            self.table.border_title = Content(heading)
         self._show_facts(self.facts())
-        self.post_message(self.Shown())
+        self.shown()
+
+    def heading(self) -> str:
+        """Return what stands above the table: how many rows there are, and how many are shown."""
+        sought = f" of {self.count} · /{self.table.sought}" if self.table.sought else ""
+        return f"{self.NAME} {len(self.table.rows)}{sought}"
 
     def _show_facts(self, facts: Sequence[Fact]) -> None:
         title, *others = facts or (("", ""),)
-        self.about.border_title = Content(plainly(title[1]))
         room = max(LABEL, self.about.content_size.width - LABEL)
         lines = []
         for name, text in others:
             for index, piece in enumerate(wrap(plainly(text), room) or [""]):
                 lines.append(Content.assemble((f"{'' if index else name:<{LABEL}}", "dim"), piece))
-        self.about.update(Content("\n").join(lines))
+        said = (plainly(title[1]), Content("\n").join(lines))
+        if said != self._said:  # what is drawn again is not only this, where it may need another size
+            self._said = said
+            self.about.border_title = Content(said[0])
+            self.about.update(said[1], layout=False)
 
     def on_resize(self) -> None:
         """Lay out what is said for the room there is, once that is known."""
@@ -162,8 +189,12 @@ class Pane(Container):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as the person types."""
-        self.table.seek(event.value)
+        self.seek(event.input, event.value)
         self.show_row()
+
+    def seek(self, _field: Input, text: str) -> None:
+        """Show only what has the text in it."""
+        self.table.seek(text)
 
     def on_input_submitted(self, _event: Input.Submitted) -> None:
         """Keep the filter and go back to the table."""
@@ -179,10 +210,6 @@ class Pane(Container):
         self.table.focus()
         self.show_row()
         return had
-
-    def on_table_moved(self, _event: Table.Moved) -> None:
-        """Show what belongs to the row under the cursor."""
-        self.show_row()
 
     def on_table_activated(self, _event: Table.Activated) -> None:
         """A double click is Enter."""

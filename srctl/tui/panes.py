@@ -27,6 +27,7 @@ PANES = (
     PaneKind("Applications", "applications", "ApplicationsPane"),
     PaneKind("Tunnels", "tunnels", "TunnelsPane"),
     PaneKind("Users", "users", "UsersPane", admin=True),
+    PaneKind("Grants", "grants", "GrantsPane", admin=True),
 )
 
 
