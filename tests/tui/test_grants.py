@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -13,6 +14,7 @@ from textual.events import MouseScrollRight
 
 from srctl import policy
 from srctl.accounting import Accounting
+from srctl.calls import BY_METHOD
 from srctl.db.store import open_store
 from srctl.models import Application, Grant, Policy, Volume
 from srctl.tui import ledger
@@ -394,13 +396,26 @@ def test_a_title_is_split_at_words_where_that_fits(text: str, lines: tuple[str, 
     assert split(text, 7) == lines
 
 
-def test_pages_give_what_accounting_gives(many: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+class Wired:
+    """Accounting as it is seen through a gateway."""
+
+    def __init__(self, accounting: Accounting) -> None:
+        self._accounting = accounting
+
+    def __getattr__(self, method: str) -> Any:
+        signature = BY_METHOD["accounting", method].signature
+        do = getattr(self._accounting, method)
+        return lambda *given: signature.load(json.loads(json.dumps(signature.dump(do(*given)))))
+
+
+@pytest.mark.parametrize("end", [lambda here: here, Wired], ids=["direct", "gateway"])
+def test_pages_give_what_accounting_gives(many: Stage, monkeypatch: pytest.MonkeyPatch, end: Any) -> None:
     monkeypatch.setattr("srctl.accounting._PAGE", 2)
 
     def compare(accounting: Accounting) -> None:
         for image in ("desktop", WEB, "registry.example/web:2"):
             accounting.add_grant(image, "bob", EVERYTHING)
         expected = accounting.users(with_grants=True)
-        assert ledger.users(accounting, accounting.applications()) == expected
+        assert ledger.users(end(accounting), accounting.applications()) == expected
 
     change(many, compare)
