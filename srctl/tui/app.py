@@ -1,20 +1,26 @@
 """The application: what it begins with, what its threads tell it, and how it ends."""
 
 import asyncio
+import gc
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key
+from textual.filter import LineFilter
+from textual.widget import Widget
 
 from srctl import browsing, places
 from srctl.context import Context
 from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, SrctlError
 from srctl.models import Host
-from srctl.tui import messages
+from srctl.tui import guard, kept, looks, messages
 from srctl.tui.asking import ScreenPrompter
 from srctl.tui.dialogs import Answer, Choice
 from srctl.tui.host import HostThread
@@ -51,11 +57,16 @@ class SrctlApp(App[None]):
     ) -> None:
         """Show these hosts; `at` makes the context of one, as `places.at` does."""
         super().__init__()
-        self.state = State(context, readonly)
+        self._kept_in = kept.default_path()
+        self.state = State(context, readonly, kept=kept.read(self._kept_in))
+        self._kept_before = deepcopy(self.state.kept)
+        self.state.themes = looks.begin(self, context.environ, self.state.kept.theme)
         self.working: list[Work[Any]] = []
         self.interrupted = False
         """Whether a signal has ended it."""
         self._at = at
+        self._aimed: WeakKeyDictionary[Key, Widget] = WeakKeyDictionary()
+        """What had the keyboard when a key came."""
         context.asks = partial(ScreenPrompter, self)
         for host in hosts:
             thread = HostThread(host.name, partial(self._context_of, host), self.post_message)
@@ -76,12 +87,17 @@ class SrctlApp(App[None]):
     def on_mount(self) -> None:
         """Draw first, load after."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 loop.add_signal_handler(number, self._interrupt)
+        if guard.lifeline is not None:
+            loop.add_reader(guard.lifeline, self._interrupt)
         self.main.call_after_refresh(self._load)
 
     def _load(self) -> None:
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         self._files = FilesThread(self.state.context, self.post_message)
         if self.state.office_host is None:
             self.do(Work("", None, lambda context, _tell: context.store, lambda _: self._admit(), True, failed=_nobody))
@@ -97,11 +113,14 @@ class SrctlApp(App[None]):
         self._close_messages_no_wait()
 
     def on_unmount(self) -> None:
-        """Wait for no thread."""
+        """Wait for no thread, and remember what the person has chosen."""
         for view in self.state.hosts.values():
             view.thread.close()
         if self._files is not None:
             self._files.close()
+        self.main.remember()
+        if self.state.kept != self._kept_before:
+            kept.write(self._kept_in, self.state.kept)
 
     async def action_leave(self) -> None:
         """End; what shall become of tunnels in the background is asked."""
@@ -123,6 +142,31 @@ class SrctlApp(App[None]):
         elif answer == "close":
             identifiers = [each.id or "" for each in self.state.tunnels or () if each.background]
             self.do(Work("Closing the tunnels", None, partial(_close_all, identifiers), lambda _: self.exit()))
+
+    # -- its keys
+
+    async def on_event(self, event: Event) -> None:
+        """Take a key for what has the keyboard by now: one before it, typed as fast, may just have opened a field."""
+        if isinstance(event, Key):
+            has = self.focused or self.screen
+            if event.is_forwarded and self._aimed.get(event) is not has:
+                event = Key(event.key, event.character)
+            self._aimed[event] = has
+        await super().on_event(event)
+
+    # -- its colours
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Send no colours where there are none, else what Textual does."""
+        return looks.COLOURLESS if self.no_color else looks.with_colours(super().get_line_filters())
+
+    def watch_theme(self, name: str) -> None:
+        """Do without colours where the theme does."""
+        self.no_color = name == looks.PLAIN.name
+
+    def action_wear(self, theme: str) -> None:
+        """Take other colours, now and from now on."""
+        self.theme = self.state.kept.theme = theme
 
     # -- work
 
@@ -169,7 +213,7 @@ class SrctlApp(App[None]):
     def say(self, text: str, hint: str = "", severity: Any = "information") -> None:
         """Show a toast."""
         self.notify(
-            "\n".join(filter(None, map(plainly, (text, hint)))),
+            "\n".join(filter(None, map(plainly, (f"✗ {text}" if severity == "error" else text, hint)))),
             severity=severity,
             markup=False,
             timeout=12 if severity == "error" else 5,

@@ -38,9 +38,9 @@ def cells(grants: Iterable[Grant]) -> dict[str, str]:
 
 
 def legend() -> str:
-    """Return what the characters mean, in one line."""
-    letters = "  ".join(f"{letter} {word}" for letter, word, _ in LETTERS)
-    return f"{NOTHING} none  ✓ granted  2 twice  {letters}"
+    """Return what the characters mean, in one line that is short enough for 80 columns."""
+    letters = "  ".join(f"{letter} {word}" for letter, word, _ in LETTERS[:-2])
+    return f"✓ once  2 twice  {letters}  r/w volumes"
 
 
 def short_names(applications: Sequence[Application]) -> dict[str, str]:

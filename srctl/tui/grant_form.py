@@ -60,9 +60,9 @@ class GrantForm(Dialog[Wish | None]):
             for name, text in FLAGS:
                 yield Tick(name, text, getattr(shown, name))
             yield Static(Content("Licence text, given to the application"), classes="label")
-            yield TextArea(shown.license or "", id="licence", compact=True)
+            yield TextArea(shown.license or "", id="licence", compact=True, highlight_cursor_line=False)
             yield Static(Content("Volumes, one a line: /on/the/host:/in/the/container:ro (or :rw)"), classes="label")
-            yield TextArea("\n".join(volumes), id="volumes", compact=True)
+            yield TextArea("\n".join(volumes), id="volumes", compact=True, highlight_cursor_line=False)
             if self._before is not None:
                 yield Tick("stop", "stop the sessions that run under it")
             yield Static("", classes="lines", markup=False)

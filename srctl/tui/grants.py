@@ -43,7 +43,7 @@ class GrantsPane(OfficePane):
         Key("H,L", "", "", "To the columns beside these, as Shift with an arrow does"),
         Key("g,G", "", "", "First and last user"),
         Key("circumflex_accent,dollar_sign", "", "", "First and last application, as home and end do"),
-        Key("O", "", "", "Sort the users the other way round"),
+        Key("O", "turn_order", "", "Sort the users the other way round"),
     )
     LEGEND = (
         Key(NOTHING, "", "", "nothing is granted"),
@@ -150,12 +150,12 @@ class GrantsPane(OfficePane):
 
     # -- the filter of the columns
 
-    def action_filter_columns(self) -> None:
+    async def action_filter_columns(self) -> None:
         """Ask for a text that applications have in them."""
-        self.end_filter()
-        field = Input(self.table.sought_column, placeholder="application", compact=True, classes="filter columns")
-        self.mount(field)
-        field.focus()
+        await self.query(".filter").remove()
+        field = Input(self.table.sought_column, placeholder="application", compact=True, classes="columns")
+        await self.ask_filter("\\", field)
+        self.screen.set_focus(field)
 
     def seek(self, field: Input, text: str) -> None:
         """Filter columns or rows."""

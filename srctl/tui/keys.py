@@ -12,6 +12,8 @@ SIGNS = {
     "slash": "/",
     "backslash": "\\",
     "question_mark": "?",
+    "colon": ":",
+    "minus": "-",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "circumflex_accent": "^",
@@ -49,15 +51,11 @@ def permitted(keys: Iterable[Key], readonly: bool) -> list[Key]:
 
 
 def line(keys: Sequence[Key], width: int) -> str:
-    """Return the bottom line: as many keys, from the left, as there is room for; the last one always is there."""
+    """Return the bottom line: as many keys, from the left, as there is room for; of the last two as many as fit."""
     shown = [f"{key.sign} {key.label}" for key in keys if key.label]
-    if not shown:
-        return ""
-    *most, last = shown
-    found = " " + last
-    for count in range(len(most) + 1):
-        text = " " + "  ".join([*most[:count], last])
-        if width_of(text) > width:
+    *most, before, last = ["", "", *shown]
+    for chosen in (*([*most[:count], before, last] for count in range(len(most), -1, -1)), [last]):
+        text = " " + "  ".join(filter(None, chosen))
+        if width_of(text) <= width:
             break
-        found = text
-    return found
+    return text

@@ -38,7 +38,7 @@ class Matrix(Table):
     The one of `columns` stays: rows have a text for it, and a sign of one character that stands before that.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"matrix--cell"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"matrix--cell", "matrix--column"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "column(-1)", show=False),
         Binding("right,l", "column(1)", show=False),
@@ -186,7 +186,7 @@ class Matrix(Table):
         for index in range(self._left, self._last):
             upper, lower = split(self._view[index].text, self._wide)
             text = placed(lower if first else upper, self._wide)
-            chosen = self.get_component_rich_style("matrix--cell") if index == self._place else style
+            chosen = self.get_component_rich_style("matrix--column") if index == self._place else style
             segments += [Segment(" ", style), Segment(text, chosen)]
         return Strip(segments).crop_extend(0, self.size.width, style)
 
@@ -217,10 +217,12 @@ def split(text: str, width: int) -> tuple[str, str]:
     cut = len(text)
     while width_of(text[:cut]) > width:
         cut -= 1
-    words = [index + 1 for index in range(cut) if text[index] in " -_.:/"]
-    if text[cut] == " ":
-        words.append(cut)
-    if words and words[-1] > width // 3:
-        cut = words[-1]
+    ends = [index for index in range(1, cut + 1) if _ends_word(text[index - 1], text[index])]
+    if ends and ends[-1] > width // 3:
+        cut = ends[-1]
     rest = text[cut:].strip()
     return text[:cut].strip(), rest if width_of(rest) <= width else placed(rest, width)
+
+
+def _ends_word(last: str, following: str) -> bool:
+    return last in " -_.:/" or following == " " or (last.islower() and following.isupper())

@@ -6,13 +6,14 @@ from textwrap import wrap
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import Container
+from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
 
 from srctl.errors import SrctlError
 from srctl.tui.columns import Column, Row
 from srctl.tui.dialogs import confirmed
+from srctl.tui.kept import Order
 from srctl.tui.keys import Key, permitted
 from srctl.tui.messages import Wanted
 from srctl.tui.state import State
@@ -32,8 +33,8 @@ MOVES = (
     Key("G,end", "", "", "Last row"),
     Key("ctrl+f,pagedown", "", "", "Next page"),
     Key("ctrl+b,pageup", "", "", "Page before"),
-    Key("o", "", "", "Sort by the next column; a click on its title sorts by it"),
-    Key("O", "", "", "Sort the other way round"),
+    Key("o", "next_order", "", "Sort by the next column; a click on its title sorts by it"),
+    Key("O", "turn_order", "", "Sort the other way round"),
 )
 
 Fact = tuple[str, str]
@@ -162,6 +163,20 @@ class Pane(Container):
         changing = {key.action for key in self.KEYS if key.changes}
         return not (self.state.readonly and action in changing)
 
+    @property
+    def order(self) -> Order | None:
+        """How it is sorted; `None` where nobody has said."""
+        if self.table.order is None:
+            return None
+        column, backwards = self.table.order
+        return self.table.columns[column].title, backwards
+
+    def sort_as(self, order: Order | None) -> None:
+        """Have it sorted so once there are rows; what is no column of it says nothing."""
+        for index, column in enumerate(self.table.columns):
+            if order is not None and column.title == order[0]:
+                self.table.order = (index, order[1])
+
     def ask(self, question: str, command: str, done: Callable[[], None]) -> None:
         """Do it if the person says yes."""
 
@@ -177,24 +192,28 @@ class Pane(Container):
 
     # -- the filter
 
-    def action_filter(self) -> None:
-        """Ask for a text."""
-        found = self.query(Input)
-        if found:
-            found.first().focus()
-            return
-        field = Input(self.table.sought, placeholder="text", compact=True, classes="filter")
-        self.mount(field)
-        field.focus()
+    async def action_filter(self) -> None:
+        """Ask for a text; what is typed next goes there, however fast it comes."""
+        if not self.query(Input):
+            await self.ask_filter("/", Input(self.table.sought, placeholder="text", compact=True))
+        self.screen.set_focus(self.query_one(Input))
+
+    async def ask_filter(self, sign: str, field: Input) -> None:
+        """Lay out a field for the text, after the key that asks for it."""
+        await self.mount(Horizontal(Static(sign, classes="sign", markup=False), field, classes="line filter"))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as the person types."""
         self.seek(event.input, event.value)
-        self.show_row()
 
     def seek(self, _field: Input, text: str) -> None:
-        """Show only what has the text in it."""
+        """Do with a text what the field is for."""
+        self.narrow(text)
+
+    def narrow(self, text: str) -> None:
+        """Show only rows that have a text in them, all where it is empty."""
         self.table.seek(text)
+        self.show_row()
 
     def on_input_submitted(self, _event: Input.Submitted) -> None:
         """Keep the filter and go back to the table."""
@@ -202,7 +221,7 @@ class Pane(Container):
 
     def end_filter(self, *, drop: bool = False) -> bool:
         """Go back to the table, and with `drop` to all rows; return whether there was anything to end."""
-        found = self.query(Input)
+        found = self.query(".filter")
         had = bool(found) or bool(self.table.sought)
         found.remove()
         if drop:

@@ -8,6 +8,7 @@ from srctl.context import Context
 from srctl.errors import SrctlError
 from srctl.models import Application, Available, Session, Tunnel
 from srctl.tui.host import HostThread
+from srctl.tui.kept import Kept
 from srctl.tui.words import joined
 
 FLAGS = ("config", "db", "realm", "user")
@@ -50,6 +51,10 @@ class State:
     """Whether the person administers: the accounting database of this machine, or a gateway."""
     books: Books | None = None
     books_error: SrctlError | None = None
+    kept: Kept = field(default_factory=Kept)
+    """What is remembered from one run to the next."""
+    themes: Sequence[str] = ()
+    """The themes that can be chosen; none where the terminal has no colours."""
 
     @property
     def several(self) -> bool:

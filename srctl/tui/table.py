@@ -25,6 +25,7 @@ from srctl.tui.listing import Listing
 
 MARK, NO_MARK = "▸ ", "  "
 _CACHED = 2000
+NOTHING_FOUND = "No row has that text in it. Esc shows all again"
 
 
 class Table(ScrollView, can_focus=True):
@@ -81,6 +82,15 @@ class Table(ScrollView, can_focus=True):
     def count(self) -> int:
         """How many rows there are, shown or not."""
         return len(self._listing.rows)
+
+    @property
+    def order(self) -> tuple[int, bool] | None:
+        """The column that rows are sorted by, and whether backwards; to be set before there are rows."""
+        return self._listing.order
+
+    @order.setter
+    def order(self, order: tuple[int, bool]) -> None:
+        self._listing.order = order
 
     @property
     def sought(self) -> str:
@@ -282,7 +292,8 @@ class Table(ScrollView, can_focus=True):
         return self._line(NO_MARK, row.cells, self.rich_style, tone)
 
     def _excuse(self, line: int) -> str:
-        lines = wrap(self.empty, max(4, self.size.width - 2 * len(NO_MARK)))
+        said = NOTHING_FOUND if self._listing.rows else self.empty
+        lines = wrap(said, max(4, self.size.width - 2 * len(NO_MARK)))
         return lines[line] if 0 <= line < len(lines) else ""
 
     def _heads(self) -> list[str]:

@@ -13,4 +13,4 @@ from tests.tui.stage import Stage
 def stage(lab: FrontDoor) -> Stage:  # noqa: F811 - the fixture
     """ann may start the test page, and nothing runs."""
     assert lab.engine is not None
-    return Stage(lab, lab.engine)
+    return Stage(lab, lab.engine, {"TERM": "xterm-256color"})

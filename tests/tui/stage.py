@@ -28,6 +28,7 @@ class Seat:
 
     app: SrctlApp
     pilot: Pilot[None]
+    stage: Stage
 
     async def press(self, *keys: str) -> None:
         """Press keys, one after another."""
@@ -87,6 +88,10 @@ class Stage:
     lab: FrontDoor
     engine: FakeEngine
     environ: dict[str, str] = field(default_factory=dict)
+    hosts: list[Host] | None = None
+    """The hosts that are shown, where they are others than what a command line would have."""
+    at: Callable[..., Context] = places.at
+    """Makes the context of a host."""
 
     def context(self) -> Context:
         """Return a context as the command line makes it."""
@@ -106,15 +111,17 @@ class Stage:
         size: tuple[int, int] = (80, 24),
         readonly: bool = False,
         hosts: list[Host] | None = None,
-        at: Callable[..., Context] = places.at,
+        at: Callable[..., Context] | None = None,
+        toasts: bool = False,
     ) -> SrctlApp:
-        """Let the story happen on a screen; return the application when it has ended."""
+        """Let the story happen on a screen, on which what is said is seen with `toasts`; return the application."""
         context = self.context()
-        app = SrctlApp(context, hosts or places.hosts(context), readonly=readonly, at=at)
+        shown = hosts or self.hosts or places.hosts(context)
+        app = SrctlApp(context, shown, readonly=readonly, at=at or self.at)
 
         async def run() -> None:
-            async with app.run_test(size=size) as pilot:
-                await story(Seat(app, pilot))
+            async with app.run_test(size=size, notifications=toasts) as pilot:
+                await story(Seat(app, pilot, self))
 
         with context:
             asyncio.run(run())
@@ -124,3 +131,14 @@ class Stage:
         """Start a session as another srctl would; return its id."""
         with self.context() as context:
             return context.launcher(lambda _: None).start(StartRequest(app)).session.id
+
+
+def among(*engines: FakeEngine) -> Callable[..., Context]:
+    """Return what makes the context of one of several hosts."""
+
+    def at(context: Context, host: Host, asks: Any) -> Context:
+        made = places.at(context, host, asks)
+        made.__dict__["host"] = next(each for each in engines if each.name == host.name)
+        return made
+
+    return at

@@ -76,7 +76,9 @@ def test_cells_tell_what_is_granted_and_to_whom_it_counts_for_nothing(stage: Sta
 
     async def story(seat: Seat) -> None:
         await begin(seat)
-        await seat.see("Grants · 2 users · 3 applications", "· none  ✓ granted  2 twice  h home")
+        await seat.see(
+            "Grants · 2 users · 3 applications", "✓ once  2 twice  h home  v view  s start-up  l licence  r/w volumes"
+        )
         await seat.see("▸ ann   [·]        ✓         ·", " ✗bob    ✓hvslw    2h        ·")
         await seat.see("$ srctl grant add desktop:latest ann ")
         await seat.press("j")
@@ -388,6 +390,7 @@ def test_short_names_are_all_different() -> None:
     ("text", "lines"),
     [
         ("GIMP", ("", "GIMP")), ("MATLAB R2026a", ("MATLAB", "R2026a")), ("JupyterLab", ("Jupyter", "Lab")),
+        ("ParaView", ("Para", "View")),
         ("jupyter-lab", ("jupyter", "-lab")), ("a-very-long-name", ("a-very-", "long-n…")),
         ("部屋の設計図", ("部屋の", "設計図")),
     ],
