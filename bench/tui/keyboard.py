@@ -26,7 +26,7 @@ class Keyboard:
         self.begun = begun
         self._child = child
         self._handle = handle
-        self._drawn = b""
+        self._drawn = bytearray()
 
     def until(self, text: bytes, limit: float = 30.0) -> float:
         """Return how long after the start a text was drawn."""
@@ -41,10 +41,6 @@ class Keyboard:
         while self._read(0.3):
             pass
 
-    def type(self, key: bytes) -> None:
-        """Press a key without waiting for what it does."""
-        os.write(self._handle, key)
-
     def press(self, key: bytes) -> float:
         """Press a key; return how long it took until the last of what it draws."""
         start = time.perf_counter()
@@ -56,9 +52,11 @@ class Keyboard:
 
     @property
     def processor(self) -> float:
-        """The seconds of processor that the program has had so far; others on the machine change little about it."""
-        fields = Path(f"/proc/{self._child}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """The seconds of processor that it and what it has started have had; others change little about it."""
+        started = Path(f"/proc/{self._child}/task/{self._child}/children").read_text().split()
+        stats = [Path(f"/proc/{process}/stat").read_text() for process in (self._child, *started)]
+        fields = [stat.rpartition(")")[2].split() for stat in stats]
+        return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
 
     def _read(self, patience: float) -> bool:
         ready, _, _ = select.select([self._handle], [], [], max(0.0, patience))

@@ -11,7 +11,6 @@ from srctl.context import Context
 from srctl.errors import SrctlError
 from srctl.models import Grant, Policy
 from srctl.tui.dialogs import Answer, Choice
-from srctl.tui.grant_form import GrantForm, Wish
 from srctl.tui.ledger import patched
 from srctl.tui.messages import BooksOutdated, BooksWanted, Said
 from srctl.tui.office import OfficePane
@@ -31,6 +30,14 @@ class Pair:
     user: str
     image: str
     title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person wants a grant to be; `stop` = the sessions that run under it are to end."""
+
+    permits: Policy
+    stop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,7 @@ class Giving:
 
     def ask(self, pair: Pair, *, another: bool = False) -> None:
         """Ask for the policy of a grant, and give it."""
+        from srctl.tui.grant_form import GrantForm
 
         def given(wish: Wish | None) -> None:
             if wish is not None:
@@ -78,6 +86,7 @@ class Giving:
 
     def edit(self, pair: Pair, grant: Grant) -> None:
         """Ask for another policy of a grant, and put it in the place of its own."""
+        from srctl.tui.grant_form import GrantForm
 
         def given(wish: Wish | None) -> None:
             if wish is not None and wish != Wish(grant.policy):

@@ -1,7 +1,6 @@
 """The form of a grant: a field for each thing that a policy can say."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,6 +13,7 @@ from srctl import policy
 from srctl.errors import SrctlError
 from srctl.models import Policy
 from srctl.tui.dialogs import Dialog
+from srctl.tui.giving import Wish
 from srctl.tui.tick import Tick
 from srctl.tui.words import plainly
 
@@ -22,14 +22,6 @@ FLAGS = (
     ("allow_view", "view: the user may share the session with others"),
     ("allow_startup_data", "start-up data: the user may start with a file"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a person wants a grant to be; `stop` = the sessions that run under it are to end."""
-
-    permits: Policy
-    stop: bool = False
 
 
 class GrantForm(Dialog[Wish | None]):

@@ -13,8 +13,7 @@ from srctl.accounting import UserDetails
 from srctl.models import Application, Grant, Policy
 from srctl.tui.cells import LETTERS, NOTHING, cells, legend, short_names
 from srctl.tui.columns import Column, Row
-from srctl.tui.giving import Giving, Pair
-from srctl.tui.grant_form import Wish
+from srctl.tui.giving import Giving, Pair, Wish
 from srctl.tui.keys import Key, bindings
 from srctl.tui.matrix import Head, Matrix
 from srctl.tui.office import OfficePane
