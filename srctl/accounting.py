@@ -195,11 +195,10 @@ class Accounting:
         then a new grant takes its place, and what holds for the sessions of a removed one holds for those. Raises
         NotFoundError, and ConflictError if ambiguous or if the user has a grant with that policy already.
         """
-        before = self.grant(id_prefix)
-        if before.policy == permits:
-            return before
+        before = after = self.grant(id_prefix)
         keep = not policy.takes_away(before.policy, permits)
-        after = self._store.replace_grant(before, permits, keep=keep)
+        if before.policy != permits:
+            after = self._store.replace_grant(before, permits, keep=keep)
         if stop or not keep:
             self._enforcer.withdraw([before], stop=stop)
         return after

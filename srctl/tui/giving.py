@@ -152,8 +152,9 @@ class Giving:
 
     def _change(self, pair: Pair, grant: Grant, wish: Wish) -> None:
         def changed(after: Grant) -> None:
-            self._changes.append(Change(pair, (grant,), after))
-            same = "It stays the same grant" if after.id == grant.id else "Its sessions can't be opened any more"
+            if after.policy != grant.policy:
+                self._changes.append(Change(pair, (grant,), after))
+            same = "It stays the same grant" if after.id == grant.id else "It is a new grant, with another id"
             self._pane.post_message(Said(f"Changed what {pair.user} may do with {pair.title}", same))
 
         self._do(f"Changing the grant of {pair.title} to {pair.user}", pair, partial(_replace, grant, wish), changed)

@@ -118,10 +118,10 @@ class GrantForm(Dialog[Wish | None]):
     def _consequence(self, wish: Wish) -> str:
         if self._before is None:
             return ""
-        if wish.permits == self._before:
-            return "Nothing changes"
         if wish.stop:
             return "Its sessions end now"
+        if wish.permits == self._before:
+            return "Nothing changes"
         if policy.takes_away(self._before, wish.permits):
             return "Takes something away: its sessions run on, but can't be opened any more"
         return "Its sessions run on as they were started, and can be opened"

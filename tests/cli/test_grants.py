@@ -201,13 +201,13 @@ class TestEdit:
         assert second in team("grant", "edit", first, "--allow-home").err
         assert team.json("grant", "list") == before
 
-    @pytest.mark.parametrize(("options", "left"), [((), 1), (("--stop",), 0)], ids=["stays", "stopped"])
-    def test_sessions_stay_unless_they_are_to_be_stopped(
-        self, lab: FrontDoor, options: tuple[str, ...], left: int
-    ) -> None:
+    @pytest.mark.parametrize(
+        ("options", "left"), [(["--allow-view"], 1), (["--allow-view", "--stop"], 0), (["--stop"], 0)], ids=str
+    )
+    def test_sessions_stay_unless_they_are_to_be_stopped(self, lab: FrontDoor, options: list[str], left: int) -> None:
         [grant] = lab.ok("grant", "list", "-q").lines
         lab.ok("start", "srctl/web")
-        lab.ok("grant", "edit", grant, "--allow-view", *options)
+        assert lab.ok("grant", "edit", grant, *options).lines == [grant]
         assert [row["granted"] for row in lab.json("ps")] == [True] * left
 
     def test_sessions_are_without_a_grant_once_something_was_taken_away(self, lab: FrontDoor) -> None:
