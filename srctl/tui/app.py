@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from srctl import browsing, places
 from srctl.context import Context
-from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, SrctlError
+from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, SeveralErrors, SrctlError
 from srctl.models import Host
 from srctl.tui import guard, kept, looks, messages
 from srctl.tui.asking import ScreenPrompter
@@ -26,7 +26,7 @@ from srctl.tui.dialogs import Answer, Choice
 from srctl.tui.host import HostThread
 from srctl.tui.main import MainScreen
 from srctl.tui.messages import Wanted
-from srctl.tui.reading import last_words
+from srctl.tui.reading import last_words, told_each
 from srctl.tui.state import Books, HostView, State
 from srctl.tui.tunnels import closing
 from srctl.tui.watch import FilesThread
@@ -70,7 +70,7 @@ class SrctlApp(App[None]):
         context.asks = partial(ScreenPrompter, self)
         for host in hosts:
             thread = HostThread(host.name, partial(self._context_of, host), self.post_message)
-            self.state.hosts[host.name] = HostView(thread)
+            self.state.hosts[host.name] = HostView(thread, governed=places.governed(context, host))
         self.main = MainScreen(self.state)
         self._files: FilesThread | None = None
         self._reading = self._read_again = False
@@ -100,7 +100,7 @@ class SrctlApp(App[None]):
             gc.enable()
         self._files = FilesThread(self.state.context, self.post_message)
         if self.state.office_host is None:
-            self.do(Work("", None, lambda context, _tell: context.store, lambda _: self._admit(), True, failed=_nobody))
+            self.do(Work("", None, _office, self._admit, True, failed=_nobody))
         for view in self.state.hosts.values():
             view.thread.look()
 
@@ -205,7 +205,10 @@ class SrctlApp(App[None]):
             self._files.look()
 
     def fail(self, error: SrctlError) -> None:
-        """Tell what went wrong and what to do; what an application wrote last is shown in full."""
+        """Tell what went wrong and what to do; several errors, and what an application wrote last, in full."""
+        if isinstance(error, SeveralErrors):
+            self.push_screen(told_each("What went wrong", (), error.errors))
+            return
         if isinstance(error, (ApplicationExitedError, ApplicationNotReadyError)) and error.log:
             self.push_screen(last_words(error.message, "\n".join(error.log)))
         self.say(error.message, error.hint, "error")
@@ -221,10 +224,10 @@ class SrctlApp(App[None]):
 
     # -- the accounting database
 
-    def _admit(self) -> None:
-        """Let the person administer."""
+    def _admit(self, audited: bool) -> None:
+        """Let the person administer; `audited` = what a gateway keeps."""
         if not self.state.admin:
-            self.state.admin = True
+            self.state.admin, self.state.audited = True, audited
             self.main.admit()
 
     def on_books_wanted(self, _message: messages.BooksWanted) -> None:
@@ -241,6 +244,8 @@ class SrctlApp(App[None]):
 
     def on_books_changed(self, _message: messages.BooksChanged) -> None:
         """Read it again if it has been shown."""
+        self.state.edition += 1
+        self.main.changed()
         if self.state.books is not None or self.state.books_error is not None:
             self.post_message(messages.BooksWanted())
 
@@ -267,7 +272,7 @@ class SrctlApp(App[None]):
         was_lost, view.error = view.error is not None, None
         view.user, view.sessions = message.user, message.sessions
         if message.host == self.state.office_host and message.admin:
-            self._admit()
+            self._admit(audited=True)
         self.main.changed()
         if view.applications is None or was_lost:
             view.thread.offer()
@@ -284,6 +289,17 @@ class SrctlApp(App[None]):
         """A host has told what may be started there."""
         view = self.state.hosts[message.host]
         view.applications, view.refusal = message.applications, message.error
+        self.main.changed()
+
+    def on_images_listed(self, message: messages.ImagesListed) -> None:
+        """A host has told which images it has."""
+        view = self.state.hosts[message.host]
+        view.images, view.images_error = None if message.error else message.images, message.error
+        self.main.changed()
+
+    def on_everyone_listed(self, message: messages.EveryoneListed) -> None:
+        """A host has told what runs there for anybody."""
+        self.state.hosts[message.host].everyone = message.sessions
         self.main.changed()
 
     def on_tunnels_listed(self, message: messages.TunnelsListed) -> None:
@@ -310,6 +326,10 @@ class SrctlApp(App[None]):
         self.copy_to_clipboard(message.text)
         self.say("Copied", message.text)
 
+    def on_failed(self, message: messages.Failed) -> None:
+        """Tell it."""
+        self.fail(message.error)
+
     def on_said(self, message: messages.Said) -> None:
         """Show it."""
         self.say(message.text, message.hint)
@@ -319,6 +339,12 @@ def _books(context: Context, _tell: Callable[..., None]) -> Books:
     from srctl.tui.office import read
 
     return read(context)
+
+
+def _office(context: Context, _tell: Callable[..., None]) -> bool:
+    """Return whether the accounting database, which must be there, is that of a gateway on this machine."""
+    context.store  # noqa: B018 - opened at the first look, or it raises
+    return context.gateway is not None
 
 
 def _nobody(_error: SrctlError) -> None:

@@ -60,16 +60,12 @@ class Giving:
 
     def command(self, pair: Pair, permits: Policy) -> str:
         """Return what gives a grant."""
-        return self._command("grant", "add", pair.image, pair.user, *_options(permits))
+        return self._pane.office_command("grant", "add", pair.image, pair.user, *_options(permits))
 
     def command_of(self, grant: Grant, wish: Wish) -> str:
         """Return what changes a grant."""
         stop = ("--stop",) if wish.stop else ()
-        return self._command("grant", "edit", grant.id[:DIGITS], *_options(wish.permits), *stop)
-
-    def _command(self, *words: str) -> str:
-        state = self._pane.state
-        return state.command(*words, host=state.office_host)
+        return self._pane.office_command("grant", "edit", grant.id[:DIGITS], *_options(wish.permits), *stop)
 
     # -- what is asked
 
@@ -167,7 +163,7 @@ class Giving:
         self, pair: Pair, granted: Granted, done: Callable[[Any], object], agreed: Callable[[], object] = lambda: None
     ) -> None:
         ids = [each.id for each in granted]
-        command = self._command("grant", "remove", *(each[:DIGITS] for each in ids))
+        command = self._pane.office_command("grant", "remove", *(each[:DIGITS] for each in ids))
         what = f"{pair.title} ({policy.in_words(granted[0].policy)})"
         if len(ids) > 1:
             what = f"all {len(ids)} grants of {pair.title}"

@@ -19,7 +19,7 @@ from srctl.tui.matrix import Head, Matrix
 from srctl.tui.office import OfficePane
 from srctl.tui.pane import Fact
 from srctl.tui.state import Books, State
-from srctl.tui.words import DIGITS, plainly
+from srctl.tui.words import DIGITS, counted, plainly
 
 
 class GrantsPane(OfficePane):
@@ -101,7 +101,7 @@ class GrantsPane(OfficePane):
             return self.NAME
         matrix, count = self.table, len(self._books.applications)
         first, last, shown = matrix.columns_shown
-        parts = [self.NAME, f"{self.count} users", f"{count} applications"]
+        parts = [self.NAME, counted(self.count, "user"), counted(count, "application")]
         if matrix.sought:
             parts[1] = f"{len(matrix.rows)} of {parts[1]} /{matrix.sought}"
         if matrix.sought_column:
@@ -145,7 +145,7 @@ class GrantsPane(OfficePane):
             return self._giving.command(pair, Policy())
         if len(granted) == 1:
             return self._giving.command_of(granted[0], Wish(granted[0].policy))
-        return self.state.command("grant", "list", "--user", pair.user, "--app", pair.image)
+        return self.office_command("grant", "list", "--user", pair.user, "--app", pair.image)
 
     # -- the filter of the columns
 

@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from srctl.tui.columns import width_of
+from srctl.tui.dialogs import Overlay
 from srctl.tui.keys import Key
 
 EDGES = 7
@@ -21,7 +21,7 @@ SHARE = 0.96
 """Of the screen's width that a dialog has at most."""
 
 
-class Help(ModalScreen[None]):
+class Help(Overlay[None]):
     """Shows sections of keys, until any of its own is pressed."""
 
     CSS = """

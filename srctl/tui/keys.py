@@ -50,6 +50,14 @@ def permitted(keys: Iterable[Key], readonly: bool) -> list[Key]:
     return [key for key in keys if not (readonly and key.changes)]
 
 
+def command_line(command: str, width: int) -> str:
+    """Return the line with a command, with the key that copies it where there is room for that."""
+    room = width - len(" $ ") - len("  y copy ")
+    if not command:
+        return ""
+    return f" $ {command:<{room}}  y copy" if len(command) <= room else f" $ {command}"
+
+
 def line(keys: Sequence[Key], width: int) -> str:
     """Return the bottom line: as many keys, from the left, as there is room for; of the last two as many as fit."""
     shown = [f"{key.sign} {key.label}" for key in keys if key.label]

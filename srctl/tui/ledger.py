@@ -5,6 +5,7 @@ each of them short. The search for garbage, which looks through all of them agai
 """
 
 import gc
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,11 +17,11 @@ from srctl.tui.state import Books
 
 def users(accounting: Accounting, applications: list[Application]) -> list[UserDetails]:
     """Return all users by name with their grants of these applications, by image and age."""
-    people = [each.user for each in accounting.users()]
-    granted: dict[str, list[Grant]] = {user.name: [] for user in people}
-    for grant in _grants(accounting, people, applications):
+    people = accounting.users()
+    granted: dict[str, list[Grant]] = {each.user.name: [] for each in people}
+    for grant in _grants(accounting, [each.user for each in people], applications):
         granted[grant.user].append(grant)
-    return [UserDetails(user, tuple(sorted(granted[user.name], key=_order))) for user in people]
+    return [replace(each, grants=tuple(sorted(granted[each.user.name], key=_order))) for each in people]
 
 
 @contextmanager
@@ -41,9 +42,14 @@ def unnoticed() -> Iterator[None]:
 
 
 def patched(books: Books, details: UserDetails) -> Books:
-    """Return the books with what is known of one user now."""
-    name = details.user.name
-    return replace(books, users=[details if each.user.name == name else each for each in books.users])
+    """Return the books with what is known now of one user's grants."""
+    name, users, granted = details.user.name, list(books.users), Counter(books.granted)
+    for index, each in enumerate(users):
+        if each.user.name == name:
+            users[index] = replace(details, keys=each.keys)
+            granted.subtract(grant.application.image for grant in each.grants or ())
+            granted.update(grant.application.image for grant in details.grants or ())
+    return replace(books, users=users, granted=granted)
 
 
 def _grants(accounting: Accounting, people: list[User], applications: list[Application]) -> Iterator[Grant]:

@@ -61,7 +61,7 @@ class MainScreen(Screen[None]):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-huge")]
         self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low"), (18, "-tall")]
         self.state = state
-        self.kinds = seen_by(state.admin)
+        self.kinds = seen_by(state.admin, state.audited)
         self.tabs = Tabs([kind.name for kind in self.kinds], state)
         self._panes: dict[str, Pane] = {}
         self.pane = self._made(next((k for k in self.kinds if k.name == state.kept.pane), self.kinds[0]))
@@ -131,7 +131,7 @@ class MainScreen(Screen[None]):
 
     def admit(self) -> None:
         """Show also what administrators see; who left one of their panes comes back to it."""
-        self.kinds = seen_by(self.state.admin)
+        self.kinds = seen_by(self.state.admin, self.state.audited)
         self.tabs.label([kind.name for kind in self.kinds])
         self.tabs.choose(self._index)
         if time.monotonic() - self._begun < SOON:
@@ -148,11 +148,8 @@ class MainScreen(Screen[None]):
 
     def _show_lines(self) -> None:
         width = self.app.size.width
-        command = self.pane.command()
-        room = width - len(" $ ") - len("  y copy ")
-        text = f" $ {command:<{room}}  y copy" if command and len(command) <= room else f" $ {command}"
         shown = [*self.pane.keys, *(key for key in KEYS if key.label)]
-        lines = (text if command else "", f"{keys.line(shown, width - 1):<{width}}")
+        lines = (keys.command_line(self.pane.command(), width), f"{keys.line(shown, width - 1):<{width}}")
         for place, line, before in zip((self._command, self._keys), lines, self._lines, strict=True):
             if line != before:
                 place.update(Content(line), layout=False)
@@ -199,7 +196,8 @@ class MainScreen(Screen[None]):
         await self.action_pane(event.index)
 
     def action_again(self) -> None:
-        """Ask all hosts again."""
+        """Ask all hosts again, and for what only this pane shows."""
+        self.pane.again()
         for view in self.state.hosts.values():
             if view.error is not None:
                 view.thread.again()

@@ -18,7 +18,7 @@ from srctl.tui.keys import Key, permitted
 from srctl.tui.messages import Wanted
 from srctl.tui.state import State
 from srctl.tui.table import Table
-from srctl.tui.words import plainly
+from srctl.tui.words import failure, plainly
 from srctl.tui.work import Work
 
 SHARED_KEYS = (
@@ -65,6 +65,7 @@ class Pane(Container):
         self.about = Static("", classes="about", markup=False)
         self._heading = ""
         self._said: tuple[str, Content] | None = None
+        self._rows: Sequence[Row] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the table and what is said about its row."""
@@ -103,17 +104,19 @@ class Pane(Container):
     def told_by(self, host: str, error: SrctlError) -> str:
         """Return what went wrong with a host, and what to do."""
         name = f"{plainly(host)}: " if self.state.several else ""
-        return name + ". ".join(filter(None, (plainly(error.message), plainly(error.hint))))
+        return name + failure(error)
 
     def on_mount(self) -> None:
         """Show what is known already."""
         self.show()
 
     def show(self) -> None:
-        """Show what is known now."""
+        """Show what is known now; rows that are the very list of before are not looked at again."""
         rows = self.rows()
         self.table.empty = "Looking ..." if rows is None else "; ".join(self.reasons()) or self.EMPTY
-        self.table.fill(rows or ())
+        if rows is None or rows is not self._rows:
+            self.table.fill(rows or ())
+        self._rows = rows
         if not rows:
             self.table.refresh()
         self.show_row()
@@ -127,9 +130,12 @@ class Pane(Container):
         self.shown()
 
     def heading(self) -> str:
-        """Return what stands above the table: how many rows there are, and how many are shown."""
+        """Return what stands above the table; it must be inert."""
         sought = f" of {self.count} · /{self.table.sought}" if self.table.sought else ""
         return f"{self.NAME} {len(self.table.rows)}{sought}"
+
+    def again(self) -> None:
+        """Ask again for what no other pane shows."""
 
     def _show_facts(self, facts: Sequence[Fact]) -> None:
         title, *others = facts or (("", ""),)
@@ -187,8 +193,8 @@ class Pane(Container):
         self.app.push_screen(confirmed(question, command), answered)
 
     def want(self, work: Work[Any]) -> None:
-        """Have it done."""
-        self.post_message(Wanted(work))
+        """Have it done. The application is told at once: what the screen causes here would not come up to it."""
+        self.app.post_message(Wanted(work))
 
     # -- the filter
 

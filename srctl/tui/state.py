@@ -1,12 +1,12 @@
 """All that the screen knows: what the hosts have said last, and the tunnels. Panes read it, handlers write it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from srctl.accounting import UserDetails
 from srctl.context import Context
 from srctl.errors import SrctlError
-from srctl.models import Application, Available, Session, Tunnel
+from srctl.models import Application, Available, Image, Session, Tunnel
 from srctl.tui.host import HostThread
 from srctl.tui.kept import Kept
 from srctl.tui.words import joined
@@ -27,6 +27,13 @@ class HostView:
     """Why it can't be asked."""
     refusal: SrctlError | None = None
     """Why nobody knows what may be started there."""
+    everyone: Sequence[Session] | None = None
+    """The sessions of all users."""
+    images: Sequence[Image] | None = None
+    images_error: SrctlError | None = None
+    """Why nobody knows the images."""
+    governed: bool = True
+    """Whether the accounting database that is administered says what may be started there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,8 @@ class Books:
     realm: str | None
     users: Sequence[UserDetails]
     applications: Sequence[Application]
+    granted: Mapping[str, int] = field(default_factory=dict)
+    """How many grants there are, by image."""
 
 
 @dataclass
@@ -55,6 +64,10 @@ class State:
     """What is remembered from one run to the next."""
     themes: Sequence[str] = ()
     """The themes that can be chosen; none where the terminal has no colours."""
+    audited: bool = False
+    """Whether the accounting database is a gateway's, which keeps an audit."""
+    edition: int = 0
+    """Counts up when the accounting database may have changed."""
 
     @property
     def several(self) -> bool:

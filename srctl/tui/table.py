@@ -258,6 +258,11 @@ class Table(ScrollView, can_focus=True):
         self._fit()
         self._follow()
 
+    def watch_show_vertical_scrollbar(self) -> None:
+        """Lay out the columns for the room that a scrollbar leaves, or gives back."""
+        if self.is_mounted:
+            self._fit()
+
     def notify_style_update(self) -> None:
         """Forget what was drawn in other colours."""
         self._strips.clear()

@@ -188,7 +188,7 @@ async def a_filter(seat: Seat) -> None:
 @picture(SMALL)
 async def a_jump(seat: Seat) -> None:
     """After a colon one types; at the right stands what can be meant."""
-    await seat.see("⇄ up", "4 Users")
+    await seat.see("⇄ up", "4 Use")
     await seat.press("colon", *"use", "tab")
     await seat.see("users")
 
@@ -196,7 +196,7 @@ async def a_jump(seat: Seat) -> None:
 @picture(SMALL, LARGE)
 async def the_palette(seat: Seat) -> None:
     """All that can be done stands in a list, with its key; letters that were typed are marked."""
-    await seat.see("⇄ up", "4 Users")
+    await seat.see("⇄ up", "4 Use")
     await seat.press("ctrl+p", *"stop")
     await seat.see("Stop the session")
 
@@ -225,7 +225,8 @@ async def grants(seat: Seat) -> None:
     """Users by applications: what is granted stands in few letters, which the lower edge explains. The cell under the
     cursor is in brackets, its column underlined; dmitri is marked as disabled."""
     await seat.see("⇄ up")
-    await seat.press("5", "l", "l", "l", "l", "l")
+    await seat.go("Grants")
+    await seat.press("l", "l", "l", "l", "l")
     await seat.see("[✓hr]")
 
 

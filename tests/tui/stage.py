@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from textual.events import Paste
 from textual.pilot import Pilot
 
 from srctl import places
@@ -37,6 +38,22 @@ class Seat:
     async def type(self, text: str) -> None:
         """Type a text."""
         await self.pilot.press(*text)
+
+    async def paste(self, text: str) -> None:
+        """Paste a text where the keyboard is."""
+        self.app.post_message(Paste(text))
+        await self.pilot.pause()
+
+    async def go(self, name: str) -> None:
+        """Go to a pane by its number, once it is to be had."""
+        await self.until(lambda: name in self.panes, f"no pane {name}")
+        await self.press(str((self.panes.index(name) + 1) % 10))
+        await self.until(lambda: name == self.app.main.pane.NAME, f"not gone to {name}")
+
+    @property
+    def panes(self) -> list[str]:
+        """The panes that are to be had."""
+        return [kind.name for kind in self.app.main.kinds]
 
     @property
     def lines(self) -> list[str]:

@@ -11,7 +11,7 @@ def test_a_name_leads_to_a_pane_and_a_text_after_it_filters(stage: Stage) -> Non
     identifier = stage.start()
 
     async def story(seat: Seat) -> None:
-        await seat.see("● running", "4 Users")
+        await seat.see("● running", "4 Use")
         await seat.press("colon")
         await seat.see("sessions  applications  tunnels  users")
         await seat.type("app test")
@@ -29,7 +29,7 @@ def test_a_name_leads_to_a_pane_and_a_text_after_it_filters(stage: Stage) -> Non
 
 def test_tab_completes_and_offers_the_next(stage: Stage) -> None:
     async def story(seat: Seat) -> None:
-        await seat.see("4 Users")
+        await seat.see("4 Use")
         await seat.press("colon", "tab")
         await seat.see(":sessions")
         await seat.press("tab", "tab")
@@ -50,7 +50,7 @@ def test_tab_completes_and_offers_the_next(stage: Stage) -> None:
 
 def test_what_is_called_nothing_is_told_and_can_be_corrected(stage: Stage) -> None:
     async def story(seat: Seat) -> None:
-        await seat.see("4 Users")
+        await seat.see("4 Use")
         await seat.press("colon", *"tunes", "enter")
         await seat.hear("There is nothing called tunes\nThere are sessions, applications, tunnels, users")
         await seat.press("backspace", "backspace", "enter")
@@ -105,7 +105,7 @@ def test_the_palette_does_what_a_key_does(stage: Stage) -> None:
     stage.start()
 
     async def story(seat: Seat) -> None:
-        await seat.see("● running", "4 Users")
+        await seat.see("● running", "4 Use")
         await seat.press("ctrl+p")
         await seat.see("Stop the session and remove its container; asks", "Go to Users")
         await seat.type("stop")

@@ -45,8 +45,7 @@ def here(seat: Seat) -> tuple[str | None, str | None]:
 
 
 async def begin(seat: Seat) -> None:
-    await seat.see("5 Gra")
-    await seat.press("5")
+    await seat.go("Grants")
     await seat.see("Grants · ")
 
 
@@ -339,10 +338,10 @@ def test_only_looking_gives_and_takes_nothing(stage: Stage) -> None:
 
 def test_a_database_that_is_lost_is_told(stage: Stage) -> None:
     async def story(seat: Seat) -> None:
-        await seat.see("5 Gra")
+        await seat.until(lambda: "Grants" in seat.panes)
         with closing(sqlite3.connect(stage.lab.database)) as connection:
             connection.execute("DROP TABLE grants")
-        await seat.press("5")
+        await seat.go("Grants")
         await seat.see("no such table")
 
     stage.play(story)
