@@ -26,7 +26,7 @@ class Keyboard:
         self.begun = begun
         self._child = child
         self._handle = handle
-        self._drawn = b""
+        self._drawn = bytearray()
 
     def until(self, text: bytes, limit: float = 30.0) -> float:
         """Return how long after the start a text was drawn."""

@@ -246,6 +246,10 @@ class SrctlApp(App[None]):
         self._reading = True
         self.do(Work("Reading", self.state.office_host, _books, self._books_read, True, failed=self._books_lost))
 
+    def on_books_outdated(self, _message: messages.BooksOutdated) -> None:
+        """Read it once more if it is being read."""
+        self._read_again = self._reading
+
     def on_books_changed(self, _message: messages.BooksChanged) -> None:
         """Read it again if it has been shown."""
         self.state.edition += 1

@@ -10,11 +10,14 @@ from srctl.tui.columns import width_of
 SIGNS = {
     "enter": "⏎",
     "slash": "/",
+    "backslash": "\\",
     "question_mark": "?",
     "colon": ":",
     "minus": "-",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "circumflex_accent": "^",
+    "dollar_sign": "$",
 }
 
 

@@ -28,6 +28,7 @@ PANES = (
     PaneKind("Applications", "applications", "ApplicationsPane"),
     PaneKind("Tunnels", "tunnels", "TunnelsPane"),
     PaneKind("Users", "users", "UsersPane", admin=True),
+    PaneKind("Grants", "grants", "GrantsPane", admin=True),
     PaneKind("Images", "images", "ImagesPane", admin=True),
     PaneKind("Overview", "overview", "OverviewPane", admin=True),
     PaneKind("Audit", "audit", "AuditPane", admin=True, audit=True),

@@ -293,6 +293,42 @@ async def sorted_rows(seat: Seat) -> None:
     await seat.see("APPLICATION ▼")
 
 
+# -- grants
+
+
+@picture(SMALL, LARGE)
+async def grants(seat: Seat) -> None:
+    """Users by applications: what is granted stands in few letters, which the lower edge explains. The cell under the
+    cursor is in brackets, its column underlined; dmitri is marked as disabled."""
+    await seat.see("⇄ up")
+    await seat.go("Grants")
+    await seat.press("l", "l", "l", "l", "l")
+    await seat.see("[✓hr]")
+
+
+@picture(SMALL, NO_COLOR="1")
+async def no_colour_grants(seat: Seat) -> None:
+    """Without any colour the cell under the cursor stands out from its row, and its title from the others."""
+    await grants(seat)
+
+
+@picture(SMALL, LARGE)
+async def a_grant(seat: Seat) -> None:
+    """The form has boxes that are ticked or not, and two fields of several lines; below stands the command line, and
+    what becomes of the sessions."""
+    await grants(seat)
+    await seat.press("enter", "space")
+    await seat.see("Takes something away")
+
+
+@picture(SMALL)
+async def a_grant_is_taken(seat: Seat) -> None:
+    """The question says what is taken from whom, and has a third answer that stops the sessions; No has the focus."""
+    await grants(seat)
+    await seat.press("space")
+    await seat.see("Yes, and stop sessions")
+
+
 # -- colours
 
 

@@ -116,8 +116,8 @@ def test_a_screen_that_is_made_tiny_and_large_again_shows_what_it_did(stage: Sta
         await seat.see("● running")
         before = seat.lines
         await seat.pilot.resize_terminal(20, 5)
+        await seat.until(lambda: len(seat.lines) == 5)
         await seat.see("Test page", "q quit")
-        assert len(seat.lines) == 5
         await seat.press("s")
         await seat.see("Stop Test page")
         await seat.press("n", "2", "1")
