@@ -247,6 +247,30 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What a container takes at a moment: `cpu` in percent of one core, `memory` and its `limit` in bytes.
+
+    `None` is what its engine does not tell, which is so for `cpu` at the beginning of a stream.
+    """
+
+    container_id: str
+    cpu: float | None = None
+    memory: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """An engine and its machine: cores, bytes of memory, and how many containers run there, whoever's they are."""
+
+    version: str
+    system: str
+    cores: int
+    memory: int
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """Leave for `guest` to open a session of `owner`, which is reached at the slot of the owner's address."""
 

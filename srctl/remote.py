@@ -4,15 +4,13 @@ This is wiring, like the context. What can be called stands in the table of `cal
 checked against the use cases' own types, whatever the gateway says. Who one is, and in which realm, the gateway knows.
 """
 
-import base64
-import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
-from srctl import wire
+from srctl import pieces, wire
 from srctl.calls import BY_METHOD, CALLS, PROTOCOL, AuditTrail, Call
 from srctl.errors import NotAllowedError
 from srctl.models import Container, Endpoint, Host, Progress, Session, Started, StartRequest
@@ -87,8 +85,11 @@ class GatewayHost:
 
     def events(self, container_id: str) -> Pieces:
         """Open a stream of what happens to such a container."""
-        call = CALLS["session.events"]
-        return self.remote.stream(call.name, arguments(call, container_id))
+        return self.words(CALLS["session.events"], container_id)
+
+    def words(self, call: Call, /, *given: Any, **named: Any) -> Pieces:
+        """Open a stream of words."""
+        return self.remote.stream(call.name, arguments(call, *given, **named))
 
     def version(self) -> str:
         """Return the version of the engine behind it."""
@@ -112,12 +113,12 @@ class GatewayHost:
 
     def logs(self, call: Call, /, *given: Any, **named: Any) -> Iterator[bytes]:
         """Yield the pieces of a stream of bytes; it ends there when nobody takes any more."""
-        pieces = self.remote.stream(call.name, arguments(call, *given, **named))
+        stream = self.remote.stream(call.name, arguments(call, *given, **named))
         try:
-            for piece in pieces:
-                yield _bytes(piece)
+            for piece in stream:
+                yield pieces.load_bytes(piece)
         finally:
-            pieces.close()
+            stream.close()
 
     def lead(self, endpoint: Endpoint) -> None:
         """See to it that this login may forward to a session which is new, or another person's.
@@ -192,6 +193,14 @@ class RemoteSessions(StandIn):
     def user(self) -> str:
         """The name that the gateway knows the person by."""
         return self._gateway.greeting.user
+
+    def changes(self, *, all_users: bool = False) -> Pieces:
+        """Open a stream that says a word whenever a list may differ, and one once it does so."""
+        return self._gateway.words(CALLS["session.changes"], all_users=all_users)
+
+    def stats(self, container_ids: Sequence[str], *, all_users: bool = False) -> pieces.Usages:
+        """Open a stream of what the containers of sessions take."""
+        return pieces.Usages(self._gateway.words(CALLS["session.stats"], container_ids, all_users=all_users))
 
 
 class RemoteLeftovers(StandIn):
@@ -294,10 +303,3 @@ def arguments(call: Call, *given: Any, **named: Any) -> dict[str, Any]:
 def _patience(call: Call, given: tuple[Any, ...]) -> float:
     asked = sum(each.timeout for each in given if isinstance(each, StartRequest))
     return (LONG if call.changes else PATIENCE) + asked
-
-
-def _bytes(piece: str) -> bytes:
-    try:
-        return base64.b64decode(piece, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise wire.nonsense("a piece of a log that is none") from error

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.measure import HEADING, Case, Run, compare
+from bench.tui import live
 from bench.tui.database import write
 from bench.tui.keyboard import Keyboard, on_terminal
 from srctl.tui import kept
@@ -28,9 +29,16 @@ def main(chosen: Sequence[str]) -> int:
         sys.stderr.write("The benchmark of the screen has no groups\n")
         return 2
     with tempfile.TemporaryDirectory() as folder:
-        env = clean_home.make(Path(folder)).env
+        home = clean_home.make(Path(folder))
+        env = home.env
         print(HEADING)
         print(compare(start(env)).line(), flush=True)
+        live.prepare(home)
+        with live.show(home, 50) as lab:
+            print(compare(live.start(lab)).line(), flush=True)
+        print("\n| measure | srctl | target | met |\n|---|---|---|---|")
+        for line in live.measures(home):
+            print(line, flush=True)
         print("\n| key, 5,000 rows | processor | median | p95 | target | met |\n|---|---|---|---|---|---|")
         for line in keys(env):
             print(line, flush=True)

@@ -6,14 +6,13 @@ framing only; its high-level objects inspect every container they list and are n
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from srctl.errors import (
     ConflictError,
     NameTakenError,
-    NotAllowedError,
     NotFoundError,
     PortTakenError,
     SrctlError,
@@ -25,9 +24,11 @@ from srctl.hosts import create, networks, parse, transport
 from srctl.hosts.endpoints import LOCAL_SCHEMES, scheme
 from srctl.hosts.events import CHANGES, WORDS, Events, labelled
 from srctl.hosts.faults import plain, translated
+from srctl.hosts.pulling import pull_error
 from srctl.hosts.readiness import http_status, local_dial
 from srctl.hosts.sdk import docker
-from srctl.models import Container, ContainerSpec, Endpoint, Host, Image, Progress
+from srctl.hosts.stats import Stats
+from srctl.models import Container, ContainerSpec, Endpoint, EngineInfo, Host, Image, Progress
 
 if TYPE_CHECKING:
     from srctl.hosts.ssh_adapter import SSHConnection
@@ -41,10 +42,11 @@ STOP_GRACE = 5
 START_TRIES = 4
 """How often a container is started: several processes may make its network at once, or take the port given to it."""
 
+STREAMS_BY_COMMAND = 4
+"""Streams at once where each takes a command on the far side: sshd allows 10 on one login (`MaxSessions`)."""
+
 _SUPPORTED = re.compile(r"(?:Maximum|Minimum) supported API version is ([0-9]+\.[0-9]+)")
 _PORT_TAKEN = re.compile(r"address already in use|port is already allocated")
-_LOGIN_WANTED = re.compile(r"no basic auth credentials|unauthorized|authentication required")
-_REGISTRY_AWAY = re.compile(r"dial tcp|lookup |i/o timeout|connection refused|TLS handshake|request canceled")
 T = TypeVar("T")
 
 
@@ -69,6 +71,13 @@ class DockerHost:
     def direct(self) -> bool:
         """Whether endpoints of this host can be reached from this machine without a tunnel."""
         return scheme(self.host) in LOCAL_SCHEMES
+
+    @property
+    def most_streams(self) -> int | None:
+        """How many streams may be open at once, `None` for any number: a login has few channels for commands."""
+        if scheme(self.host) != "ssh" or "_api" not in self.__dict__:
+            return None
+        return STREAMS_BY_COMMAND if self._api.get_adapter(self._api.base_url).by_command else None
 
     def require_way_to_endpoints(self) -> None:
         """Raise `UnsupportedError` where endpoints of this host can't be reached, directly or through SSH."""
@@ -118,9 +127,18 @@ class DockerHost:
         """Return the version of the engine."""
         return str(self._call(lambda api: api.version(api_version=False))["Version"])
 
-    def containers(self, labels: Mapping[str, str], *, stopped: bool = False) -> list[Container]:
-        """Return the containers that carry all these labels; with `stopped` also those that do not run."""
-        filters = {"label": labelled(labels)}
+    def info(self) -> EngineInfo:
+        """Return what the engine says of itself and of its machine."""
+        return self._call(lambda api: parse.engine_info(api.info()))
+
+    def containers(
+        self, labels: Mapping[str, str], *, stopped: bool = False, ids: Sequence[str] = ()
+    ) -> list[Container]:
+        """Return the containers that carry all these labels; with `stopped` also those that do not run.
+
+        With `ids` only those of them.
+        """
+        filters = {"label": labelled(labels), **({"id": list(ids)} if ids else {})}
         read = parse.listed_container
         return self._call(lambda api: parse.listed(api.containers(all=stopped, filters=filters), read))
 
@@ -157,7 +175,7 @@ class DockerHost:
         except (UnreachableError, UsageError):
             raise
         except SrctlError as error:
-            raise _pull_error(reference, self.name, error) from error
+            raise pull_error(reference, self.name, error) from error
 
     def create(self, spec: ContainerSpec) -> str:
         """Create the container and return its id.
@@ -249,6 +267,10 @@ class DockerHost:
         """Open a stream of what happens to the containers that carry all these labels: one request."""
         return self._events({"label": labelled(labels), "event": list(CHANGES)})
 
+    def stats(self, container_id: str) -> Stats:
+        """Open a stream of what a container takes: one request. Raises `NotFoundError`."""
+        return Stats(self.host, container_id, self._call(lambda api: api.stats_lines(container_id)))
+
     def _events(self, filters: dict[str, list[str]]) -> Events:
         stream = self._call(lambda api: api.events(decode=True, filters={"type": ["container"], **filters}))
         return Events(stream, self._pieces(stream))
@@ -275,24 +297,3 @@ class DockerHost:
 def _no_port(host: str, error: SrctlError) -> PortTakenError:
     hint = f"Start it again; if that does not help, look at what listens on {host}: ss -ltn"
     return PortTakenError(f"{host} has no free port for the session. {error.message}", hint)
-
-
-def _pull_error(reference: str, host: str, error: SrctlError) -> SrctlError:
-    text = error.message.removeprefix("Docker says: ")
-    if "no space left on device" in text:
-        return SrctlError(f"The disk of {host} is full: {reference} can't be pulled", "docker system prune makes room")
-    if _REGISTRY_AWAY.search(text):
-        return UnreachableError(f"{host} can't reach the registry of {reference}: {text}", "Is the registry up?")
-    said = f"{reference} can't be pulled to {host}: {text}"
-    login = f"docker login {_registry(reference)}".rstrip()
-    if _LOGIN_WANTED.search(text):
-        return NotAllowedError(said, f"Log in from this machine: {login}")
-    if isinstance(error, NotFoundError) or re.search("not found|manifest unknown|access denied", text):
-        return NotFoundError(said, f"Check the name; for a private registry: {login}")
-    return SrctlError(said)
-
-
-def _registry(reference: str) -> str:
-    """Return the registry that an image reference names, empty for Docker's own."""
-    first, slash, _ = reference.partition("/")
-    return first if slash and (re.search("[.:]", first) or first == "localhost") else ""

@@ -1,7 +1,6 @@
 """The application: what it begins with, what its threads tell it, and how it ends."""
 
 import asyncio
-import gc
 import signal
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -18,11 +17,13 @@ from textual.filter import LineFilter
 from textual.widget import Widget
 
 from srctl import browsing, places
+from srctl.config import without_password
 from srctl.context import Context
 from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, SeveralErrors, SrctlError
 from srctl.models import Host
 from srctl.tui import guard, kept, looks, messages
 from srctl.tui.asking import ScreenPrompter
+from srctl.tui.calm import EACH, Calm
 from srctl.tui.dialogs import Answer, Choice
 from srctl.tui.driver import lasting
 from srctl.tui.host import HostThread
@@ -34,6 +35,9 @@ from srctl.tui.tunnels import closing
 from srctl.tui.watch import FilesThread
 from srctl.tui.words import plainly
 from srctl.tui.work import Work
+
+SETTLED = 5.0
+"""Seconds after which all that is loaded at the start is there."""
 
 KEEP = (Answer("keep", "k", "Keep them"), Answer("close", "c", "Close them"), Answer("stay", "s", "Stay here"))
 
@@ -71,10 +75,13 @@ class SrctlApp(App[None]):
         """What had the keyboard when a key came."""
         context.asks = partial(ScreenPrompter, self)
         for host in hosts:
-            thread = HostThread(host.name, partial(self._context_of, host), self.post_message)
-            self.state.hosts[host.name] = HostView(thread, governed=places.governed(context, host))
+            thread = HostThread(host.name, partial(self._context_of, host), self.post_message, self.state.meters.put)
+            self.state.hosts[host.name] = HostView(
+                thread, url=without_password(host.url), governed=places.governed(context, host)
+            )
         self.main = MainScreen(self.state)
         self._files: FilesThread | None = None
+        self._calm: Calm | None = None
         self._reading = self._read_again = False
 
     def _context_of(self, host: Host, asking: bool) -> Context:
@@ -101,9 +108,9 @@ class SrctlApp(App[None]):
         self.main.call_after_refresh(self._load)
 
     def _load(self) -> None:
-        if not gc.isenabled():
-            gc.freeze()
-            gc.enable()
+        self._calm = Calm()
+        self.set_timer(SETTLED, self._calm.settle)
+        self.set_interval(EACH, self._calm.sweep)
         self._files = FilesThread(self.state.context, self.post_message)
         if self.state.office_host is None:
             self.do(Work("", None, _office, self._admit, True, failed=_nobody))
@@ -124,6 +131,8 @@ class SrctlApp(App[None]):
             view.thread.close()
         if self._files is not None:
             self._files.close()
+        if self._calm is not None:
+            self._calm.end()
         self.main.remember()
         if self.state.kept != self._kept_before:
             kept.write(self._kept_in, self.state.kept)
@@ -278,12 +287,22 @@ class SrctlApp(App[None]):
         """A host has told its sessions."""
         view = self.state.hosts[message.host]
         was_lost, view.error = view.error is not None, None
-        view.user, view.sessions = message.user, message.sessions
+        view.user, view.sessions, view.took = message.user, message.sessions, message.took
         if message.host == self.state.office_host and message.admin:
             self._admit(audited=True)
         self.main.changed()
         if view.applications is None or was_lost:
             view.thread.offer()
+
+    def on_everyone_listed(self, message: messages.EveryoneListed) -> None:
+        """A host has told the sessions of all users."""
+        self.state.hosts[message.host].everyone = message.sessions
+        self.main.changed()
+
+    def on_machine_told(self, message: messages.MachineTold) -> None:
+        """A host has told what it is."""
+        self.state.hosts[message.host].machine = message.machine
+        self.main.changed()
 
     def on_host_lost(self, message: messages.HostLost) -> None:
         """A host is away; the first time it is said aloud."""
@@ -303,11 +322,6 @@ class SrctlApp(App[None]):
         """A host has told which images it has."""
         view = self.state.hosts[message.host]
         view.images, view.images_error = None if message.error else message.images, message.error
-        self.main.changed()
-
-    def on_everyone_listed(self, message: messages.EveryoneListed) -> None:
-        """A host has told what runs there for anybody."""
-        self.state.hosts[message.host].everyone = message.sessions
         self.main.changed()
 
     def on_tunnels_listed(self, message: messages.TunnelsListed) -> None:

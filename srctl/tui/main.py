@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from srctl.tui import keys
+from srctl.tui.host import Needs, Watched
 from srctl.tui.keys import Key
 from srctl.tui.messages import Copied, Said
 from srctl.tui.pane import SHARED_KEYS, Pane
@@ -123,12 +124,31 @@ class MainScreen(Screen[None]):
         self.pane.show()
         self.tabs.tick()
         self._show_lines()
+        self._watch()
 
     def _tick(self) -> None:
         self._ticks += 1
         self.tabs.tick()
         if self.pane.young or self._ticks % OLD == 0:
             self.pane.show()
+        else:
+            self.pane.measure()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Have it told what the sessions in view take; of those under a screen that covers all, nothing."""
+        from srctl.sessions import MOST_WATCHED  # not before the first picture
+
+        covered = getattr(self.app.screen, "COVERS", False)
+        watched = () if covered else self.pane.watched()[:MOST_WATCHED]
+        for name, view in self.state.hosts.items():
+            containers = sorted(each.container_id for each in watched if each.host == name)
+            view.thread.watch(Watched(tuple(containers), self.pane.NEEDS_EVERYONE))
+
+    def _need(self) -> None:
+        """Have it asked for what the pane that is shown needs."""
+        for view in self.state.hosts.values():
+            view.thread.need(Needs(self.pane.NEEDS_EVERYONE, self.pane.NEEDS_MACHINES))
 
     def admit(self) -> None:
         """Show also what administrators see; who left one of their panes comes back to it."""
@@ -190,6 +210,8 @@ class MainScreen(Screen[None]):
         self.pane.show()
         self.pane.table.focus()
         self._show_lines()
+        self._need()
+        self._watch()
 
     async def action_turn(self, panes: int) -> None:
         """Show the pane so many further."""

@@ -7,7 +7,7 @@ from typing import Any
 from textual.message import Message
 
 from srctl.errors import SrctlError
-from srctl.models import Available, Image, Progress, Session, Tunnel
+from srctl.models import Available, EngineInfo, Image, Progress, Session, Tunnel
 from srctl.tui.work import Work
 
 
@@ -21,6 +21,24 @@ class SessionsListed(Message):
     sessions: Sequence[Session]
     admin: bool = False
     """Whether the person administers what the host is reached by."""
+    took: float | None = None
+    """Seconds that it took to answer."""
+
+
+@dataclass
+class EveryoneListed(Message):
+    """A host has told the sessions of all users, as far as the person may see them."""
+
+    host: str
+    sessions: Sequence[Session]
+
+
+@dataclass
+class MachineTold(Message):
+    """A host has told what its engine and its machine are."""
+
+    host: str
+    machine: EngineInfo
 
 
 @dataclass
@@ -38,14 +56,6 @@ class ApplicationsListed(Message):
     host: str
     applications: Sequence[Available]
     error: SrctlError | None = None
-
-
-@dataclass
-class EveryoneListed(Message):
-    """The sessions of all users of a host."""
-
-    host: str
-    sessions: Sequence[Session]
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from textwrap import wrap
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -11,8 +10,11 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from srctl.errors import SrctlError
+from srctl.models import Session
 from srctl.tui.columns import Column, Row
 from srctl.tui.dialogs import confirmed
+from srctl.tui.facts import Fact as Fact  # noqa: PLC0414 - for panes
+from srctl.tui.facts import Facts
 from srctl.tui.kept import Order
 from srctl.tui.keys import Key, permitted
 from srctl.tui.messages import Wanted
@@ -37,12 +39,6 @@ MOVES = (
     Key("O", "turn_order", "", "Sort the other way round"),
 )
 
-Fact = tuple[str, str]
-"""What is said about a row: its name, and a text, which is made inert when it is shown."""
-
-LABEL = 10
-"""Cells for the names of facts."""
-
 
 class Pane(Container):
     """A list of one kind of things."""
@@ -54,6 +50,10 @@ class Pane(Container):
     MOVES: ClassVar[tuple[Key, ...]] = MOVES
     LEGEND: ClassVar[tuple[Key, ...]] = ()
     """What signs mean that need to be explained, each as if it were a key."""
+    NEEDS_EVERYONE: ClassVar[bool] = False
+    """Whether the sessions of all users are asked for while it is shown."""
+    NEEDS_MACHINES: ClassVar[bool] = False
+    """Whether what engines and machines are is asked for while it is shown."""
 
     def __init__(self, state: State) -> None:
         super().__init__()
@@ -62,9 +62,8 @@ class Pane(Container):
         self.table.moved = self.show_row
         self.shown: Callable[[], object] = lambda: None
         """Is called when what is said about the row under the cursor may be another now."""
-        self.about = Static("", classes="about", markup=False)
+        self.about = Facts()
         self._heading = ""
-        self._said: tuple[str, Content] | None = None
         self._rows: Sequence[Row] | None = None
 
     def compose(self) -> ComposeResult:
@@ -97,6 +96,13 @@ class Pane(Container):
         """Whether an age that is shown changes every second."""
         return False
 
+    def watched(self) -> Sequence[Session]:
+        """Return the sessions of which is to be told what they take."""
+        return ()
+
+    def measure(self) -> None:
+        """Show what the watched sessions take, in the rows that it changes."""
+
     def reasons(self) -> Sequence[str]:
         """Return why there may be more than is shown."""
         return ()
@@ -123,10 +129,10 @@ class Pane(Container):
 
     def show_row(self) -> None:
         """Show what there is to say about the row under the cursor."""
-        if (heading := self.heading()) != self._heading:
+        if (heading := self.heading()) != self._heading:  # else the whole table would be drawn anew
             self._heading = heading
             self.table.border_title = Content(heading)
-        self._show_facts(self.facts())
+        self.about.say(self.facts())
         self.shown()
 
     def heading(self) -> str:
@@ -136,23 +142,6 @@ class Pane(Container):
 
     def again(self) -> None:
         """Ask again for what no other pane shows."""
-
-    def _show_facts(self, facts: Sequence[Fact]) -> None:
-        title, *others = facts or (("", ""),)
-        room = max(LABEL, self.about.content_size.width - LABEL)
-        lines = []
-        for name, text in others:
-            for index, piece in enumerate(wrap(plainly(text), room) or [""]):
-                lines.append(Content.assemble((f"{'' if index else name:<{LABEL}}", "dim"), piece))
-        said = (plainly(title[1]), Content("\n").join(lines))
-        if said != self._said:  # what is drawn again is not only this, where it may need another size
-            self._said = said
-            self.about.border_title = Content(said[0])
-            self.about.update(said[1], layout=False)
-
-    def on_resize(self) -> None:
-        """Lay out what is said for the room there is, once that is known."""
-        self.call_after_refresh(self.show_row)
 
     @property
     def count(self) -> int:

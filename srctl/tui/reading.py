@@ -38,6 +38,8 @@ _PIECE = 64 * 1024
 class Reader(Overlay[None]):
     """Shows text as it comes. `command` does the same in a terminal; `start` is called with what takes the text."""
 
+    COVERS: ClassVar[bool] = True
+    """Nothing is to be seen of what is under it."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,l", "dismiss", show=False),
         Binding("j,down", "scroll('down')", show=False),
@@ -105,12 +107,12 @@ class Reader(Overlay[None]):
         self.app.copy_to_clipboard(self._command)
 
 
-def session_log(thread: HostThread, session: Session, command: str) -> Reader:
-    """Return a screen with what a session's application writes."""
+def session_log(thread: HostThread, session: Session, command: str, *, all_users: bool = False) -> Reader:
+    """Return a screen with what a session's application writes; with `all_users` it may be anybody's."""
 
     def start(reader: Reader) -> None:
         def call(context: Context, _tell: object) -> None:
-            pieces = context.sessions.logs(session.id, tail=TAIL, follow=True)
+            pieces = context.sessions.logs(session.id, tail=TAIL, follow=True, all_users=all_users)
             try:
                 for text in decoded(pieces):
                     if reader.closed.is_set():

@@ -64,6 +64,7 @@ class Table(ScrollView, can_focus=True):
         self._widths = natural(self.columns, ())
         self._shown: list[tuple[int, int]] = []
         self._strips: dict[str, Strip] = {}
+        self._style: Style | None = None
 
     # -- what is in it
 
@@ -103,19 +104,29 @@ class Table(ScrollView, can_focus=True):
             self._listing.fill(rows)
             self._widths = natural(self.columns, self._listing.rows.values())
 
-    def put(self, row: Row) -> None:
-        """Change one row, or add it."""
-        self._widths = [max(pair) for pair in zip(self._widths, natural(self.columns, (row,)), strict=True)]
+    def change(self, rows: Iterable[Row]) -> None:
+        """Change rows that are there; of those in view only the ones that differ are drawn."""
+        changed = [row for row in rows if self._listing.rows.get(row.key, row) != row]
+        if not changed:
+            return
+        self._widths = [max(pair) for pair in zip(self._widths, natural(self.columns, changed), strict=True)]
         before, key = self._listing.view, self.key
-        index = self._listing.put(row)
-        self._strips.pop(row.key, None)
-        if index is None:
+        for row in changed:
+            self._strips.pop(row.key, None)
+        indexes = self._listing.change(changed)
+        if indexes is None:
             self._show(before, key)
-        else:
-            self._fit()
+            return
+        self._fit()
+        for index in indexes:
             self._refresh_row(index)
-            if index == self._index:
-                self.moved()
+        if self._index in indexes:
+            self.moved()
+
+    def in_view(self) -> list[str]:
+        """Return the keys of the rows that are to be seen."""
+        view = self._listing.view
+        return [view[index].key for index in self._in_view() if index < len(view)] if self.display else []
 
     def seek(self, text: str) -> None:
         """Show only rows that have the text in them, in any case."""
@@ -266,6 +277,7 @@ class Table(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Forget what was drawn in other colours."""
         self._strips.clear()
+        self._style = None
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
@@ -294,7 +306,9 @@ class Table(ScrollView, can_focus=True):
         if chosen:
             return self._line(MARK, row.cells, self.get_component_rich_style("table--cursor"), None)
         tone = self.get_component_rich_style(f"table--{row.tone}") if row.tone else None
-        return self._line(NO_MARK, row.cells, self.rich_style, tone)
+        if self._style is None:
+            self._style = self.rich_style
+        return self._line(NO_MARK, row.cells, self._style, tone)
 
     def _excuse(self, line: int) -> str:
         said = NOTHING_FOUND if self._listing.rows else self.empty
