@@ -81,7 +81,7 @@ def test_a_key_leads_back_and_forth(stage: Stage) -> None:
         await seat.press("3", "2", "minus")
         await seat.see("[3 Tunnels]")
         await seat.press("minus")
-        await seat.see("[2 Applications]")
+        await seat.see("[2 App]")
 
     stage.play(story)
 

@@ -112,7 +112,7 @@ def test_where_nothing_can_be_kept_nothing_is_said(stage: Stage, file: Path) -> 
 
     async def story(seat: Seat) -> None:
         await seat.press("2")
-        await seat.see("[2 Applications]")
+        await seat.see("[2 App]")
         assert not seat.toasts
 
     stage.play(story)
