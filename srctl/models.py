@@ -87,6 +87,18 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantPage:
+    """Grants in short, by id: of each the id, the ids of user and application, the number of its policy, since when.
+
+    `more` tells whether others follow.
+    """
+
+    policies: tuple[Policy, ...]
+    lines: tuple[tuple[str, int, int, int, datetime], ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StoreStatus:
     """State of the accounting database. `pending` lists the migrations that `db upgrade` would apply."""
 

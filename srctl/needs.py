@@ -10,6 +10,7 @@ from srctl.models import (
     Endpoint,
     EngineInfo,
     Grant,
+    GrantPage,
     Image,
     Policy,
     Progress,
@@ -186,6 +187,15 @@ class Store(Protocol):
 
     def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
         """Give the grants of a user, of an application, or all, in one query; unknown names have none."""
+
+    def grant_page(self, after: str, most: int) -> GrantPage:
+        """Give at most so many grants in short, by id, from the one that follows the id `after`."""
+
+    def replace_grant(self, before: Grant, policy: Policy, *, keep: bool) -> Grant:
+        """Put another policy in the place of a grant's; without `keep` it is a new grant with a new id.
+
+        Raises NotFoundError if it is gone, ConflictError if it has changed or the user has such a grant beside it.
+        """
 
     def remove_grant(self, grant_id: str) -> None:
         """Remove a grant by its full id. Raises NotFoundError."""

@@ -28,7 +28,7 @@ class Keyboard:
         self.ended = False
         self._child = child
         self._handle = handle
-        self._drawn = b""
+        self._drawn = bytearray()
 
     def until(self, text: bytes, limit: float = 30.0) -> float:
         """Return how long after the start a text was drawn."""
@@ -51,7 +51,7 @@ class Keyboard:
 
     def next(self, pattern: bytes, limit: float = 10.0) -> float:
         """Return how long it takes from now until something is drawn that the pattern matches."""
-        start, self._drawn = time.perf_counter(), b""
+        start, self._drawn = time.perf_counter(), bytearray()
         while not re.search(pattern, self._drawn):
             if not self._read(start + limit - time.perf_counter()):
                 raise AssertionError(f"{pattern!r} was not drawn within {limit:g} s")
@@ -70,9 +70,8 @@ class Keyboard:
 
     @property
     def memory(self) -> float:
-        """The megabytes that it has in memory."""
-        [line] = [each for each in Path(f"/proc/{self._child}/status").read_text().splitlines() if "VmRSS" in each]
-        return int(line.split()[1]) / 1024
+        """The megabytes that it and its children have in memory; what they share counts once."""
+        return sum(map(_memory, (self._child, *_children(self._child)))) / 1024
 
     def press(self, key: bytes) -> float:
         """Press a key; return how long it took until the last of what it draws."""
@@ -85,9 +84,8 @@ class Keyboard:
 
     @property
     def processor(self) -> float:
-        """The seconds of processor that the program has had so far; others on the machine change little about it."""
-        fields = Path(f"/proc/{self._child}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """The seconds of processor that the program and its children have had; others on the machine change little."""
+        return _processor(self._child)
 
     def _read(self, patience: float) -> bool:
         ready, _, _ = select.select([self._handle], [], [], max(0.0, patience))
@@ -98,6 +96,22 @@ class Keyboard:
         except OSError:
             return False
         return True
+
+
+def _processor(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(map(_processor, _children(process)))
+
+
+def _memory(process: int) -> int:
+    """Return kilobytes; pages that several processes share count for each with its part."""
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+def _children(process: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 @contextmanager

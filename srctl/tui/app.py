@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.events import Event, Key
 from textual.filter import LineFilter
 from textual.widget import Widget
@@ -24,6 +25,7 @@ from srctl.tui import guard, kept, looks, messages
 from srctl.tui.asking import ScreenPrompter
 from srctl.tui.calm import EACH, Calm
 from srctl.tui.dialogs import Answer, Choice
+from srctl.tui.driver import lasting
 from srctl.tui.host import HostThread
 from srctl.tui.main import MainScreen
 from srctl.tui.messages import Wanted
@@ -90,6 +92,10 @@ class SrctlApp(App[None]):
     def get_default_screen(self) -> MainScreen:
         """Begin with the main screen."""
         return self.main
+
+    def get_driver_class(self) -> type[Driver]:
+        """End where the terminal has gone."""
+        return lasting(super().get_driver_class(), lambda: self.call_later(self._interrupt))
 
     def on_mount(self) -> None:
         """Draw first, load after."""
@@ -167,7 +173,9 @@ class SrctlApp(App[None]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Send no colours where there are none, else what Textual does."""
-        return looks.COLOURLESS if self.no_color else looks.with_colours(super().get_line_filters())
+        if self.no_color:
+            return looks.COLOURLESS
+        return looks.with_colours(super().get_line_filters(), own=self.native_ansi_color)
 
     def watch_theme(self, name: str) -> None:
         """Do without colours where the theme does."""
@@ -246,6 +254,10 @@ class SrctlApp(App[None]):
             return
         self._reading = True
         self.do(Work("Reading", self.state.office_host, _books, self._books_read, True, failed=self._books_lost))
+
+    def on_books_outdated(self, _message: messages.BooksOutdated) -> None:
+        """Read it once more if it is being read."""
+        self._read_again = self._reading
 
     def on_books_changed(self, _message: messages.BooksChanged) -> None:
         """Read it again if it has been shown."""

@@ -44,6 +44,8 @@ class Dialog(Overlay[T]):
     """What all have: a box with what is asked at its top, also where there is room for three lines only."""
 
     AUTO_FOCUS = ""
+    FIRST: ClassVar[str] = "Button, Input"
+    """What has the focus in the beginning: the first of these."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +53,7 @@ class Dialog(Overlay[T]):
 
     def on_mount(self) -> None:
         """Begin with the first field or answer, and at the top, even where that is out of view."""
-        self.query("Button, Input").first().focus(scroll_visible=False)
+        self.query(self.FIRST).first().focus(scroll_visible=False)
 
 
 class Choice(Dialog[str | None]):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.events import Resize
+from textual.events import Click, Resize
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -39,23 +39,13 @@ KEYS = (
     Key("tab,right_square_bracket", "turn(1)", "", "Go to the next pane"),
     Key("shift+tab,left_square_bracket", "turn(-1)", "", "Go to the pane before"),
     Key("minus", "last", "", "Go back to the pane that was shown last"),
-    Key("colon", "jump", "jump", "Type where to go, and a text to filter by; Tab completes"),
+    Key("colon", "jump", "jump", "Go to a pane by its name, and filter it"),
     Key("ctrl+p", "palette", "", "Find what can be done by any letters of it"),
     Key("T", "themes", "", "Choose other colours"),
     Key("r", "again", "", "Ask the hosts again, also those that are away"),
-    Key("escape", "back", "", "End the filter"),
+    Key("escape", "back", "", "Show all rows again"),
     Key("question_mark", "help", "help", "Show this help"),
     Key("q", "app.leave", "quit", "Leave; tunnels in the background can stay"),
-)
-MOVES = (
-    Key("j,down", "", "", "Next row"),
-    Key("k,up", "", "", "Row before"),
-    Key("g,home", "", "", "First row"),
-    Key("G,end", "", "", "Last row"),
-    Key("ctrl+f,pagedown", "", "", "Next page"),
-    Key("ctrl+b,pageup", "", "", "Page before"),
-    Key("o", "next_order", "", "Sort by the next column; a click on its title sorts by it"),
-    Key("O", "turn_order", "", "Sort the other way round"),
 )
 
 
@@ -82,6 +72,7 @@ class MainScreen(Screen[None]):
         self._command = Static("", id="command", markup=False)
         self._keys = Static("", id="keys", markup=False)
         self._lines = ("", "")
+        """The command line and the keys, as they are shown."""
         self._jump: Jump | None = None
         self._pending = False
         self._flushed = 0.0
@@ -110,6 +101,7 @@ class MainScreen(Screen[None]):
     def _made(self, kind: PaneKind) -> Pane:
         """Return a new pane, sorted as the person had it last."""
         pane = self._panes[kind.name] = kind.load()(self.state)
+        pane.shown = self._show_lines
         pane.sort_as(self.state.kept.orders.get(kind.name))
         return pane
 
@@ -177,20 +169,23 @@ class MainScreen(Screen[None]):
 
     def _show_lines(self) -> None:
         width = self.app.size.width
-        shown = [*self.pane.keys, *(key for key in KEYS if key.label)]
-        lines = (keys.command_line(self.pane.command(), width), f"{keys.line(shown, width - 1):<{width}}")
-        for place, line, before in zip((self._command, self._keys), lines, self._lines, strict=True):
-            if line != before:
-                place.update(Content(line), layout=False)
+        line = keys.line([*self.pane.keys, *KEYS], width - 1)
+        lines = (keys.command_line(self.pane.command(), width), f"{line:<{width}}")
+        for place, text, before in zip((self._command, self._keys), lines, self._lines, strict=True):
+            if text != before:
+                place.update(Content(text), layout=False)
         self._lines = lines
-
-    def on_pane_shown(self, _event: Pane.Shown) -> None:
-        """Show the command line that belongs to the row under the cursor."""
-        self._show_lines()
 
     def on_resize(self, _event: Resize) -> None:
         """Fill the lines that depend on the width."""
         self._show_lines()
+
+    async def on_click(self, event: Click) -> None:
+        """A click on a key is as good as the key, and one on the command line copies it."""
+        if event.widget is self._command:
+            self.action_copy_command()
+        elif event.widget is self._keys and (key := keys.at([*self.pane.keys, *KEYS], self._lines[1], event.x)):
+            await self.app.run_action(key.action, self.pane if key in self.pane.KEYS else self)
 
     # -- what the keys do
 
@@ -258,8 +253,10 @@ class MainScreen(Screen[None]):
         """Show all keys."""
         from srctl.tui.help import Help
 
-        own = keys.permitted(self.pane.KEYS, self.state.readonly)
-        self.app.push_screen(Help([(self.pane.NAME, own), ("Everywhere", [*MOVES, *SHARED_KEYS, *KEYS])]))
+        sections = [(self.pane.NAME, keys.permitted(self.pane.KEYS, self.state.readonly))]
+        if self.pane.LEGEND:
+            sections.append(("What the signs say", list(self.pane.LEGEND)))
+        self.app.push_screen(Help([*sections, ("Everywhere", [*self.pane.MOVES, *SHARED_KEYS, *KEYS])]))
 
     def action_palette(self) -> None:
         """Offer all that can be done here."""
@@ -270,7 +267,8 @@ class MainScreen(Screen[None]):
             Entry(str((number + 1) % 10), f"Go to {kind.name}", f"pane({number})", self)
             for number, kind in enumerate(self.kinds)
         ]
-        found += [*entries(MOVES, self.pane.table), *entries(KEYS, self), *themes(self.state.themes, self.app)]
+        found += [*entries(self.pane.MOVES, self.pane.table), *entries(KEYS, self)]
+        found += themes(self.state.themes, self.app)
         self.app.push_screen(palette(found, "What shall be done?"))
 
     def action_themes(self) -> None:

@@ -86,6 +86,11 @@ class BooksChanged(Message):
 
 
 @dataclass
+class BooksOutdated(Message):
+    """What is being read of the accounting database, if it is, may be old when it has been read."""
+
+
+@dataclass
 class Progressed(Message):
     """Work has come a step further."""
 

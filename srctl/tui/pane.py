@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Input, Static
 
 from srctl.errors import SrctlError
@@ -26,7 +25,18 @@ from srctl.tui.work import Work
 
 SHARED_KEYS = (
     Key("y", "copy_command", "", "Copy the command line that does what Enter does"),
-    Key("slash", "filter", "filter", "Show only rows with a text in them; Enter keeps it, Esc ends it"),
+    Key("slash", "filter", "filter", "Show only rows with a text in them"),
+)
+
+MOVES = (
+    Key("j,down", "", "", "Next row"),
+    Key("k,up", "", "", "Row before"),
+    Key("g,home", "", "", "First row"),
+    Key("G,end", "", "", "Last row"),
+    Key("ctrl+f,pagedown", "", "", "Next page"),
+    Key("ctrl+b,pageup", "", "", "Page before"),
+    Key("o", "next_order", "", "Sort by the next column, as a click on its title does"),
+    Key("O", "turn_order", "", "Sort the other way round"),
 )
 
 
@@ -37,18 +47,21 @@ class Pane(Container):
     COLUMNS: ClassVar[Sequence[Column]]
     EMPTY: ClassVar[str]
     KEYS: ClassVar[tuple[Key, ...]]
+    MOVES: ClassVar[tuple[Key, ...]] = MOVES
+    LEGEND: ClassVar[tuple[Key, ...]] = ()
+    """What signs mean that need to be explained, each as if it were a key."""
     NEEDS_EVERYONE: ClassVar[bool] = False
     """Whether the sessions of all users are asked for while it is shown."""
     NEEDS_MACHINES: ClassVar[bool] = False
     """Whether what engines and machines are is asked for while it is shown."""
 
-    class Shown(Message):
-        """What is said about the row under the cursor may be another now."""
-
     def __init__(self, state: State) -> None:
         super().__init__()
         self.state = state
-        self.table = Table(self.COLUMNS if state.several else [each for each in self.COLUMNS if each.title != "HOST"])
+        self.table = self.make_table()
+        self.table.moved = self.show_row
+        self.shown: Callable[[], object] = lambda: None
+        """Is called when what is said about the row under the cursor may be another now."""
         self.about = Facts()
         self._heading = ""
         self._rows: Sequence[Row] | None = None
@@ -57,6 +70,10 @@ class Pane(Container):
         """Lay out the table and what is said about its row."""
         yield self.table
         yield self.about
+
+    def make_table(self) -> Table:
+        """Return what shows the rows."""
+        return Table(self.COLUMNS if self.state.several else [each for each in self.COLUMNS if each.title != "HOST"])
 
     @abstractmethod
     def rows(self) -> Sequence[Row] | None:
@@ -116,7 +133,7 @@ class Pane(Container):
             self._heading = heading
             self.table.border_title = Content(heading)
         self.about.say(self.facts())
-        self.post_message(self.Shown())
+        self.shown()
 
     def heading(self) -> str:
         """Return what stands above the table; it must be inert."""
@@ -173,13 +190,20 @@ class Pane(Container):
     async def action_filter(self) -> None:
         """Ask for a text; what is typed next goes there, however fast it comes."""
         if not self.query(Input):
-            field = Input(self.table.sought, placeholder="text", compact=True)
-            await self.mount(Horizontal(Static("/", classes="sign", markup=False), field, classes="line filter"))
+            await self.ask_filter("/", Input(self.table.sought, placeholder="text", compact=True))
         self.screen.set_focus(self.query_one(Input))
+
+    async def ask_filter(self, sign: str, field: Input) -> None:
+        """Lay out a field for the text, after the key that asks for it."""
+        await self.mount(Horizontal(Static(sign, classes="sign", markup=False), field, classes="line filter"))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as the person types."""
-        self.narrow(event.value)
+        self.seek(event.input, event.value)
+
+    def seek(self, _field: Input, text: str) -> None:
+        """Do with a text what the field is for."""
+        self.narrow(text)
 
     def narrow(self, text: str) -> None:
         """Show only rows that have a text in them, all where it is empty."""
@@ -200,10 +224,6 @@ class Pane(Container):
         self.table.focus()
         self.show_row()
         return had
-
-    def on_table_moved(self, _event: Table.Moved) -> None:
-        """Show what belongs to the row under the cursor."""
-        self.show_row()
 
     def on_table_activated(self, _event: Table.Activated) -> None:
         """A double click is Enter."""

@@ -5,7 +5,7 @@ taken as they are, never as markup; whoever makes the rows makes them inert.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from textwrap import wrap
@@ -23,7 +23,7 @@ from textual.strip import Strip
 from srctl.tui.columns import GAP, Column, Row, fit, natural, placed
 from srctl.tui.listing import Listing
 
-_MARK, _NO_MARK = "▸ ", "  "
+MARK, NO_MARK = "▸ ", "  "
 _CACHED = 2000
 NOTHING_FOUND = "No row has that text in it. Esc shows all again"
 
@@ -46,12 +46,6 @@ class Table(ScrollView, can_focus=True):
     ]
 
     @dataclass
-    class Moved(Message):
-        """The cursor is on another row, or that row has changed."""
-
-        table: "Table"
-
-    @dataclass
     class Activated(Message):
         """The person has clicked twice on the row under the cursor."""
 
@@ -61,6 +55,10 @@ class Table(ScrollView, can_focus=True):
         super().__init__()
         self.columns = tuple(columns)
         self.empty = empty
+        self.head = 1
+        """Lines of the header."""
+        self.moved: Callable[[], object] = lambda: None
+        """Is called when the cursor is on another row, or that has changed. A message would come a frame too late."""
         self._listing = Listing()
         self._index = 0
         self._widths = natural(self.columns, ())
@@ -123,7 +121,7 @@ class Table(ScrollView, can_focus=True):
         for index in indexes:
             self._refresh_row(index)
         if self._index in indexes:
-            self.post_message(self.Moved(self))
+            self.moved()
 
     def in_view(self) -> list[str]:
         """Return the keys of the rows that are to be seen."""
@@ -139,7 +137,7 @@ class Table(ScrollView, can_focus=True):
         """Sort by a column."""
         with self._redrawn():
             self._listing.sort(column, backwards)
-        self.refresh(Region(0, 0, self.size.width, 1))
+        self._refresh_head()
 
     def select(self, key: str) -> None:
         """Put the cursor on a row, if it is shown."""
@@ -169,7 +167,7 @@ class Table(ScrollView, can_focus=True):
             if before[index : index + 1] != view[index : index + 1] or index in (last, self._index):
                 self._refresh_row(index)
         self._follow()
-        self.post_message(self.Moved(self))
+        self.moved()
 
     # -- the cursor
 
@@ -197,21 +195,25 @@ class Table(ScrollView, can_focus=True):
         offset = event.get_content_offset(self)
         if offset is None:
             return
-        if offset.y == 0:
+        if offset.y < self.head:
             self._click_head(offset.x)
             return
-        index = int(self.scroll_offset.y) + offset.y - 1
+        index = int(self.scroll_offset.y) + offset.y - self.head
         if index < len(self._listing.view):
+            self._click_row(offset.x)
             self._go(index)
             if event.chain == 2:
                 self.post_message(self.Activated(self))
 
     def _click_head(self, x: int) -> None:
-        left = len(_MARK)
+        left = len(MARK)
         for index, width in self._shown:
             if left <= x < left + width:
                 self.sort(index, self._listing.order == (index, False))
             left += width + GAP
+
+    def _click_row(self, x: int) -> None:
+        """Nothing in a row is to be hit but the row."""
 
     def _go(self, index: int) -> None:
         before, self._index = self._index, max(0, min(index, len(self._listing.view) - 1))
@@ -220,7 +222,7 @@ class Table(ScrollView, can_focus=True):
         if not self._follow():
             self._refresh_row(before)
             self._refresh_row(self._index)
-        self.post_message(self.Moved(self))
+        self.moved()
 
     def _follow(self) -> bool:
         """Scroll until the cursor is in view; return whether that was needed."""
@@ -238,21 +240,24 @@ class Table(ScrollView, can_focus=True):
 
     @property
     def _height(self) -> int:
-        return max(1, self.scrollable_content_region.height - 1)
+        return max(1, self.scrollable_content_region.height - self.head)
 
     def _in_view(self) -> range:
         top = int(self.scroll_offset.y)
         return range(top, top + self._height)
 
     def _refresh_row(self, index: int) -> None:
-        y = index - int(self.scroll_offset.y) + 1
+        y = index - int(self.scroll_offset.y) + self.head
         self.refresh(Region(0, y, self.size.width, 1))
+
+    def _refresh_head(self) -> None:
+        self.refresh(Region(0, 0, self.size.width, self.head))
 
     def _fit(self) -> None:
         """Lay out the columns for the room there is."""
         room = self.scrollable_content_region.width
-        self.virtual_size = Size(room, len(self._listing.view) + 1)
-        shown = fit(self.columns, self._widths, room - len(_MARK))
+        self.virtual_size = Size(room, len(self._listing.view) + self.head)
+        shown = fit(self.columns, self._widths, room - len(MARK))
         if shown != self._shown:
             self._shown = shown
             self._strips.clear()
@@ -278,28 +283,36 @@ class Table(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw one line of the screen: the header, a row, or nothing."""
         width = self.size.width
-        if y == 0:
-            return self._line(_NO_MARK, self._heads(), self.get_component_rich_style("table--head"), None)
-        index = int(self.scroll_offset.y) + y - 1
+        if y < self.head:
+            return self._head_line(y)
+        index = int(self.scroll_offset.y) + y - self.head
         if index >= len(self._listing.view):
-            said = "" if self._listing.view else self._excuse(y - 2)
-            return Strip([Segment(placed(_NO_MARK + said, width), self.get_component_rich_style("table--dim"))])
+            said = "" if self._listing.view else self._excuse(y - self.head - 1)
+            return Strip([Segment(placed(NO_MARK + said, width), self.get_component_rich_style("table--dim"))])
         row = self._listing.view[index]
         if index == self._index:
-            return self._line(_MARK, row.cells, self.get_component_rich_style("table--cursor"), None)
+            return self._row_line(row, chosen=True)
         strip = self._strips.get(row.key)
         if strip is None:
             if len(self._strips) > _CACHED:
                 self._strips.clear()
-            tone = self.get_component_rich_style(f"table--{row.tone}") if row.tone else None
-            if self._style is None:
-                self._style = self.rich_style
-            strip = self._strips[row.key] = self._line(_NO_MARK, row.cells, self._style, tone)
+            strip = self._strips[row.key] = self._row_line(row, chosen=False)
         return strip
+
+    def _head_line(self, _line: int) -> Strip:
+        return self._line(NO_MARK, self._heads(), self.get_component_rich_style("table--head"), None)
+
+    def _row_line(self, row: Row, *, chosen: bool) -> Strip:
+        if chosen:
+            return self._line(MARK, row.cells, self.get_component_rich_style("table--cursor"), None)
+        tone = self.get_component_rich_style(f"table--{row.tone}") if row.tone else None
+        if self._style is None:
+            self._style = self.rich_style
+        return self._line(NO_MARK, row.cells, self._style, tone)
 
     def _excuse(self, line: int) -> str:
         said = NOTHING_FOUND if self._listing.rows else self.empty
-        lines = wrap(said, max(4, self.size.width - 2 * len(_NO_MARK)))
+        lines = wrap(said, max(4, self.size.width - 2 * len(NO_MARK)))
         return lines[line] if 0 <= line < len(lines) else ""
 
     def _heads(self) -> list[str]:

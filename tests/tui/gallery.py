@@ -130,7 +130,13 @@ def engine(name: str = "lab") -> FakeEngine:
     for image, _, _ in APPLICATIONS:
         labels = {name: text for name, text in web.labels.items() if "ui_name" not in name}
         settings = SETTINGS if "desktop" in image else {}
-        made.present[image] = replace(web, id=f"sha256:{digest(len(image))}", tags=(image,), labels=labels | settings)
+        made.present[image] = replace(
+            web,
+            id=f"sha256:{digest(len(image))}",
+            tags=(image,),
+            labels=labels | settings,
+            size=len(image) * 130_000_000,
+        )
     made.registry[NEEDING_PULL] = made.present.pop(NEEDING_PULL)
     return made
 

@@ -124,6 +124,8 @@ def test_what_is_for_administrators_is_refused_to_others(gate: Gatehouse, bob: C
         "app.add": {"application": {"image": "evil"}, "verify": False},
         "grant.add": {"image": WEB, "user": "carol"},
         "grant.list": {},
+        "grant.page": {},
+        "grant.edit": {"id_prefix": gate.grants["alice"], "permits": {}},
         "grant.remove": {"ids": [gate.grants["alice"]]},
         "audit.list": {},
         "image.list": {},
@@ -184,11 +186,13 @@ def test_the_audit_names_what_was_made_and_no_secret(gate: Gatehouse, admin: Cha
     key = new_key()
     admin.result("user.key.add", user="carol", text=f"{key} my own words")
     grant = admin.result("grant.add", image=WEB, user="carol", permits={"license": "S3CRET"})
-    *_, added, granted = admin.result("audit.list")
+    admin.result("grant.edit", id_prefix=grant["id"], permits={"license": "S3CRET", "allow_home": True})
+    *_, added, granted, edited = admin.result("audit.list")
     with gate.store() as store:
         assert store.keys("carol")[-1].fingerprint in added["detail"]
     assert grant["id"] in granted["detail"]
-    assert "S3CRET" not in granted["detail"]
+    assert grant["id"] in edited["detail"]
+    assert "S3CRET" not in granted["detail"] + edited["detail"]
     assert "my own words" not in added["detail"]
 
 
@@ -259,6 +263,21 @@ def test_a_removed_grant_closes_the_slot_until_another_session_is_there(
     admin.result("grant.add", image=WEB, user="alice")
     assert start(alice)["session"]["port"] == SLOTS[0]
     assert closed(gate) == []
+
+
+def test_a_grant_that_gets_more_leaves_the_way_open_and_one_that_gets_less_closes_it(
+    gate: Gatehouse, alice: Channel, admin: Channel
+) -> None:
+    session = start(alice)["session"]
+    more = admin.result("grant.edit", id_prefix=gate.grants["alice"], permits={"allow_view": True, "allow_home": True})
+    assert (more["id"], closed(gate)) == (gate.grants["alice"], [])
+    assert alice.result("session.open", request={"app": session["id"]})["fresh"] is False
+    less = admin.result("grant.edit", id_prefix=more["id"], permits={"allow_home": True})
+    assert (less["id"] == more["id"], closed(gate)) == (False, [SLOTS[0]])
+    assert alice.refusal("session.open", request={"app": session["id"]}) == "not-allowed"
+    page = admin.result("grant.page")
+    assert less["id"] in [line[0] for line in page["lines"]]
+    assert page["more"] is False
 
 
 def test_a_grant_can_be_removed_with_its_sessions(gate: Gatehouse, alice: Channel, admin: Channel) -> None:
