@@ -188,7 +188,7 @@ class HostThread:
         if self._meter is None:
             self._meter = self._context.meter(self._measured)
         watched = self._watched
-        self._meter.watch(watched.containers, all_users=watched.all_users)
+        self._meter.watch(watched.containers, all_users=watched.all_users and self._context.parts.admin)
 
     def _offer(self) -> None:
         if self._context is None:

@@ -11,8 +11,7 @@ from textual.events import Click, Resize
 from textual.screen import Screen
 from textual.widgets import Static
 
-from srctl.tui import keys
-from srctl.tui.host import Needs, Watched
+from srctl.tui import demand, keys
 from srctl.tui.keys import Key
 from srctl.tui.messages import Copied, Said
 from srctl.tui.pane import SHARED_KEYS, Pane
@@ -136,19 +135,7 @@ class MainScreen(Screen[None]):
         self._watch()
 
     def _watch(self) -> None:
-        """Have it told what the sessions in view take; of those under a screen that covers all, nothing."""
-        from srctl.sessions import MOST_WATCHED  # not before the first picture
-
-        covered = getattr(self.app.screen, "COVERS", False)
-        watched = () if covered else self.pane.watched()[:MOST_WATCHED]
-        for name, view in self.state.hosts.items():
-            containers = sorted(each.container_id for each in watched if each.host == name)
-            view.thread.watch(Watched(tuple(containers), self.pane.NEEDS_EVERYONE))
-
-    def _need(self) -> None:
-        """Have it asked for what the pane that is shown needs."""
-        for view in self.state.hosts.values():
-            view.thread.need(Needs(self.pane.NEEDS_EVERYONE, self.pane.NEEDS_MACHINES))
+        demand.watch(self.state, self.pane, covered=getattr(self.app.screen, "COVERS", False))
 
     def admit(self) -> None:
         """Show also what administrators see; who left one of their panes comes back to it."""
@@ -210,7 +197,7 @@ class MainScreen(Screen[None]):
         self.pane.show()
         self.pane.table.focus()
         self._show_lines()
-        self._need()
+        demand.need(self.state, self.pane)
         self._watch()
 
     async def action_turn(self, panes: int) -> None:
