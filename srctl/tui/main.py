@@ -59,8 +59,8 @@ class MainScreen(Screen[None]):
 
     def __init__(self, state: State) -> None:
         super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-huge")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low"), (18, "-tall")]
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (190, "-huge")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low"), (18, "-tall"), (34, "-high")]
         self.state = state
         self.kinds = seen_by(state.admin, state.audited)
         self.tabs = Tabs([kind.name for kind in self.kinds], state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from srctl.errors import SrctlError, UnreachableError
 from srctl.tui.dialogs import Secret
 from srctl.tui.work import Work
-from tests.tui.pictures import LARGE, SHOTS, SMALL, picture, quiet, scripts, several
+from tests.tui.pictures import LARGE, SHOTS, SMALL, audited, picture, quiet, scripts, several, team
 from tests.tui.stage import Seat
 
 __all__ = ["SHOTS"]
@@ -17,7 +17,7 @@ __all__ = ["SHOTS"]
 @picture((100, 26), shown=True)
 async def day(seat: Seat) -> None:
     """Sessions with their tunnels, and below the list why one of them is not up."""
-    await seat.see("⇄ up", "4 Users")
+    await seat.see("⇄ up", "4 U")
     await seat.press("j", "j", "j")
     await seat.see("the server is silent")
 
@@ -25,7 +25,7 @@ async def day(seat: Seat) -> None:
 @picture((100, 26), shown=True)
 async def palette(seat: Seat) -> None:
     """What can be done with a session, each with its key."""
-    await seat.see("⇄ up", "4 Users")
+    await seat.see("⇄ up", "4 U")
     await seat.press("j", "ctrl+p")
     await seat.see("Stop the session")
 
@@ -37,6 +37,7 @@ async def palette(seat: Seat) -> None:
 async def sessions(seat: Seat) -> None:
     """Five sessions: each state has a sign and a word, and the titles of all columns stand over their cells."""
     await seat.see("● running", "◐ starting", "✗ exited", "↻ reconnecting")
+    await seat.press("j")
 
 
 @picture(SMALL, on=quiet)
@@ -140,11 +141,41 @@ async def registering(seat: Seat) -> None:
     await seat.see("Register an application", "◂ the image's")
 
 
-@picture(SMALL)
+@picture(SMALL, LARGE, on=team)
 async def overview(seat: Seat) -> None:
-    """Numbers with their bars, by users, hosts and applications."""
+    """Numbers with their bars, by users, hosts and applications; of the host that is away nobody knows any."""
     await seat.go("Overview")
-    await seat.see("running on", "█")
+    await seat.see("running on", "█", "✗ away", "9 running")
+    await seat.press(*"jjjjjjj")
+    seat.app.clear_notifications()
+
+
+@picture(SMALL, LARGE, on=team)
+async def hosts(seat: Seat) -> None:
+    """Which host answers, how fast, and how busy it is; below stands what the machine is."""
+    await seat.go("Hosts")
+    await seat.see("✗ away", "29.1", "41 ms")
+    await seat.press("j")
+    await seat.see("64 cores")
+    seat.app.clear_notifications()
+
+
+@picture(SMALL, LARGE, on=team)
+async def everyone(seat: Seat) -> None:
+    """Sessions of all users on all hosts; what each takes stands in numbers and as the course of the last minutes."""
+    await seat.go("Everyone")
+    await seat.see("chiara", "dmitri")
+    await seat.press("j", "j")
+    seat.app.clear_notifications()
+
+
+@picture(SMALL, LARGE, on=audited)
+async def audit(seat: Seat) -> None:
+    """Newest first: who did what and how it went, by a sign and a word; the row that was refused is told in full."""
+    await seat.go("Audit")
+    await seat.see("limit-reached")
+    await seat.press("j", "j")
+    await seat.see("ben", "The session limit")
 
 
 # -- the hosts
@@ -262,7 +293,7 @@ async def a_filter(seat: Seat) -> None:
 @picture(SMALL)
 async def a_jump(seat: Seat) -> None:
     """After a colon one types; at the right stands what can be meant."""
-    await seat.see("⇄ up", "4 Use")
+    await seat.see("⇄ up", "4 U")
     await seat.type(":use")
     await seat.press("tab")
     await seat.see("users")
@@ -271,7 +302,7 @@ async def a_jump(seat: Seat) -> None:
 @picture(SMALL, LARGE)
 async def the_palette(seat: Seat) -> None:
     """All that can be done stands in a list, with its key; letters that were typed are marked."""
-    await seat.see("⇄ up", "4 Use")
+    await seat.see("⇄ up", "4 U")
     await seat.press("ctrl+p")
     await seat.type("stop")
     await seat.see("Stop the session")
