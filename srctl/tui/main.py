@@ -15,7 +15,7 @@ from srctl.tui import keys
 from srctl.tui.host import Needs, Watched
 from srctl.tui.keys import Key
 from srctl.tui.messages import Copied, Said
-from srctl.tui.pane import SHARED_KEYS, Pane
+from srctl.tui.pane import HEIGHTS, SHARED_KEYS, WIDTHS, Pane
 from srctl.tui.panes import PaneKind, seen_by
 from srctl.tui.state import State
 from srctl.tui.tabs import Tabs
@@ -59,8 +59,7 @@ class MainScreen(Screen[None]):
 
     def __init__(self, state: State) -> None:
         super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (190, "-huge")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low"), (18, "-tall"), (34, "-high")]
+        self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS = WIDTHS, HEIGHTS
         self.state = state
         self.kinds = seen_by(state.admin, state.audited)
         self.tabs = Tabs([kind.name for kind in self.kinds], state)

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import itertools
 import json
-import pkgutil
-import secrets
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta
 from pathlib import Path
-
-import pytest
 
 from srctl.accounting import Accounting
 from srctl.db.ledger import Ledger
@@ -41,14 +32,9 @@ from srctl.tunnel.registry import Registry
 from tests.cli.front_door import FrontDoor
 from tests.fakes import START, FakeEngine
 from tests.tui.stage import Stage, among
-from tests.tui.steady import STOPWATCH, SteadyEngine
+from tests.tui.steady import NOW, SteadyEngine, digest
 
-NOW = START + timedelta(hours=14, minutes=30)
 PID = 4711
-WATCHES = ("srctl.tui.host", "srctl.tui.hosts_pane", "srctl.tui.meters", "srctl.tui.tabs")
-"""Modules that measure how long something takes."""
-CLOCKS = ("srctl.tui.", "srctl.db.", "srctl.tunnel.registry")
-"""Modules that ask what time it is."""
 SETTINGS = {f"{PREFIX}env.x11-{name}": "" for name in ("width", "height", "depth")}
 APPLICATIONS = (
     ("jupyter/scipy:2029", "JupyterLab", Policy(allow_home=True)),
@@ -94,46 +80,6 @@ class Scene(Stage):
     """A stage with all the engines on it."""
 
     engines: tuple[FakeEngine, ...] = ()
-
-
-class _Moment(type):
-    def __instancecheck__(cls, found: object) -> bool:
-        return isinstance(found, datetime)
-
-
-class Frozen(datetime, metaclass=_Moment):
-    """A clock that has stopped; every moment is taken for one of it."""
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> Frozen:
-        """Return the moment of the pictures."""
-        return cls.fromtimestamp(NOW.timestamp(), tz)
-
-
-@contextmanager
-def frozen(patch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Stop all clocks of ours, put the local time to UTC, and give out ids that are the same in each run."""
-    for name in ("srctl.tui", "srctl.db"):
-        for each in pkgutil.iter_modules(importlib.import_module(name).__path__):
-            importlib.import_module(f"{name}.{each.name}")
-    for name, module in list(sys.modules.items()):
-        if name.startswith(CLOCKS) and vars(module).get("datetime") is datetime:
-            patch.setattr(module, "datetime", Frozen)
-    for name in WATCHES:
-        patch.setattr(sys.modules[name], "time", STOPWATCH)
-    numbers = itertools.count(1)
-    patch.setattr(secrets, "token_hex", lambda size=16: digest(next(numbers))[: 2 * size])
-    patch.setenv("TZ", "UTC")
-    patch.setenv("LOGNAME", "ada")
-    time.tzset()
-    yield
-    patch.undo()
-    time.tzset()
-
-
-def digest(number: int) -> str:
-    """Return what looks like an id."""
-    return hashlib.sha256(f"picture {number}".encode()).hexdigest()
 
 
 def database(path: Path) -> None:

@@ -100,7 +100,7 @@ def picture(
 
 def taken(shot: Shot, front: FrontDoor) -> dict[Path, Picture]:
     """Let the story happen, and return the pictures by where they are kept."""
-    found = {}
+    found: dict[Path, Picture] = {}
 
     async def story(seat: Seat) -> None:
         measured(seat.app.state.meters, stage.engines)

@@ -5,14 +5,30 @@ So a picture is the same on any machine, however busy that is.
 
 from __future__ import annotations
 
+import hashlib
+import importlib
+import itertools
+import pkgutil
+import secrets
+import sys
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
+
+import pytest
 
 from srctl.models import Container, EngineInfo, Usage
 from srctl.tui.meters import SLOT, SLOTS, Meters
-from tests.fakes import FakeEngine, FakeStats
+from tests.fakes import START, FakeEngine, FakeStats
 
+NOW = START + timedelta(hours=14, minutes=30)
+CLOCKS = ("srctl.tui.", "srctl.db.", "srctl.tunnel.registry")
+"""Modules that ask what time it is."""
+WATCHES = ("srctl.tui.host", "srctl.tui.hosts_pane", "srctl.tui.meters", "srctl.tui.tabs")
+"""Modules that measure how long something takes."""
 GIB = 1 << 30
 TAKES = {
     "jupyter/scipy:2029": (1.9 * GIB, (4, 4, 9, 38, 96, 180, 240, 310, 290, 120, 35, 12)),
@@ -73,7 +89,47 @@ class SteadyEngine(FakeEngine):
 def measured(meters: Meters, engines: Sequence[FakeEngine]) -> None:
     """Have the last two minutes of all that runs be known."""
     for engine in engines:
-        for container in engine.stored.values() if isinstance(engine, SteadyEngine) else ():
-            if container.state == "running":
+        for container in engine.stored.values():
+            if isinstance(engine, SteadyEngine) and container.state == "running":
                 for ago, usage in zip(range(SLOTS - 1, -1, -1), engine.course(container), strict=True):
                     meters.put(engine.name, usage, STOPWATCH.now - ago * SLOT)
+
+
+class _Moment(type):
+    def __instancecheck__(cls, found: object) -> bool:
+        return isinstance(found, datetime)
+
+
+class Frozen(datetime, metaclass=_Moment):
+    """A clock that has stopped; every moment is taken for one of it."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Frozen:
+        """Return the moment of the pictures."""
+        return cls.fromtimestamp(NOW.timestamp(), tz)
+
+
+@contextmanager
+def frozen(patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Stop all clocks of ours, put the local time to UTC, and give out ids that are the same in each run."""
+    for name in ("srctl.tui", "srctl.db"):
+        for each in pkgutil.iter_modules(importlib.import_module(name).__path__):
+            importlib.import_module(f"{name}.{each.name}")
+    for name, module in list(sys.modules.items()):
+        if name.startswith(CLOCKS) and vars(module).get("datetime") is datetime:
+            patch.setattr(module, "datetime", Frozen)
+    for name in WATCHES:
+        patch.setattr(sys.modules[name], "time", STOPWATCH)
+    numbers = itertools.count(1)
+    patch.setattr(secrets, "token_hex", lambda size=16: digest(next(numbers))[: 2 * size])
+    patch.setenv("TZ", "UTC")
+    patch.setenv("LOGNAME", "ada")
+    time.tzset()
+    yield
+    patch.undo()
+    time.tzset()
+
+
+def digest(number: int) -> str:
+    """Return what looks like an id."""
+    return hashlib.sha256(f"picture {number}".encode()).hexdigest()
