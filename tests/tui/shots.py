@@ -11,7 +11,7 @@ from tests.tui.stage import Seat
 # -- for the documentation
 
 
-@picture((100, 26), shown=True)
+@picture((112, 26), shown=True)
 async def day(seat: Seat) -> None:
     """Sessions with their tunnels, and below the list why one of them is not up."""
     await seat.see("⇄ up", "4 U")
@@ -19,7 +19,7 @@ async def day(seat: Seat) -> None:
     await seat.see("the server is silent")
 
 
-@picture((100, 26), shown=True)
+@picture((112, 26), shown=True)
 async def palette(seat: Seat) -> None:
     """What can be done with a session, each with its key."""
     await seat.see("⇄ up", "4 U")
