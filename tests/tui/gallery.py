@@ -80,6 +80,7 @@ def frozen(patch: pytest.MonkeyPatch) -> Iterator[None]:
             patch.setattr(module, "datetime", Frozen)
     numbers = itertools.count(1)
     patch.setattr(secrets, "token_hex", lambda size=16: digest(next(numbers))[: 2 * size])
+    patch.setattr("srctl.tui.meters.FRESH", float("inf"))  # however long it takes to draw
     patch.setenv("TZ", "UTC")
     patch.setenv("LOGNAME", "ada")
     time.tzset()

@@ -17,7 +17,7 @@ __all__ = ["SHOTS"]
 @picture((100, 26), shown=True)
 async def day(seat: Seat) -> None:
     """Sessions with their tunnels, and below the list why one of them is not up."""
-    await seat.see("⇄ up", "4 Users")
+    await seat.see("⇄ up", "4 Use")
     await seat.press("j", "j", "j")
     await seat.see("the server is silent")
 
@@ -25,7 +25,7 @@ async def day(seat: Seat) -> None:
 @picture((100, 26), shown=True)
 async def palette(seat: Seat) -> None:
     """What can be done with a session, each with its key."""
-    await seat.see("⇄ up", "4 Users")
+    await seat.see("⇄ up", "4 Use")
     await seat.press("j", "ctrl+p")
     await seat.see("Stop the session")
 
@@ -153,7 +153,7 @@ async def overview(seat: Seat) -> None:
 @picture(SMALL, LARGE, on=several)
 async def a_host_is_away(seat: Seat) -> None:
     """Who is away stands at the top right and in a toast with what to do; sessions of the others are there."""
-    await seat.see("● running", "gpu-2 ✗ away")
+    await seat.see("● running", "2 of 3 hosts up")
     await seat.hear("gpu-2 refuses connections")
 
 
