@@ -21,7 +21,6 @@ from rich.style import Style
 from textual.widgets import Input, TextArea
 
 from srctl.models import Host
-from srctl.tui.metered import MeteredPane
 from tests.cli.front_door import FrontDoor
 from tests.fakes import FakeEngine
 from tests.tui import gallery
@@ -135,20 +134,11 @@ async def still(seat: Seat, size: tuple[int, int]) -> list[Row]:
     seen: list[list[Row]] = []
 
     def calm() -> bool:
-        if not measured(seat):
-            return False
         seen.append(rows(seat))
         return len(seen[-1]) == size[1] and len(seen) > CALM and all(each == seen[-1] for each in seen[-CALM:])
 
     await seat.until(calm, "it does not come to rest")
     return seen[-1]
-
-
-def measured(seat: Seat) -> bool:
-    """Tell whether all that sessions in view take is known, and have it shown: the screen itself does once a second."""
-    pane = seat.app.main.pane
-    pane.measure()
-    return not isinstance(pane, MeteredPane) or all(pane.away(each) or pane.usage(each) for each in pane.watched())
 
 
 CALM = 6

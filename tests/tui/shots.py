@@ -147,13 +147,33 @@ async def overview(seat: Seat) -> None:
     await seat.see("running on", "█")
 
 
+@picture(SMALL, LARGE, on=several)
+async def everyone(seat: Seat) -> None:
+    """Whose session it is stands beside each, and what it takes as bars and in numbers; no key opens another's."""
+    await seat.go("Everyone")
+    await seat.see("ada", "● running", "% of a core")
+
+
 # -- the hosts
+
+
+@picture(SMALL, LARGE, on=several)
+async def hosts(seat: Seat) -> None:
+    """Of each host it is told whether it answers; of one that is away why, and what to do."""
+    await seat.go("Hosts")
+    await seat.see("✗ away", "● up", " of 8")
+    for view in seat.app.state.hosts.values():
+        view.took = None if view.error else 0.012
+    seat.app.main.changed()
+    await seat.see("12 ms")
+    await seat.press("G")
+    await seat.see("gpu-2 refuses connections")
 
 
 @picture(SMALL, LARGE, on=several)
 async def a_host_is_away(seat: Seat) -> None:
     """Who is away stands at the top right and in a toast with what to do; sessions of the others are there."""
-    await seat.see("● running", "2 of 3 hosts up")
+    await seat.see("● running", "gpu-2 ✗ away")
     await seat.hear("gpu-2 refuses connections")
 
 
