@@ -100,7 +100,8 @@ ROWS = {
     "Host": views.HOST,
     "Step": views.STEP,
     "Finding": views.FINDING,
-    "Policy": tuple(field.name for field in fields(Policy)),
+    "Group": views.GROUP,
+    "Policy": views.POLICY,
     "Database": tuple(field.name for field in fields(StoreStatus)),
 }
 
