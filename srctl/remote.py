@@ -156,7 +156,7 @@ class GatewayHost:
             return replace(value, host=self.name, url=None)
         if isinstance(value, Started):
             to = value.endpoint
-            if to.scheme not in ("http", "https") or not _PATH.fullmatch(to.path) or not 0 < to.port < 65536:
+            if to and (to.scheme not in ("http", "https") or not _PATH.fullmatch(to.path) or not 0 < to.port < 65536):
                 raise wire.nonsense("an address that is none")
             return replace(value, session=self._ours(value.session))
         if isinstance(value, list):
@@ -217,7 +217,7 @@ class RemoteJoiner(StandIn):
         """Return the session that is meant, or start that application. Raises as `Joiner.bring` does."""
         started: Started = self._gateway.call(BY_METHOD["joiner", "bring"], request, tell=self._tell)
         if started.fresh or started.session.user != self._gateway.greeting.user:
-            self._gateway.lead(started.endpoint)
+            self._gateway.lead(started.page)
         return started
 
 

@@ -224,6 +224,14 @@ def test_with_the_firewall_local_accounts_reach_no_session(debian: Machine) -> N
     assert "uid-owner" not in debian.ok("iptables", "-S")
 
 
+def test_with_the_firewall_an_isolated_session_reaches_not_even_this_machine(debian: Machine) -> None:
+    install(debian)
+    [pool] = json.loads(debian.ok("docker", "network", "inspect", "srctl-isolated"))[0]["IPAM"]["Config"]
+    rules = debian.ok("iptables-save")
+    assert f"-s {pool['Subnet']} ! -d {pool['Subnet']} -j DROP" in rules
+    assert pool["AuxiliaryAddresses"].keys() == {"DefaultGatewayIPv4"}
+
+
 def test_a_machine_without_iptables_is_warned(debian: Machine) -> None:
     debian.ok("docker", "network", "create", "srctl")
     debian.ok("mv", "/usr/sbin/iptables", "/tmp/iptables")
