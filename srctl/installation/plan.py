@@ -104,11 +104,8 @@ def removal_plan(layout: Layout, engine: Engine) -> Plan:
     }
     dropped = [File(path, "", what) for path, what in files.items()]
     rules: list[Step] = [Link(places.UNIT_LINK, places.UNIT), File(places.UNIT, "", "The rules at boot")]
-    rules += [
-        Firewall(layout, engine),
-        Network(engine),
-        Network(engine, ISOLATED),
-    ]  # while the account is there, whose name stands in a rule
+    # While the account is there, whose name stands in a rule.
+    rules += [Firewall(layout, engine), Network(engine), Network(engine, ISOLATED)]
     account: list[Step] = [ServiceAccount(layout.account), Folder(places.HOME, 0o700, layout.account, emptied=True)]
     folders = [Folder(path) for path in (places.COMMANDS, "/opt/srctl", "/etc/srctl")]
     return Plan(layout, (*dropped, *rules, *account, *folders), (), ())

@@ -233,7 +233,8 @@ def test_with_the_firewall_an_isolated_session_reaches_not_even_this_machine(deb
 
 
 def test_a_machine_without_iptables_is_warned(debian: Machine) -> None:
-    debian.ok("docker", "network", "create", "srctl")
+    for name in ("srctl", "srctl-isolated"):
+        debian.ok("docker", "network", "create", name)
     debian.ok("mv", "/usr/sbin/iptables", "/tmp/iptables")
     assert "There is no iptables" in install(debian)
     assert "There is no iptables, so there is no firewall" in findings(debian)
