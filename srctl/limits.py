@@ -122,6 +122,12 @@ def in_force(application: Application) -> Limits:
     return over(application.defaults, Limits(shm_size=application.shm_size, gpus=application.gpus))
 
 
+def inherited(grant: Grant) -> Limits:
+    """Return those limits of a grant that are its application's defaults."""
+    given = set_ones(in_force(grant.application))
+    return Limits(**{name: value for name, value in given.items() if getattr(grant.policy, name) is None})
+
+
 def over(upper: Limits, lower: Limits) -> Limits:
     """Return the upper limits, and the lower ones where those say nothing."""
     return Limits(**{name: _first(getattr(upper, name), getattr(lower, name)) for name in NAMES})

@@ -21,6 +21,7 @@ from srctl.tunnel.remote import PATIENCE, Greeting, Pieces, Remote, Speech
 
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
+    from srctl.explaining import Explainer
     from srctl.groups import Groups
     from srctl.joining import Joiner
     from srctl.launch import Launcher
@@ -261,6 +262,11 @@ class RemoteParts:
     def groups(self) -> "Groups":
         """What they do with groups."""
         return cast("Groups", StandIn(self.gateway, "groups"))
+
+    @property
+    def explainer(self) -> "Explainer":
+        """Who may run what, in words."""
+        return cast("Explainer", StandIn(self.gateway, "explainer"))
 
     @property
     def audit(self) -> AuditTrail:

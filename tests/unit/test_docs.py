@@ -101,6 +101,8 @@ ROWS = {
     "Step": views.STEP,
     "Finding": views.FINDING,
     "Group": views.GROUP,
+    "Right": views.RIGHT,
+    "Explanation": views.EXPLANATION,
     "Policy": views.POLICY,
     "Database": tuple(field.name for field in fields(StoreStatus)),
 }
