@@ -102,6 +102,8 @@ ROWS = {
     "Finding": views.FINDING,
     "Group": views.GROUP,
     "Right": views.RIGHT,
+    "Reaped": views.REAPED,
+    "Tally": views.TALLY,
     "Explanation": views.EXPLANATION,
     "Policy": views.POLICY,
     "Database": tuple(field.name for field in fields(StoreStatus)),
