@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from srctl import labels, lifetimes, policy, recording
 from srctl.enforcing import Enforcer, Gateway
-from srctl.errors import SrctlError
+from srctl.errors import NotFoundError, SrctlError
 from srctl.lifetimes import Facts, Rules, Verdict
 from srctl.models import Container, Counters, Record, Share
 from srctl.needs import Store
@@ -153,16 +153,26 @@ class Reaper:
         return _Task(what, lambda: self._stop(facts, verdict))
 
     def _stop(self, facts: Facts, verdict: Verdict) -> bool:
-        """End a session; return false where its owner has just asked for more time, or it is gone already."""
+        """End a session; return false where its owner has just asked for more time, or somebody else ended it."""
         session_id = facts.record.session_id
         if self._records.extensions([session_id]).get(session_id) != facts.extension:
             return False
         if verdict.reason == recording.EXPIRED and facts.grant is not None:
             self._enforcer.withdraw([facts.grant], of=(facts.record.user,))
-        was_there = self._sessions.end(facts.container, verdict.reason)
+        ended = self._end(facts.container, verdict.reason)
         if self._gateway is not None:
             self._gateway.end_guests(self._gateway.book.remove_shares(session_id))
-        return was_there
+        return ended
+
+    def _end(self, container: Container, reason: str) -> bool:
+        """Stop and remove a container; return whether it was this process that ended it, by what is written down."""
+        ended = False
+        with suppress(NotFoundError):
+            counters = recording.used(self._engine, container)
+            self._engine.stop(container.id)
+            ended = recording.stopped(self._records, container, reason, counters)
+            self._engine.remove(container.id)
+        return ended
 
     def _unsharing(self, now: datetime) -> "list[_Task]":
         """Return what is to be done about the shares that have expired."""

@@ -46,11 +46,13 @@ def used(engine: Engine, container: Container) -> Counters | None:
     return None
 
 
-def stopped(records: Records, container: Container, reason: str, counters: Counters | None) -> None:
-    """Note that a session was ended a moment ago."""
+def stopped(records: Records, container: Container, reason: str, counters: Counters | None) -> bool:
+    """Note that a session was ended a moment ago; return false where somebody else has done so."""
     with suppress(SrctlError):
         seconds = None if counters is None else counters.cpu_seconds
-        records.end(str(labels.session_id(container)), datetime.now(UTC), reason, seconds)
+        ended = max(datetime.now(UTC), container.created)  # by the clock of the host
+        return records.end(str(labels.session_id(container)), ended, reason, seconds)
+    return True
 
 
 def end_of(records: Records, engine: Engine, session_id: str, container_id: str) -> None:
