@@ -28,6 +28,8 @@ def reap(
     """
 
     def show(done: Iterable[Reaped]) -> None:
+        if not done and context.output.format == "table":
+            return  # a timer says nothing where nothing happened
         columns = ("action", "session_id", "user", "image", "reason", "message")
         context.output.rows([views.reaped(each) for each in done], ids="session_id", columns=columns, keys=views.REAPED)
 
