@@ -249,12 +249,15 @@ class Sessions:
             return [self.session(container, granted=None) for container in containers]
         claims = {container.id: (labels.user(container), labels.grant_id(container)) for container in containers}
         held = rights.held(claim for claim in claims.values() if _is_claim(*claim))
-        ids = [str(labels.session_id(container)) for container in containers]
-        extended, warnings = rights.records.extensions(ids), rights.records.warnings(ids)
+        # Only what may be ended can have a later end, or a warning: most lists cost one query.
+        limited = [c for c in containers if claims[c.id] not in held or labels.is_limited(c)]
+        ids = [str(labels.session_id(container)) for container in limited]
+        extended = rights.records.extensions(ids) if ids else {}
+        warnings = rights.records.warnings(ids) if ids else {}
         found = []
-        for id_, container in zip(ids, containers, strict=True):
+        for container in containers:
+            id_, granted = str(labels.session_id(container)), claims[container.id] in held
             later = extended[id_].ends if id_ in extended else None
-            granted = claims[container.id] in held
             found.append(self.session(container, granted=granted, extended=later, warning=warnings.get(id_)))
         return found
 
