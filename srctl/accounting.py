@@ -249,7 +249,7 @@ class Accounting:
 
     def _holder(self, word: str) -> tuple[str | None, str | None]:
         """Return the user, or the group, that people write so; a user's name may begin with an `@` too."""
-        if not word.startswith("@"):
+        if not word.startswith("@") or word == "@":
             return word, None
         try:
             return self._store.user(word).name, None

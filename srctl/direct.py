@@ -142,7 +142,7 @@ class DirectParts:
     def _enforcer(self) -> "Enforcer":
         from srctl.enforcing import Enforcer
 
-        return Enforcer(self._open_host, self._open_gateway())
+        return Enforcer(self._open_host, self._open_gateway(), self._open_store().records)
 
     def _image(self, reference: str) -> Image:
         return self._open_host().image(reference)
