@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from srctl.reaping import Reaper
     from srctl.sessions import Sessions
     from srctl.sharing import SharedSessions
-    from srctl.usage import Usage
+    from srctl.usage import UsageReport
 
 Tell = Callable[[Progress], None]
 
@@ -132,11 +132,11 @@ class DirectParts:
         return Reaper(self.sessions, self._open_store(), self._enforcer, self._open_gateway(), rules)
 
     @property
-    def usage(self) -> "Usage":
+    def usage(self) -> "UsageReport":
         """What was used."""
-        from srctl.usage import Usage
+        from srctl.usage import UsageReport
 
-        return Usage(self._open_store().records)
+        return UsageReport(self._open_store().records)
 
     @property
     def _enforcer(self) -> "Enforcer":

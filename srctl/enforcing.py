@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from srctl import labels, recording, slots
+from srctl.books import Records
 from srctl.errors import NotFoundError, SrctlError
 from srctl.models import Container, Grant, Share, SharedSlot, User
-from srctl.needs import Engine, Records, Store
+from srctl.needs import Engine, Store
 from srctl.recording import NoRecords
 
 
