@@ -100,7 +100,12 @@ ROWS = {
     "Host": views.HOST,
     "Step": views.STEP,
     "Finding": views.FINDING,
-    "Policy": tuple(field.name for field in fields(Policy)),
+    "Group": views.GROUP,
+    "Right": views.RIGHT,
+    "Reaped": views.REAPED,
+    "Tally": views.TALLY,
+    "Explanation": views.EXPLANATION,
+    "Policy": views.POLICY,
     "Database": tuple(field.name for field in fields(StoreStatus)),
 }
 
