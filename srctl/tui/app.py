@@ -25,7 +25,7 @@ from srctl.tui.asking import ScreenPrompter
 from srctl.tui.bookkeeping import Bookkeeping
 from srctl.tui.calm import EACH, Calm
 from srctl.tui.dialogs import Answer, Choice
-from srctl.tui.driver import lasting
+from srctl.tui.driver import lasting, put_to_rest
 from srctl.tui.host import HostThread
 from srctl.tui.listening import Listener
 from srctl.tui.main import MainScreen
@@ -298,7 +298,10 @@ def run(context: Context, *, readonly: bool = False) -> None:
     """Show the screen until the person leaves it. Raises `KeyboardInterrupt` where a signal has ended it."""
     app = SrctlApp(context, places.hosts(context), readonly=readonly)
     with context.output.held():
-        app.run()
+        try:
+            app.run()
+        finally:
+            put_to_rest(app._driver)
     if app._exception is not None:
         raise app._exception
     if app.interrupted:

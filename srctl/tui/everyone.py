@@ -24,7 +24,7 @@ class EveryonePane(MeteredPane):
     EMPTY = "Nothing runs for anybody"
     NEEDS_EVERYONE = True
     COLUMNS = (
-        Column("SESSION", drop=3),
+        Column("SESSION", drop=8),
         Column("USER", flexible=True),
         Column("APPLICATION", flexible=True),
         Column("STATE", toned=True),

@@ -30,6 +30,7 @@ class Facts(Widget):
         super().__init__(classes="about")
         self._facts: Sequence[Fact] = ()
         self._title = ""
+        self._titling = False
         self._lines: list[Fact] = []
 
     def say(self, facts: Sequence[Fact]) -> None:
@@ -38,11 +39,21 @@ class Facts(Widget):
         title = plainly(facts[0][1]) if facts else ""
         if title != self._title:
             self._title = title
+            self._titling = True
             self.border_title = Content(title)
+            self._titling = False
         before, self._lines = self._lines, self._laid_out()
         for y in range(max(len(before), len(self._lines))):
             if before[y : y + 1] != self._lines[y : y + 1]:
                 self.refresh(Region(0, y, self.size.width, 1))
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> "Facts":
+        """Have it drawn again; of another title, for which Textual would draw all of it, no more than its line."""
+        if self._titling:
+            left, top = self.content_offset
+            regions = (Region(-left, -top, self.outer_size.width, 1),)
+        super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        return self
 
     def on_resize(self, _event: Resize) -> None:
         """Lay them out for the room there is."""

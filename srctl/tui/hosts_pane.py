@@ -60,10 +60,10 @@ class HostsPane(Pane):
 
     def _load(self, view: HostView) -> float | None:
         """Return how many cores the running sessions take together, as far as that is known."""
-        now = self.state.meters.now
-        found = [now(session.host, session.container_id) for session in _running(view)]
+        now, running = self.state.meters.now, _running(view)
+        found = [now(session.host, session.container_id) for session in running]
         known = [usage.cpu for usage in found if usage is not None and usage.cpu is not None]
-        return sum(known) / 100 if known else None
+        return sum(known) / 100 if known or not running else None
 
     @property
     def selected(self) -> HostView | None:

@@ -193,7 +193,7 @@ class Matrix(Table):
     def _row_line(self, row: Row, *, chosen: bool) -> Strip:
         cells, wide = self._cells(row.key), self._wide + 1
         name = "table--cursor" if chosen else f"table--{row.tone}" if row.tone else ""
-        style = self.get_component_rich_style(name) if name else self.rich_style
+        style = self.get_component_rich_style(name) if name else self._plain_style
         shown = [cells.get(head.key, self._nothing) for head in self._view[self._left : self._last]]
         texts = [placed(f" {text}", wide) for text in shown]
         name, sign, *_ = row.cells

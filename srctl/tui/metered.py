@@ -18,6 +18,7 @@ CPU = Column("CPU", drop=6)
 PERCENT = Column("CPU%", drop=7, right=True)
 MEMORY = Column("MEM", drop=5, right=True)
 RUNNING = "running"
+_NONE = (("-", "-", "-"), (None, None, None))
 _UNKNOWN = (("-", NOTHING * WIDTH, "-"), (None, None, None))
 
 
@@ -55,8 +56,11 @@ class MeteredPane(Pane):
         return None if self.table.key is None else self._known.get(self.table.key)
 
     def watched(self) -> Sequence[Session]:
-        """Return the sessions in view that run."""
-        return [each for each in self._in_view() if each.status == RUNNING]
+        """Return the sessions in view that run, and after them all others where rows are sorted by what they take."""
+        rows = self.table.in_view()
+        if self.table.order is not None and self.table.columns[self.table.order[0]] in (CPU, PERCENT, MEMORY):
+            rows = list(dict.fromkeys([*rows, *self._known]))
+        return [self._known[each] for each in rows if each in self._known and self._known[each].status == RUNNING]
 
     def measure(self) -> None:
         """Show what the sessions in view take; only rows that differ are drawn."""
@@ -85,6 +89,8 @@ class MeteredPane(Pane):
 
     def metered(self, session: Session) -> tuple[tuple[str, str, str], tuple[object, object, object]]:
         """Return the cells and the values for the columns `PERCENT`, `CPU` and `MEMORY`."""
+        if session.status != RUNNING:
+            return _NONE
         if not self.state.meters.knows(session.host, session.container_id):
             return _UNKNOWN
         usage = self.usage(session)

@@ -1,11 +1,10 @@
-"""A table of which only the lines in view are ever drawn, so that thousands of rows are no more work than ten.
+"""A table: rows in columns that fit the room there is, filtered and sorted.
 
-The cursor is on a row by its key, not by its number: it stays there whatever comes and goes around it. Texts are
-taken as they are, never as markup; whoever makes the rows makes them inert.
+Texts are taken as they are, never as markup; whoever makes the rows makes them inert.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from textwrap import wrap
@@ -14,33 +13,24 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
-from textual.events import Click, Resize
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from srctl.tui.columns import GAP, Column, Row, fit, natural, placed
-from srctl.tui.listing import Listing
+from srctl.tui.lines import Lines
 
 MARK, NO_MARK = "▸ ", "  "
-_CACHED = 2000
 NOTHING_FOUND = "No row has that text in it. Esc shows all again"
 
 
-class Table(ScrollView, can_focus=True):
+class Table(Lines):
     """Rows under a header. `empty` is said where there are none."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "table--head", "table--cursor", "table--good", "table--warn", "table--bad", "table--dim",
     }  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", show=False),
-        Binding("up,k", "move(-1)", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", show=False),
-        Binding("home,g", "move(-1000000000)", show=False),
-        Binding("end,G", "move(1000000000)", show=False),
         Binding("o", "next_order", show=False),
         Binding("O", "turn_order", show=False),
     ]
@@ -55,24 +45,11 @@ class Table(ScrollView, can_focus=True):
         super().__init__()
         self.columns = tuple(columns)
         self.empty = empty
-        self.head = 1
-        """Lines of the header."""
-        self.moved: Callable[[], object] = lambda: None
-        """Is called when the cursor is on another row, or that has changed. A message would come a frame too late."""
-        self._listing = Listing()
-        self._index = 0
         self._widths = natural(self.columns, ())
         self._shown: list[tuple[int, int]] = []
-        self._strips: dict[str, Strip] = {}
         self._style: Style | None = None
 
     # -- what is in it
-
-    @property
-    def key(self) -> str | None:
-        """The key of the row under the cursor."""
-        view = self._listing.view
-        return view[self._index].key if view else None
 
     @property
     def rows(self) -> list[Row]:
@@ -123,11 +100,6 @@ class Table(ScrollView, can_focus=True):
         if self._index in indexes:
             self.moved()
 
-    def in_view(self) -> list[str]:
-        """Return the keys of the rows that are to be seen."""
-        view = self._listing.view
-        return [view[index].key for index in self._in_view() if index < len(view)] if self.display else []
-
     def seek(self, text: str) -> None:
         """Show only rows that have the text in them, in any case."""
         with self._redrawn():
@@ -138,12 +110,6 @@ class Table(ScrollView, can_focus=True):
         with self._redrawn():
             self._listing.sort(column, backwards)
         self._refresh_head()
-
-    def select(self, key: str) -> None:
-        """Put the cursor on a row, if it is shown."""
-        index = self._listing.index(key)
-        if index is not None:
-            self._go(index)
 
     @contextmanager
     def _redrawn(self) -> Iterator[None]:
@@ -169,15 +135,7 @@ class Table(ScrollView, can_focus=True):
         self._follow()
         self.moved()
 
-    # -- the cursor
-
-    def action_move(self, rows: int) -> None:
-        """Move the cursor by so many rows."""
-        self._go(self._index + rows)
-
-    def action_page(self, pages: int) -> None:
-        """Move the cursor by so many screens."""
-        self._go(self._index + pages * max(1, self._height - 1))
+    # -- the order
 
     def action_next_order(self) -> None:
         """Sort by the next of the shown columns."""
@@ -190,21 +148,6 @@ class Table(ScrollView, can_focus=True):
         column, backwards = self._listing.order or (0, False)
         self.sort(column, not backwards)
 
-    def on_click(self, event: Click) -> None:
-        """Sort by the clicked column, or go to the clicked row; the second click chooses it."""
-        offset = event.get_content_offset(self)
-        if offset is None:
-            return
-        if offset.y < self.head:
-            self._click_head(offset.x)
-            return
-        index = int(self.scroll_offset.y) + offset.y - self.head
-        if index < len(self._listing.view):
-            self._click_row(offset.x)
-            self._go(index)
-            if event.chain == 2:
-                self.post_message(self.Activated(self))
-
     def _click_head(self, x: int) -> None:
         left = len(MARK)
         for index, width in self._shown:
@@ -212,46 +155,12 @@ class Table(ScrollView, can_focus=True):
                 self.sort(index, self._listing.order == (index, False))
             left += width + GAP
 
-    def _click_row(self, x: int) -> None:
-        """Nothing in a row is to be hit but the row."""
-
-    def _go(self, index: int) -> None:
-        before, self._index = self._index, max(0, min(index, len(self._listing.view) - 1))
-        if self._index == before:
-            return
-        if not self._follow():
-            self._refresh_row(before)
-            self._refresh_row(self._index)
-        self.moved()
-
-    def _follow(self) -> bool:
-        """Scroll until the cursor is in view; return whether that was needed."""
-        top, height = int(self.scroll_offset.y), self._height
-        if self._index < top:
-            wanted = self._index
-        elif self._index >= top + height:
-            wanted = self._index - height + 1
-        else:
-            return False
-        self.scroll_to(y=wanted, animate=False, immediate=True, force=True)
-        return True
+    def _choose(self) -> None:
+        self.post_message(self.Activated(self))
 
     # -- what is drawn
 
-    @property
-    def _height(self) -> int:
-        return max(1, self.scrollable_content_region.height - self.head)
-
-    def _in_view(self) -> range:
-        top = int(self.scroll_offset.y)
-        return range(top, top + self._height)
-
-    def _refresh_row(self, index: int) -> None:
-        y = index - int(self.scroll_offset.y) + self.head
-        self.refresh(Region(0, y, self.size.width, 1))
-
-    def _refresh_head(self) -> None:
-        self.refresh(Region(0, 0, self.size.width, self.head))
+    # -- what is drawn
 
     def _fit(self) -> None:
         """Lay out the columns for the room there is."""
@@ -263,41 +172,10 @@ class Table(ScrollView, can_focus=True):
             self._strips.clear()
             self.refresh()
 
-    def on_resize(self, _event: Resize) -> None:
-        """Lay out the columns anew, and keep the cursor in view."""
-        self._strips.clear()
-        self._fit()
-        self._follow()
-
-    def watch_show_vertical_scrollbar(self) -> None:
-        """Lay out the columns for the room that a scrollbar leaves, or gives back."""
-        if self.is_mounted:
-            self._fit()
-
     def notify_style_update(self) -> None:
         """Forget what was drawn in other colours."""
-        self._strips.clear()
         self._style = None
         super().notify_style_update()
-
-    def render_line(self, y: int) -> Strip:
-        """Draw one line of the screen: the header, a row, or nothing."""
-        width = self.size.width
-        if y < self.head:
-            return self._head_line(y)
-        index = int(self.scroll_offset.y) + y - self.head
-        if index >= len(self._listing.view):
-            said = "" if self._listing.view else self._excuse(y - self.head - 1)
-            return Strip([Segment(placed(NO_MARK + said, width), self.get_component_rich_style("table--dim"))])
-        row = self._listing.view[index]
-        if index == self._index:
-            return self._row_line(row, chosen=True)
-        strip = self._strips.get(row.key)
-        if strip is None:
-            if len(self._strips) > _CACHED:
-                self._strips.clear()
-            strip = self._strips[row.key] = self._row_line(row, chosen=False)
-        return strip
 
     def _head_line(self, _line: int) -> Strip:
         return self._line(NO_MARK, self._heads(), self.get_component_rich_style("table--head"), None)
@@ -306,14 +184,19 @@ class Table(ScrollView, can_focus=True):
         if chosen:
             return self._line(MARK, row.cells, self.get_component_rich_style("table--cursor"), None)
         tone = self.get_component_rich_style(f"table--{row.tone}") if row.tone else None
+        return self._line(NO_MARK, row.cells, self._plain_style, tone)
+
+    @property
+    def _plain_style(self) -> Style:
         if self._style is None:
             self._style = self.rich_style
-        return self._line(NO_MARK, row.cells, self._style, tone)
+        return self._style
 
-    def _excuse(self, line: int) -> str:
+    def _blank_line(self, line: int) -> Strip:
         said = NOTHING_FOUND if self._listing.rows else self.empty
-        lines = wrap(said, max(4, self.size.width - 2 * len(NO_MARK)))
-        return lines[line] if 0 <= line < len(lines) else ""
+        lines = [] if self._listing.view else wrap(said, max(4, self.size.width - 2 * len(NO_MARK)))
+        text = lines[line - 1] if 0 < line <= len(lines) else ""
+        return Strip([Segment(placed(NO_MARK + text, self.size.width), self.get_component_rich_style("table--dim"))])
 
     def _heads(self) -> list[str]:
         titles = [column.title for column in self.columns]

@@ -89,6 +89,11 @@ def test_streams_follow_the_rows_that_are_scrolled_to(stage: Stage, busy: Callab
         await seat.press("G")
         await seat.until(lambda: {each.container_id for each in opened(stage)} == set(ids[-10:]))
         assert stage.engine.calls.count("containers") == calls + 1, "one request tells which may be watched"
+        seat.app.main.pane.table.sort(5, backwards=True)
+        await seat.until(lambda: len(opened(stage)) == 40, "sorted by what they take, all must be known")
+        opened(stage)[7].tell(90.0, 500 << 20)
+        await seat.press("g")
+        await seat.until(lambda: "500M" in seat.lines[3], "the greatest is on top")
 
     stage.play(story)
 
