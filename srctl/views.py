@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from srctl.accounting import UserDetails
+from srctl.contents import Imported
 from srctl.models import Application, AuditEntry, Available, Grant, Policy, PublicKey, Session, Share, Tunnel
 from srctl.policy import in_words
 
@@ -23,6 +24,7 @@ AVAILABLE = (
 )  # fmt: skip
 SESSION = tuple(Session.__dataclass_fields__)
 TUNNEL = tuple(Tunnel.__dataclass_fields__)
+IMPORTED = tuple(name for name in Imported.__dataclass_fields__ if name != "added")
 _LICENSE_WIDTH = 20
 SSH_CONFIG = ("option", "value", "source", "refused")
 STEP = ("step", "state", "content")
@@ -98,6 +100,13 @@ def audit_entry(value: AuditEntry) -> Row:
 def available(value: Available) -> Row:
     """Return what a user may start."""
     return {name: getattr(value, name) for name in AVAILABLE} | {"policy": policy(value.policy)}
+
+
+def imported(value: Imported, *, in_words: bool = False) -> Row:
+    """Return what an import did; in words only how many rows were skipped."""
+    row = {name: getattr(value, name) for name in IMPORTED}
+    skipped = [{"place": place, "reason": reason} for place, reason in value.skipped]
+    return row | {"skipped": len(skipped) if in_words else skipped}
 
 
 def session(value: Session) -> Row:

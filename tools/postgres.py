@@ -34,11 +34,12 @@ class Postgres:
         """Return a database's SQLAlchemy URL."""
         return f"postgresql+psycopg://{OWNER}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self) -> str:
-        """Create an empty database; return its SQLAlchemy URL."""
+    def new_database(self, like: str | None = None) -> str:
+        """Create a database, empty or a copy of the one at a URL of ours; return its SQLAlchemy URL."""
         name = f"test{next(self.numbers)}"
-        command = [str(self.programs / "createdb"), "-h", "127.0.0.1", "-p", str(self.port), "-U", OWNER, name]
-        subprocess.run(command, check=True, capture_output=True)
+        template = [] if like is None else ["-T", like.rpartition("/")[2]]
+        server = ["-h", "127.0.0.1", "-p", str(self.port), "-U", OWNER]
+        subprocess.run([self.programs / "createdb", *server, *template, name], check=True, capture_output=True)
         return self.url(name)
 
 

@@ -1,8 +1,11 @@
 """`srctl db`: the accounting database itself."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from srctl import views
 from srctl.commands.options import noun, verb
 from srctl.context import Context
 from srctl.errors import UnsupportedError
@@ -40,6 +43,37 @@ def status(context: Context) -> None:
     from srctl.db.setup import status as state
 
     context.output.one(asdict(state(context.config.database)), ids="url")
+
+
+@verb(app, "import")
+def import_(
+    context: Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="SQLite database or CSV of SimPhoNy-Remote 2.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option("--rename", metavar="OLD=NEW", help="Give a user, else an image, a new name (repeatable)."),
+    ] = None,
+) -> None:
+    """Take over users, applications and grants of SimPhoNy-Remote 2; what is there already stays as it is.
+
+    Grants keep their ids, so sessions that run go on. Names that break the rules of srctl stop it with a list of them;
+    rows that lead nowhere or say the same again are skipped and told. All is taken over or nothing.
+    """
+    _require_local(context)
+    from srctl import importing, legacy
+    from srctl.db import old_data
+
+    renames = legacy.parse_renames(rename or ())
+    archive = context.store.archive
+    imported = importing.take_over(old_data.read(file), archive, renames, dry_run=dry_run)
+    if context.output.format == "ids":
+        for grant_id in imported.added:
+            context.output.line(grant_id)
+        return
+    for place, reason in imported.skipped:
+        context.output.note(f"Skipped {place}: {reason}")
+    context.output.one(views.imported(imported, in_words=context.output.format == "table"), ids="kind")
 
 
 def _require_local(context: Context) -> None:

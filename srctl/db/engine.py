@@ -125,14 +125,14 @@ def _server(url: URL) -> Engine:
     return engine
 
 
-def open_file(path: Path) -> sqlite3.Connection:
+def open_file(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
     """Open an existing SQLite file: foreign keys on, transactions begun by us. Raises as `check_file` and the driver.
 
     Where the folder cannot be written and nobody writes (no `-wal` file with content), it is read as unchanging,
     since reading in WAL mode needs files beside the database otherwise.
     """
     check_file(path)
-    connection = _connect(path, "mode=rw")
+    connection = _connect(path, f"mode={mode}")
     try:
         connection.execute("PRAGMA schema_version").fetchone()
     except sqlite3.Error as error:

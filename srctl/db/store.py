@@ -15,6 +15,7 @@ from sqlalchemy import Connection, CursorResult, Insert, Select, Table, delete, 
 from sqlalchemy.exc import IntegrityError
 
 from srctl.db import policy_json, rows
+from srctl.db.archive import Archive
 from srctl.db.book import Book
 from srctl.db.engine import Database
 from srctl.db.location import parse
@@ -66,6 +67,11 @@ class SqlStore:
     def book(self) -> Book:
         """What a gateway keeps in the same database."""
         return Book(self._database)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """The database as a whole."""
+        return Archive(self._database)
 
     def user(self, name: str) -> User:
         """Give the user of exactly this name. Raises NotFoundError."""

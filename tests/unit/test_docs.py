@@ -100,6 +100,7 @@ ROWS = {
     "Host": views.HOST,
     "Step": views.STEP,
     "Finding": views.FINDING,
+    "Import": views.IMPORTED,
     "Policy": tuple(field.name for field in fields(Policy)),
     "Database": tuple(field.name for field in fields(StoreStatus)),
 }
