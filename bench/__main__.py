@@ -1,4 +1,4 @@
-"""`make bench`, or `make bench ARGS="short open"` for some groups; "tunnel", "gateway", "tui" and "db" have their own."""
+"""`make bench`, or `make bench ARGS="short open"` for some groups; tunnel, gateway, tui and db have their own."""
 
 from __future__ import annotations
 
