@@ -1,17 +1,38 @@
-"""The content of an accounting database as one value, and what is to change in it at once.
+"""The content of an accounting database as one value: entries without row ids and times, and what differs between two.
 
-Whoever changes much (an import) reads all of it, decides, and has it done in the same transaction; see `Revision`.
+Whoever changes much reads all of it, decides, and has it done in the same transaction; see `Revision`. Databases that
+are not ours give and take the same; see `Source`.
 """
 
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
 
-from srctl.models import Application, Grant, Policy, User
+from srctl.models import Application, Policy
 
 
-class NewGrant(NamedTuple):
-    """A grant that is to be made, with the id that it has already elsewhere."""
+class UserEntry(NamedTuple):
+    """A person."""
+
+    name: str
+    admin: bool = False
+    disabled: bool = False
+
+
+class KeyEntry(NamedTuple):
+    """A public key of a user; `fingerprint` is that of its blob."""
+
+    fingerprint: str
+    user: str
+    type: str
+    blob: str
+    comment: str = ""
+
+
+class GrantEntry(NamedTuple):
+    """The right of a user to run an application under a policy; `id` is 32 hexadecimal digits."""
 
     id: str
     user: str
@@ -21,24 +42,57 @@ class NewGrant(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """All that a database holds of people, applications and grants."""
+    """All that a database holds, in any order. Applications are without `id` and `created`."""
 
-    users: tuple[User, ...] = ()
+    users: tuple[UserEntry, ...] = ()
+    keys: tuple[KeyEntry, ...] = ()
     applications: tuple[Application, ...] = ()
-    grants: tuple[Grant, ...] = ()
+    grants: tuple[GrantEntry, ...] = ()
+    as_of: datetime | None = field(default=None, compare=False)
+    """When it last changed, where that is known."""
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything."""
+        return any(getattr(self, kind) for kind in KINDS)
+
+
+KINDS = tuple(each.name for each in fields(Contents) if each.name != "as_of")
+"""The kinds of entries, those that others refer to first."""
+
+_KEYS: Mapping[str, Callable[[Any], str]] = {"applications": lambda entry: str(entry.image)}
+
+
+def key_of(kind: str, entry: Any) -> str:
+    """Return what an entry is known by among those of its kind; all but applications have it as their first field."""
+    own = _KEYS.get(kind)
+    return str(entry[0]) if own is None else own(entry)
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is to be added: names of users, images, and grants; none of them is there yet."""
+    """What leads from one content to another: entries that are new, as they become, and as they were."""
 
-    new_users: tuple[str, ...] = ()
-    new_applications: tuple[str, ...] = ()
-    new_grants: tuple[NewGrant, ...] = ()
+    added: Contents = Contents()
+    changed: Contents = Contents()
+    removed: Contents = Contents()
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to do."""
-        return any((self.new_users, self.new_applications, self.new_grants))
+        return bool(self.added or self.changed or self.removed)
+
+
+def difference(before: Contents, after: Contents) -> Changes:
+    """Return what leads from one content to another."""
+    added: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
+    removed: dict[str, Any] = {}
+    for kind in KINDS:
+        old = {key_of(kind, entry): entry for entry in getattr(before, kind)}
+        new = {key_of(kind, entry): entry for entry in getattr(after, kind)}
+        added[kind] = tuple(entry for key, entry in new.items() if key not in old)
+        changed[kind] = tuple(entry for key, entry in new.items() if key in old and old[key] != entry)
+        removed[kind] = tuple(entry for key, entry in old.items() if key not in new)
+    return Changes(Contents(**added), Contents(**changed), Contents(**removed))
 
 
 class Skipped(NamedTuple):
@@ -70,7 +124,7 @@ class Revision(Protocol):
         """Return what is there."""
 
     def carry_out(self, changes: Changes) -> None:
-        """Do it. Raises ConflictError for what does not fit what is there."""
+        """Do it; the changes must fit what is there."""
 
 
 class Archive(Protocol):
@@ -79,5 +133,25 @@ class Archive(Protocol):
     def contents(self) -> Contents:
         """Return what is there, as it is at one moment."""
 
+    def require_writable(self) -> None:
+        """Raise UnsupportedError for a kind of database that is only read."""
+
     def revision(self) -> AbstractContextManager[Revision]:
-        """Begin a change of the whole. Raises UnsupportedError for a database that is only read."""
+        """Begin a change of the whole."""
+
+
+class Source(Protocol):
+    """An accounting database of another kind. Errors are those of `srctl.errors`; others are failures of the source."""
+
+    def contents(self) -> Contents:
+        """Return what is there now; the same object as before where nothing has changed."""
+
+    def carry_out(self, changes: Changes) -> None:
+        """Do all of it or nothing.
+
+        Raises UnsupportedError where it is only read, also for no changes, and ConflictError for what does not fit what
+        is there.
+        """
+
+    def close(self) -> None:
+        """Give back what it holds."""

@@ -22,12 +22,12 @@ from srctl.output import Output
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
     from srctl.calls import AuditTrail
-    from srctl.db.store import SqlStore
     from srctl.direct import DirectParts
     from srctl.enforcing import Gateway
     from srctl.hosts.engine import DockerHost
     from srctl.launch import Launcher
     from srctl.models import Host, Progress
+    from srctl.needs import Store
     from srctl.news import News
     from srctl.opening import Door, Opener
     from srctl.pruning import Leftovers
@@ -132,11 +132,11 @@ class Context:
         return TerminalPrompter(self.stdin, self.stderr, self.output.hidden, self._answers)
 
     @cached_property
-    def store(self) -> "SqlStore":
+    def store(self) -> "Store":
         """The accounting database, open. Raises `NotFoundError` where there is none."""
-        from srctl.db.store import open_store
+        from srctl.db.backends import open_backend
 
-        store = open_store(self.config.database)
+        store = open_backend(self.config.database)
         self._open.callback(store.close)
         return store
 
@@ -200,12 +200,13 @@ class Context:
         from srctl.logins import FOLDER
 
         folder = Path(self.config.database).parent / FOLDER
-        if not folder.is_dir():
+        if "://" in self.config.database or not folder.is_dir():
             return None
+        from srctl.db.backends import book_of
         from srctl.enforcing import Gateway
         from srctl.logins.revocation import Revocation
 
-        return Gateway(Revocation(folder), self.store.book, self.store)
+        return Gateway(Revocation(folder), book_of(self.store), self.store)
 
     @property
     def leftovers(self) -> "Leftovers":

@@ -16,11 +16,11 @@ from srctl.models import Image, Progress
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
     from srctl.calls import AuditTrail
-    from srctl.db.store import SqlStore
     from srctl.enforcing import Gateway
     from srctl.hosts.engine import DockerHost
     from srctl.joining import Joiner
     from srctl.launch import Launcher
+    from srctl.needs import Store
     from srctl.pruning import Leftovers
     from srctl.sessions import Sessions
     from srctl.sharing import SharedSessions
@@ -37,7 +37,7 @@ class DirectParts:
     def __init__(
         self,
         open_host: "Callable[[], DockerHost]",
-        open_store: "Callable[[], SqlStore]",
+        open_store: "Callable[[], Store]",
         open_gateway: "Callable[[], Gateway | None]",
         config: Config,
         is_local: Callable[[], bool],
@@ -73,7 +73,7 @@ class DirectParts:
             Thread(target=import_module, args=("srctl.db.store",), name="srctl-import", daemon=True).start()
         return Sessions(host, self._store_if_any, user=self.user, realm=self._config.get("realm"))
 
-    def _store_if_any(self) -> "SqlStore | None":
+    def _store_if_any(self) -> "Store | None":
         try:
             return self._open_store()
         except NotFoundError:
@@ -101,7 +101,9 @@ class DirectParts:
     @property
     def audit(self) -> "AuditTrail":
         """What people did through the gateway whose database this is."""
-        return self._open_store().book
+        from srctl.db.backends import book_of
+
+        return book_of(self._open_store())
 
     @property
     def leftovers(self) -> "Leftovers":

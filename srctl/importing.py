@@ -6,9 +6,10 @@ already counts: it may have been changed since, and is left as it is.
 
 from collections.abc import Mapping
 
-from srctl.contents import Archive, Changes, Contents, Imported, NewGrant, Skipped
+from srctl.contents import Archive, Changes, Contents, GrantEntry, Imported, Skipped, UserEntry
 from srctl.errors import ConflictError
 from srctl.legacy import OldData, Resolved, resolve
+from srctl.models import Application
 from srctl.outcome import Outcome
 
 
@@ -20,22 +21,24 @@ def take_over(
     Raises as `legacy.resolve`, ConflictError for a name that differs only in case from one that is there, and
     UnsupportedError for a database that is only read. Nothing is added then.
     """
+    if not dry_run:
+        archive.require_writable()
     resolved = resolve(old, renames or {})
     intake = _Intake(resolved, archive.contents())
     if intake.changes and not dry_run:
         with archive.revision() as revision:
             intake = _Intake(resolved, revision.contents())  # somebody else may have been faster
             revision.carry_out(intake.changes)
-    changes = intake.changes
+    added = intake.changes.added
     return Imported(
         old.kind,
         dry_run,
-        len(changes.new_users),
-        len(changes.new_applications),
-        len(changes.new_grants),
+        len(added.users),
+        len(added.applications),
+        len(added.grants),
         intake.present,
         (*resolved.skipped, *intake.skipped),
-        tuple(each.id for each in changes.new_grants),
+        tuple(each.id for each in added.grants),
     )
 
 
@@ -48,29 +51,30 @@ class _Intake:
         _check_case(resolved.users, contents)
         users = {user.name for user in contents.users}
         images = {application.image for application in contents.applications}
-        self.changes = Changes(
-            tuple(name for name in resolved.users if name not in users),
-            tuple(image for image in resolved.images if image not in images),
-            tuple(self._missing(resolved, contents)),
+        added = Contents(
+            tuple(UserEntry(name) for name in resolved.users if name not in users),
+            applications=tuple(Application(image) for image in resolved.images if image not in images),
+            grants=tuple(self._missing(resolved, contents)),
         )
+        self.changes = Changes(added)
 
-    def _missing(self, resolved: Resolved, contents: Contents) -> list[NewGrant]:
-        by_id = {grant.id: grant for grant in contents.grants}
-        by_content = {(grant.user, grant.application.image, grant.policy): grant.id for grant in contents.grants}
+    def _missing(self, resolved: Resolved, contents: Contents) -> list[GrantEntry]:
+        ids = {grant.id for grant in contents.grants}
+        by_content = {grant[1:]: grant.id for grant in contents.grants}
         missing = []
         for place, grant in resolved.grants:
-            same = by_content.get(grant[1:]) if by_content else None
+            same = by_content.get(grant[1:]) if ids else None
             if same == grant.id:
                 self.present += 1
             elif same is not None:
                 self._skip(place, grant, f"the database grants {grant.image} to {grant.user} already, as {same}")
-            elif grant.id in by_id:
+            elif grant.id in ids:
                 self._skip(place, grant, "the database has changed it since")
             else:
                 missing.append(grant)
         return missing
 
-    def _skip(self, place: str, grant: NewGrant, reason: str) -> None:
+    def _skip(self, place: str, grant: GrantEntry, reason: str) -> None:
         self.skipped.append(Skipped(place, f"grant {grant.id}: {reason}"))
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from srctl import images, policy
-from srctl.contents import NewGrant, Skipped
+from srctl.contents import GrantEntry, Skipped
 from srctl.errors import SrctlError, UsageError
 from srctl.models import Policy, Volume
 from srctl.outcome import Outcome
@@ -78,7 +78,7 @@ class Accepted(NamedTuple):
     """A grant by the rules of srctl, and the place that it comes from."""
 
     place: str
-    grant: NewGrant
+    grant: GrantEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +273,7 @@ def _grants(
     for row, grant_id, user_index, image_index, number in old.grants:
         user, image, place = users[user_index], references[image_index], f"{old.row} {row}"
         own = _derived(user, image, texts[number]) if grant_id is None else grant_id
-        new = Accepted(place, NewGrant(own, user, image, permits[number]))
+        new = Accepted(place, GrantEntry(own, user, image, permits[number]))
         found = kept.setdefault((user, image, same[number]), new)
         if found is not new:
             reason = f"it grants {image} to {user} as {found.place} does"

@@ -34,7 +34,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person in the accounting database. `id` is never reused."""
+    """A person in the accounting database. `id` is never reused; it is 0 where users have none."""
 
     id: int
     name: str
@@ -88,11 +88,14 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """State of the accounting database. `pending` lists the migrations that `db upgrade` would apply."""
+    """State of the accounting database. `pending` lists the migrations that `db upgrade` would apply.
+
+    What has no schema has neither `revision` nor `head`.
+    """
 
     url: str
     revision: str | None
-    head: str
+    head: str | None
     pending: tuple[str, ...]
     users: int | None
     applications: int | None

@@ -63,7 +63,7 @@ def user_in_words(details: UserDetails) -> Row:
 
 def user(details: UserDetails) -> Row:
     """Return a user; `grants` is null where nobody asked for them."""
-    row = {name: getattr(details.user, name) for name in USER[:-1]}
+    row = {name: getattr(details.user, name) for name in USER[:-1]} | {"id": details.user.id or None}
     grants = details.grants
     row["grants"] = None if grants is None else [
         {"id": grant.id, "image": grant.application.image, "policy": policy(grant.policy)} for grant in grants
@@ -73,7 +73,7 @@ def user(details: UserDetails) -> Row:
 
 def application(value: Application) -> Row:
     """Return an application."""
-    return {name: getattr(value, name) for name in APPLICATION}
+    return {name: getattr(value, name) for name in APPLICATION} | {"id": value.id or None}
 
 
 def grant(value: Grant, *, secrets: bool = False) -> Row:

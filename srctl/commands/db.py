@@ -40,7 +40,7 @@ def status(context: Context) -> None:
     if "db" not in context.flags and context.through_gateway:
         context.output.one(asdict(context.accounting.status()), ids="url")
         return
-    from srctl.db.setup import status as state
+    from srctl.db.backends import status as state
 
     context.output.one(asdict(state(context.config.database)), ids="url")
 
@@ -63,9 +63,10 @@ def import_(
     _require_local(context)
     from srctl import importing, legacy
     from srctl.db import old_data
+    from srctl.db.backends import archive_of
 
     renames = legacy.parse_renames(rename or ())
-    archive = context.store.archive
+    archive = archive_of(context.store)
     imported = importing.take_over(old_data.read(file), archive, renames, dry_run=dry_run)
     if context.output.format == "ids":
         for grant_id in imported.added:

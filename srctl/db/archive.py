@@ -1,29 +1,46 @@
 """The accounting database as a whole: read as it is at one moment, and changed in one transaction.
 
-What is to change is decided by who reads it. Nobody else writes meanwhile: SQLite's writers take its
-lock when they begin, and on PostgreSQL the tables are locked against writers, who wait.
+What is to change is decided by who reads it. Nobody else writes meanwhile: SQLite's writers take its lock when they
+begin, and on PostgreSQL the tables are locked against writers, who wait.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Column, Connection, Table, bindparam, delete, insert, select, update
 
-from srctl.contents import Changes, Contents, NewGrant
+from srctl.contents import Changes, Contents, GrantEntry, KeyEntry, UserEntry
 from srctl.db import policy_json, rows
 from srctl.db.engine import Database
-from srctl.db.schema import applications, grants, users
+from srctl.db.schema import applications, grants, user_keys, users
+from srctl.models import Application, Policy
 
 _AT_ONCE = 10_000
 """Rows that are handed to the driver at once."""
-
 
 _ONE_MOMENT = {
     "sqlite": "BEGIN",
     "postgresql": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
 }
+_TABLES = (users, user_keys, applications, grants)
+_APPLICATION = tuple(column for column in rows.APPLICATION_COLUMNS if column.name not in ("id", "created"))
+_USERS = select(users.c.name, users.c.admin, users.c.disabled).order_by(users.c.name)
+_KEYS = (
+    select(user_keys.c.fingerprint, users.c.name, user_keys.c.type, user_keys.c.blob, user_keys.c.comment)
+    .select_from(user_keys.join(users))
+    .order_by(users.c.name, user_keys.c.id)
+)
+_APPLICATIONS = select(*_APPLICATION).order_by(applications.c.image)
+_GRANTS = (
+    select(grants.c.id, users.c.name, applications.c.image, grants.c.policy)
+    .select_from(grants.join(users).join(applications))
+    .order_by(users.c.name, applications.c.image, grants.c.created, grants.c.id)
+)
+
+_Values = dict[str, Any]
 
 
 class Archive:
@@ -38,12 +55,15 @@ class Archive:
             connection.exec_driver_sql(_ONE_MOMENT[connection.dialect.name])
             return _contents(connection)
 
+    def require_writable(self) -> None:
+        """It is; where a server or a disk says otherwise, it does so when it is written to."""
+
     @contextmanager
     def revision(self) -> Iterator["Revision"]:
         """Begin a change; it is committed at the end of the block, and undone by any error."""
         with self._database.writing() as connection:
             if connection.dialect.name == "postgresql":
-                names = ", ".join(f'"{table.name}"' for table in (users, applications, grants))
+                names = ", ".join(f'"{table.name}"' for table in _TABLES)
                 connection.exec_driver_sql(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
             yield Revision(connection)
 
@@ -59,52 +79,101 @@ class Revision:
         return _contents(self._connection)
 
     def carry_out(self, changes: Changes) -> None:
-        """Do it."""
-        now = datetime.now(UTC)
-        plain = {"admin": False, "disabled": False, "created": now}
-        new = ({"name": name, "name_folded": name.casefold()} | plain for name in changes.new_users)
-        self._insert(users, list(new))
-        self._insert(applications, [{"image": image, "created": now} for image in changes.new_applications])
-        self._add_grants(changes.new_grants, now)
+        """Do it: what goes makes room for what comes."""
+        self._remove(changes.removed)
+        self._change_and_add(changes.changed, changes.added)
 
-    def _add_grants(self, new: Sequence[NewGrant], now: datetime) -> None:
-        people = self._numbers(users.c.name, users.c.id)
-        images = self._numbers(applications.c.image, applications.c.id)
-        texts = _Texts()
-        for start in range(0, len(new), _AT_ONCE):
-            values = []
-            for grant in new[start : start + _AT_ONCE]:
-                text, digest = texts[grant.policy]
-                values.append({
-                    "id": grant.id,
-                    "user_id": people[grant.user],
-                    "application_id": images[grant.image],
-                    "policy": text,
-                    "policy_digest": digest,
-                    "created": now,
-                })  # fmt: skip
-            self._insert(grants, values)
+    def _remove(self, gone: Contents) -> None:
+        self._delete(grants.c.id, (grant.id for grant in gone.grants))
+        self._delete(user_keys.c.fingerprint, (key.fingerprint for key in gone.keys))
+        self._delete(applications.c.image, (application.image for application in gone.applications))
+        self._delete(users.c.name, (user.name for user in gone.users))
 
-    def _numbers(self, name: Any, number: Any) -> dict[str, int]:
-        return {row[0]: row[1] for row in self._connection.execute(select(name, number))}
+    def _change_and_add(self, changed: Contents, added: Contents) -> None:
+        new: _Values = {"created": datetime.now(UTC)}
+        self._update(users.c.name, map(_user, changed.users))
+        self._insert(users, (_user(user) | {"name_folded": user.name.casefold()} | new for user in added.users))
+        self._update(applications.c.image, map(_application, changed.applications))
+        self._insert(applications, (_application(each) | new for each in added.applications))
+        people = self._numbers(users.c.name)
+        self._update(user_keys.c.fingerprint, (_key(key, people) for key in changed.keys))
+        self._insert(user_keys, (_key(key, people) | {"added": new["created"]} for key in added.keys))
+        images, texts = self._numbers(applications.c.image), _Texts()
 
-    def _insert(self, table: Table, values: list[dict[str, Any]]) -> None:
-        if values:
-            self._connection.execute(insert(table), values)
+        def held(entry: GrantEntry) -> _Values:
+            text, digest = texts[entry.policy]
+            links = {"user_id": people[entry.user], "application_id": images[entry.image]}
+            return links | {"id": entry.id, "policy": text, "policy_digest": digest}
+
+        # No two grants of a user may be the same, also not while they change in turns.
+        self._update(grants.c.id, ({"id": grant.id, "policy_digest": grant.id} for grant in changed.grants))
+        self._update(grants.c.id, map(held, changed.grants))
+        self._insert(grants, (held(grant) | new for grant in added.grants))
+
+    def _numbers(self, name: Column[Any]) -> dict[str, int]:
+        return {row[0]: row[1] for row in self._connection.execute(select(name, name.table.c.id))}
+
+    def _insert(self, table: Table, values: Iterable[_Values]) -> None:
+        for batch in _batches(values):
+            self._connection.execute(insert(table), batch)
+
+    def _update(self, key: Column[Any], values: Iterable[_Values]) -> None:
+        """Change rows, each known by its `key`, which stands among its values and stays."""
+        for batch in _batches(values):
+            names = [name for name in batch[0] if name != key.name]
+            statement = (
+                update(key.table).where(key == bindparam("known")).values({name: bindparam(name) for name in names})
+            )
+            known = ({"known": each[key.name]} | {name: each[name] for name in names} for each in batch)
+            self._connection.execute(statement, list(known))
+
+    def _delete(self, key: Column[Any], known: Iterable[str]) -> None:
+        for batch in _batches({"known": each} for each in known):
+            self._connection.execute(delete(key.table).where(key == bindparam("known")), batch)
 
 
-class _Texts(dict[Any, tuple[str, str]]):
+def _batches(values: Iterable[_Values]) -> Iterator[list[_Values]]:
+    """Cut what is to be written into lists that are not too long, and never empty."""
+    rest = iter(values)
+    while batch := list(islice(rest, _AT_ONCE)):
+        yield batch
+
+
+def _user(entry: UserEntry) -> _Values:
+    return {"name": entry.name, "admin": entry.admin, "disabled": entry.disabled}
+
+
+def _key(entry: KeyEntry, people: Mapping[str, int]) -> _Values:
+    values = entry._asdict()
+    return values | {"user_id": people[values.pop("user")]}
+
+
+def _application(entry: Application) -> _Values:
+    return {column.name: getattr(entry, column.name) for column in _APPLICATION}
+
+
+class _Texts(dict[Policy, tuple[str, str]]):
     """Policies as they are written, and their digests; each is made once."""
 
-    def __missing__(self, policy: Any) -> tuple[str, str]:
+    def __missing__(self, policy: Policy) -> tuple[str, str]:
         text = policy_json.dump(policy)
         self[policy] = found = (text, policy_json.digest(text))
         return found
 
 
 def _contents(connection: Connection) -> Contents:
+    policies = _Policies()
     return Contents(
-        tuple(rows.to_user(row) for row in connection.execute(rows.USERS.order_by(users.c.name))),
-        tuple(rows.to_application(row) for row in connection.execute(rows.APPLICATIONS.order_by(applications.c.image))),
-        tuple(rows.to_grants(connection.execute(rows.GRANTS.order_by(grants.c.id)).all())),
+        tuple(UserEntry(*row) for row in connection.execute(_USERS)),
+        tuple(KeyEntry(*row) for row in connection.execute(_KEYS)),
+        tuple(Application(**row._mapping) for row in connection.execute(_APPLICATIONS)),
+        tuple(GrantEntry(own, user, image, policies[text]) for own, user, image, text in connection.execute(_GRANTS)),
     )
+
+
+class _Policies(dict[str, Policy]):
+    """Policies by what is written of them; each is read once."""
+
+    def __missing__(self, text: str) -> Policy:
+        self[text] = found = policy_json.load(text)
+        return found

@@ -146,7 +146,6 @@ def test_imported_grants_are_those_of_the_containers_that_run(deployment: Deploy
     assert deployment.start(app="e" * 32)["id"] == session
 
 
-
 def test_exited_sessions_are_listed_with_all_and_pruned(deployment: Deployment) -> None:
     exited, grant = deployment.start(), deployment.grant("--allow-view")
     running = deployment.start(app=grant)
