@@ -120,7 +120,3 @@ def test_the_database_is_a_path_or_a_url(bare: FrontDoor, place: str, monkeypatc
 @pytest.mark.parametrize("place", ["nosuch://server/db", "sqlite://", "sqlite:///:memory:"])
 def test_what_can_be_no_database_is_wrong_usage(bare: FrontDoor, place: str) -> None:
     assert bare("--db", place, "db", "init").code == 2
-
-
-def test_a_csv_database_can_not_be_written(bare: FrontDoor, tmp_path: Path) -> None:
-    assert bare("--db", f"csv://{tmp_path}/people.csv", "user", "add", "ann").code == 8
