@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from srctl.accounting import Accounting
+from srctl.groups import Groups
 from srctl.joining import Joiner
 from srctl.launch import Launcher
 from srctl.models import AuditEntry
@@ -113,11 +114,20 @@ _ALL = [
             ("user.key.add", "add_keys"),
             ("user.key.remove", "remove_key"),
             ("app.add", "add_application"),
+            ("app.limit", "set_defaults"),
             ("app.remove", "remove_applications"),
             ("grant.add", "add_grant"),
             ("grant.remove", "remove_grants"),
             ("grant.remove-of", "remove_grants_of"),
         ],
+        admin=True,
+        changes=True,
+    ),
+    *_calls("groups", Groups, [("group.list", "all"), ("group.show", "one")], admin=True),
+    *_calls(
+        "groups",
+        Groups,
+        [("group.add", "add"), ("group.remove", "remove"), ("group.join", "join"), ("group.leave", "leave")],
         admin=True,
         changes=True,
     ),

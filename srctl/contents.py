@@ -31,13 +31,24 @@ class KeyEntry(NamedTuple):
     comment: str = ""
 
 
+class GroupEntry(NamedTuple):
+    """People who are granted applications together; `members` are names of users, in the order of bytes."""
+
+    name: str
+    members: tuple[str, ...] = ()
+
+
 class GrantEntry(NamedTuple):
-    """The right of a user to run an application under a policy; `id` is 32 hexadecimal digits."""
+    """The right of a user or of a group to run an application under a policy; one of both is `None`.
+
+    `id` is 32 hexadecimal digits.
+    """
 
     id: str
-    user: str
+    user: str | None
     image: str
     policy: Policy
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,7 @@ class Contents:
     """All that a database holds, in any order. Applications are without `id` and `created`."""
 
     users: tuple[UserEntry, ...] = ()
+    groups: tuple[GroupEntry, ...] = ()
     keys: tuple[KeyEntry, ...] = ()
     applications: tuple[Application, ...] = ()
     grants: tuple[GrantEntry, ...] = ()

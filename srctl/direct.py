@@ -16,7 +16,8 @@ from srctl.models import Image, Progress
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
     from srctl.calls import AuditTrail
-    from srctl.enforcing import Gateway
+    from srctl.enforcing import Enforcer, Gateway
+    from srctl.groups import Groups
     from srctl.hosts.engine import DockerHost
     from srctl.joining import Joiner
     from srctl.launch import Launcher
@@ -91,9 +92,21 @@ class DirectParts:
     def accounting(self) -> "Accounting":
         """What administrators do."""
         from srctl.accounting import Accounting
+
+        return Accounting(self._open_store(), self._image, self._enforcer)
+
+    @property
+    def groups(self) -> "Groups":
+        """What they do with groups."""
+        from srctl.groups import Groups
+
+        return Groups(self._open_store(), self._enforcer)
+
+    @property
+    def _enforcer(self) -> "Enforcer":
         from srctl.enforcing import Enforcer
 
-        return Accounting(self._open_store(), self._image, Enforcer(self._open_host, self._open_gateway()))
+        return Enforcer(self._open_host, self._open_gateway())
 
     def _image(self, reference: str) -> Image:
         return self._open_host().image(reference)

@@ -55,6 +55,9 @@ class SlotBook(Protocol):
     def vacate(self, owner_id: int, slot: int) -> Collection[Share]:
         """Forget what was permitted or closed at a slot; return the shares."""
 
+    def take_shares(self, owner: str, grant_ids: Iterable[str]) -> Collection[Share]:
+        """Remove the shares of a user's sessions under these grants; return them."""
+
 
 class Gateway:
     """A gateway whose database and connections are on this machine."""
@@ -120,47 +123,62 @@ class Enforcer:
         if self._gateway is not None:
             self._gateway.end(fingerprints={fingerprint})
 
-    def withdraw(self, grants: Sequence[Grant], *, stop: bool = False) -> None:
-        """Close the ways to the sessions of grants that were removed; with `stop` end those sessions.
+    def withdraw(self, grants: Sequence[Grant], *, of: Collection[str] | None = None, stop: bool = False) -> None:
+        """Close the ways to the sessions of grants that were taken away; with `stop` end those sessions.
 
-        Raises `UnreachableError` where they can't be stopped.
+        `of` are the users who lose them, where these are not all who have them: those who left a group, and those who
+        were in one that is gone. Raises `UnreachableError` where they can't be stopped.
         """
         if self._gateway is not None:  # first: an engine that does not answer must not keep a way open
-            self._close(self._gateway, grants)
+            self._close(self._gateway, grants, of)
         if stop and self._engine is not None:
-            for container in self._containers(self._engine(), grants):
-                _end(self._engine(), container)
+            engine = self._engine()
+            for container in self._containers(engine, grants, of):
+                _end(engine, container)
 
-    def _close(self, gateway: Gateway, grants: Sequence[Grant]) -> None:
+    def _close(self, gateway: Gateway, grants: Sequence[Grant], of: Collection[str] | None) -> None:
         places: set[SharedSlot] = set()
         owners: set[int] = set()
-        for grant in grants:
-            taken = self._slots(grant)
-            if not taken:
-                continue
-            gateway.book.close_slots(grant.user, taken)
+        for name, taken in self._slots(gateway, grants, of).items():
+            gateway.book.close_slots(name, taken)
+            gateway.book.take_shares(name, [grant.id for grant in grants])
             with suppress(NotFoundError):  # a user removed meanwhile has been refused
-                owner = gateway.store.user(grant.user).id
+                owner = gateway.store.user(name).id
                 owners.add(owner)
                 places.update(SharedSlot(owner, slot) for slot in taken)
         if places:
             gateway.end(user_ids=owners, shares=places)
 
-    def _slots(self, grant: Grant) -> set[int]:
-        """Return the slots of a grant's sessions; all where the engine can't say: what is not known is closed."""
+    def _slots(self, gateway: Gateway, grants: Sequence[Grant], of: Collection[str] | None) -> dict[str, set[int]]:
+        """Return the slots of the grants' sessions by user; all where the engine can't say, since nothing may stay."""
         try:
-            found = self._containers(self._engine(), [grant]) if self._engine is not None else []
+            found = self._containers(self._engine(), grants, of) if self._engine is not None else []
         except SrctlError:
-            return set(slots.SLOTS)
-        return {slot for container in found if (slot := labels.slot(container)) is not None}
+            holders = {name for grant in grants for name in _holders(gateway.store, grant)} if of is None else of
+            return {name: set(slots.SLOTS) for name in holders}
+        taken: dict[str, set[int]] = {}
+        for container in found:
+            if (slot := labels.slot(container)) is not None:
+                taken.setdefault(labels.user(container), set()).add(slot)
+        return taken
 
-    def _containers(self, engine: Engine, grants: Sequence[Grant]) -> list[Container]:
+    def _containers(self, engine: Engine, grants: Sequence[Grant], of: Collection[str] | None) -> list[Container]:
         found = [
             container
             for grant in grants
             for container in engine.containers({labels.RUNINFO + "mapping_id": grant.id}, stopped=True)
         ]
-        return [container for container in found if labels.session_id(container)]
+        ours = [container for container in found if labels.session_id(container)]
+        return ours if of is None else [container for container in ours if labels.user(container) in of]
+
+
+def _holders(store: Store, grant: Grant) -> tuple[str, ...]:
+    """Return the users who have a grant."""
+    if grant.user is not None:
+        return (grant.user,)
+    with suppress(NotFoundError):
+        return store.groups.group(str(grant.group)).members
+    return ()
 
 
 def _end(engine: Engine, container: Container) -> None:

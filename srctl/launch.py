@@ -269,7 +269,7 @@ class Launcher:
         return self._started(replace(container, image=running.image), fresh=False)
 
     def _started(self, container: Container, *, fresh: bool) -> Started:
-        session = self._sessions.session(container, frozenset({labels.grant_id(container)}))
+        session = self._sessions.session(container, granted=True)
         return Started(session, reached(container), fresh)
 
 

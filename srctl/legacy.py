@@ -245,8 +245,13 @@ def _policy(old: OldPolicy, problems: Problems) -> Policy:
         problems.add(each)
     if wrong:
         return Policy()
-    flags = {"allow_home": old.allow_home, "allow_view": old.allow_view, "allow_startup_data": old.allow_startup_data}
-    return policy.make_policy(**flags, license=old.app_license, volumes=volumes)
+    return policy.make_policy(
+        allow_home=old.allow_home,
+        allow_view=old.allow_view,
+        allow_startup_data=old.allow_startup_data,
+        license=old.app_license,
+        volumes=volumes,
+    )
 
 
 def _mounted(allow_home: bool, volume: Volume) -> Policy:

@@ -10,6 +10,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from srctl.entry import AuditEntry as AuditEntry  # noqa: PLC0414 - one of the words
+from srctl.terms import Extension as Extension  # noqa: PLC0414 - words as well
+from srctl.terms import Group as Group  # noqa: PLC0414
+from srctl.terms import Limits as Limits  # noqa: PLC0414
+from srctl.terms import Record as Record  # noqa: PLC0414
+from srctl.terms import Watch as Watch  # noqa: PLC0414
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +29,8 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """What a grant permits."""
+class Policy(Limits):
+    """What a grant permits, and within which limits."""
 
     allow_home: bool = False
     allow_view: bool = False
@@ -60,7 +67,8 @@ class PublicKey:
 class Application:
     """A Docker image registered for use. `None` means: what the image itself says.
 
-    `image` carries its tag or digest; `shm_size` is in bytes; `gpus` is `all` or a count.
+    `image` carries its tag or digest; `shm_size` is in bytes; `gpus` is `all` or a count. `defaults` are the limits of
+    each grant that sets none.
     """
 
     image: str
@@ -73,17 +81,27 @@ class Application:
     shm_size: int | None = None
     gpus: str | None = None
     created: datetime | None = None
+    defaults: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The right of `user` to run `application` under `policy`. `id` is 32 hexadecimal digits and never reused."""
+    """The right of `user`, or of each member of `group`, to run `application` under `policy`; one of both is `None`.
+
+    `id` is 32 hexadecimal digits and never reused.
+    """
 
     id: str
-    user: str
+    user: str | None
     application: Application
     policy: Policy
     created: datetime
+    group: str | None = None
+
+    @property
+    def holder(self) -> str:
+        """Who has it, as people type it: the user's name, or that of the group after an `@`."""
+        return f"@{self.group}" if self.user is None else self.user
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +216,8 @@ class ContainerSpec:
     """Where the port is published, a loopback address."""
     host_port: int | None = None
     """The port there; `None` lets the engine choose."""
+    seats: int | None = None
+    """How many sessions of its grant may run at once, whoever's they are; `None`: any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +255,10 @@ class Session:
     granted: bool | None
     created: datetime
     shared_with: tuple[str, ...] = ()
+    ends: datetime | None = None
+    """When its time is over; `None` where it has no end."""
+    warning: str | None = None
+    """What its owner should know: that it will be ended, and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What use cases need of the edges, which are handed to them: a Docker host, and the rights that people have."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from srctl.models import (
@@ -8,11 +9,15 @@ from srctl.models import (
     Container,
     ContainerSpec,
     Endpoint,
+    Extension,
     Grant,
+    Group,
     Image,
+    Limits,
     Policy,
     Progress,
     PublicKey,
+    Record,
     StoreStatus,
     User,
 )
@@ -94,7 +99,7 @@ class Engine(Protocol):
 
 
 class Rights(Protocol):
-    """What sessions need of the accounting database."""
+    """What sessions need of the accounting database. A user's grants are the own ones and those of groups."""
 
     def user(self, name: str) -> User:
         """Return a user. Raises `NotFoundError`."""
@@ -102,15 +107,86 @@ class Rights(Protocol):
     def applications(self) -> list[Application]:
         """Return all applications."""
 
-    def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
-        """Return the grants of a user, for an image, or all."""
+    def grants(self, *, user: str | None = None, group: str | None = None, image: str | None = None) -> list[Grant]:
+        """Return the grants that a user has, those of a group, for an image, or all."""
 
-    def existing_grants(self, ids: Iterable[str]) -> frozenset[str]:
-        """Return those of the grant ids that exist."""
+    def held(self, claims: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Return those claims (user, grant id) that are true now."""
+
+    @property
+    def records(self) -> "Records":
+        """What ran, and until when it may."""
+
+
+class Groups(Protocol):
+    """The groups in the accounting database."""
+
+    def groups(self) -> list[Group]:
+        """Give all groups by name."""
+
+    def group(self, name: str) -> Group:
+        """Give one group. Raises NotFoundError."""
+
+    def add_group(self, name: str) -> Group:
+        """Add a group. Raises ConflictError if the name exists or differs only in case, and where a user has it."""
+
+    def remove_group(self, name: str) -> None:
+        """Remove a group with its grants. Raises NotFoundError."""
+
+    def join(self, name: str, user: str) -> bool:
+        """Take a user into a group; return whether this is new. Raises NotFoundError for either."""
+
+    def leave(self, name: str, user: str) -> None:
+        """Take a user out of a group. Raises NotFoundError, also where the user is not in it."""
+
+    def memberships(self, names: Iterable[str] | None = None) -> dict[str, tuple[str, ...]]:
+        """Give the groups of each user who is in one, or of these users only."""
+
+
+class Records(Protocol):
+    """What ran, and until when it may. Writing may raise `UnsupportedError`."""
+
+    def begin(self, record: Record) -> bool:
+        """Keep the record of a session; return whether it is new."""
+
+    def end(self, session_id: str, ended: datetime, reason: str, cpu_seconds: float | None = None) -> bool:
+        """Note when and why a session ended, and forget its extension; return whether this was not known yet."""
+
+    def running(self, realm: str) -> list[Record]:
+        """Give the records of a realm that have no end, oldest first."""
+
+    def notice(self, found: Sequence[Record]) -> None:
+        """Keep what was noticed of running sessions."""
+
+    def warn(self, session_id: str, warning: str, warned: datetime) -> bool:
+        """Keep what the owner is told from now on; return false where the same is told already."""
+
+    def calm(self, session_ids: Iterable[str]) -> None:
+        """Take back what the owners of sessions were told."""
+
+    def warnings(self, session_ids: Iterable[str]) -> dict[str, str]:
+        """Give what the owners of sessions are told, by session."""
+
+    def between(self, since: datetime | None, until: datetime | None, user: str | None = None) -> list[Record]:
+        """Give the records of what ran in a time, oldest first; of one user only, if one is named."""
+
+    def extend(self, extension: Extension) -> None:
+        """Keep a later end of a session; what its owner was told is taken back."""
+
+    def extensions(self, session_ids: Iterable[str]) -> dict[str, Extension]:
+        """Give the extensions of sessions, by session."""
 
 
 class Store(Protocol):
     """The accounting database. Images carry their tag; any method may raise the errors of a database that fails."""
+
+    @property
+    def groups(self) -> Groups:
+        """The groups of users."""
+
+    @property
+    def records(self) -> Records:
+        """What ran, and until when it may."""
 
     def user(self, name: str) -> User:
         """Give the user of exactly this name. Raises NotFoundError."""
@@ -151,11 +227,17 @@ class Store(Protocol):
     def remove_application(self, image: str) -> None:
         """Remove an application with its grants. Raises NotFoundError."""
 
-    def add_grant(self, image: str, user: str, policy: Policy) -> Grant:
-        """Grant; the same grant again is the one that stands. Raises NotFoundError, for the application first."""
+    def set_defaults(self, image: str, defaults: Limits) -> Application:
+        """Give an application other defaults. Raises NotFoundError."""
 
-    def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
-        """Give the grants of a user, of an application, or all, in one query; unknown names have none."""
+    def add_grant(self, image: str, user: str | None, policy: Policy, *, group: str | None = None) -> Grant:
+        """Grant to a user or a group; the same grant again is the one that stands. Raises NotFoundError.
+
+        For the application first.
+        """
+
+    def grants(self, *, user: str | None = None, group: str | None = None, image: str | None = None) -> list[Grant]:
+        """Give the grants that a user has, those of a group, of an application, or all; unknown names have none."""
 
     def remove_grant(self, grant_id: str) -> None:
         """Remove a grant by its full id. Raises NotFoundError."""
@@ -163,8 +245,11 @@ class Store(Protocol):
     def find_grants(self, id_prefix: str) -> list[Grant]:
         """Give the grants whose id starts so, by id."""
 
-    def existing_grants(self, ids: Iterable[str]) -> frozenset[str]:
-        """Give those of the grant ids that exist."""
+    def grants_by_id(self, ids: Iterable[str]) -> dict[str, Grant]:
+        """Give those of the grants that exist, by their ids."""
+
+    def held(self, claims: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Give those claims (user, grant id) that are true: alone or by a group, and not expired."""
 
     def status(self) -> StoreStatus:
         """Give revision and counts."""

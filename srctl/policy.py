@@ -9,13 +9,31 @@ import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from srctl import images
+from srctl import images, limits
 from srctl.errors import NotAllowedError, UsageError
 from srctl.labels import EXTRA, RUNINFO
-from srctl.models import ContainerSpec, Grant, Hardening, Image, Mount, Policy, StartRequest, User, Volume
+from srctl.models import (
+    NO_LIMITS,
+    ContainerSpec,
+    Grant,
+    Hardening,
+    Image,
+    Limits,
+    Mount,
+    Policy,
+    StartRequest,
+    User,
+    Volume,
+)
 
 NETWORK = "srctl"
 """The network that sessions live in; it has no traffic between containers."""
+
+ISOLATED = "srctl-isolated"
+"""The same without a way to anywhere else."""
+
+NO_NETWORK = "none"
+"""What Docker calls having none."""
 
 WORKSPACE = "/workspace"
 PROFILES = ("strict", "standard")
@@ -32,6 +50,7 @@ _MAX_LICENSE = 64 * 1024
 _STANDARD_DROPS = ("MKNOD", "NET_RAW", "SETFCAP", "SETPCAP", "AUDIT_WRITE")
 _STRICT_USER = "1000:1000"
 _SCRATCH = ("/tmp", "/run")  # noqa: S108 - paths inside the container
+_NETWORKS = {"none": NO_NETWORK, "isolated": ISOLATED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +68,16 @@ class Order:
 
 def check_user_name(name: str) -> None:
     """Raise `UsageError` unless `name` is 1-64 of `[A-Za-z0-9._@+-]`, not starting with `-` or `.`."""
-    if not _USER_NAME.fullmatch(name):
+    if not is_user_name(name):
         raise UsageError(
             f"Not a user name: {name!r}",
             "Use 1 to 64 letters, digits and . _ @ + -, not starting with a dot or a dash",
         )
+
+
+def is_user_name(text: str) -> bool:
+    """Tell whether the text can be the name of a user."""
+    return _USER_NAME.fullmatch(text) is not None
 
 
 def parse_volume(text: str) -> Volume:
@@ -92,13 +116,14 @@ def make_policy(
     allow_startup_data: bool = False,
     license: str | None = None,  # noqa: A002 - the field's name in the public contract
     volumes: Iterable[Volume] = (),
+    within: Limits = NO_LIMITS,
 ) -> Policy:
     """Return a checked policy in its one canonical form: volumes by target, an empty licence is none.
 
     Raises `UsageError`.
     """
-    checked = tuple(sorted((check_volume(volume) for volume in volumes), key=lambda volume: volume.target))
-    targets = [volume.target for volume in checked]
+    folders = tuple(sorted((check_volume(volume) for volume in volumes), key=lambda volume: volume.target))
+    targets = [volume.target for volume in folders]
     for target in targets:
         if targets.count(target) > 1:
             raise UsageError(f"Two volumes have the same target {target!r}")
@@ -108,11 +133,24 @@ def make_policy(
         raise UsageError("The licence text has control characters in it, or bytes that are not UTF-8")
     if license is not None and len(license.encode()) > _MAX_LICENSE:
         raise UsageError(f"The licence text is longer than {_MAX_LICENSE // 1024} KiB")
-    return Policy(allow_home, allow_view, allow_startup_data, license or None, checked)
+    values = limits.checked(limits.set_ones(within))
+    return Policy(allow_home, allow_view, allow_startup_data, license or None, folders, **values)
+
+
+def checked(permits: Policy) -> Policy:
+    """Return a policy that somebody made as it is kept. Raises `UsageError`."""
+    return make_policy(
+        allow_home=permits.allow_home,
+        allow_view=permits.allow_view,
+        allow_startup_data=permits.allow_startup_data,
+        license=permits.license,
+        volumes=permits.volumes,
+        within=permits,
+    )
 
 
 def in_words(permits: Policy) -> str:
-    """Return what a policy permits in a few words; of a licence only that there is one."""
+    """Return what a policy permits, and within which limits, in a few words; of a licence only that there is one."""
     given = {
         "home": permits.allow_home,
         "view": permits.allow_view,
@@ -120,7 +158,8 @@ def in_words(permits: Policy) -> str:
         "licence": permits.license is not None,
     }
     volumes = [f"{volume.source}:{volume.target}:{volume.mode}" for volume in permits.volumes]
-    return ", ".join([word for word, permitted in given.items() if permitted] + volumes) or "default"
+    words = [word for word, permitted in given.items() if permitted]
+    return ", ".join(words + volumes + limits.in_words(permits)) or "default"
 
 
 def without_license(permits: Policy) -> Policy:
@@ -181,19 +220,20 @@ def plan(order: Order) -> ContainerSpec:
 
     Raises `NotAllowedError` for what image or grant do not offer and `UsageError` for bad values.
     """
-    application = order.grant.application
+    application, within = order.grant.application, limits.effective(order.grant)
     port = images.container_port(application, order.image)
     profile = application.profile or images.profile(order.image.labels)
     mounts = _mounts(order)
     return ContainerSpec(
         name=container_name(order.realm, order.user.name, order.grant.id),
         image=application.image,
-        labels=_labels(order, port, profile),
+        labels=_labels(order, port, profile) | _limit_labels(order.grant, within),
         env=_environment(order),
         port=port,
-        network=NETWORK,
+        network=_NETWORKS.get(within.network or "", NETWORK),
         mounts=mounts,
-        hardening=_hardening(order, profile, {mount.target for mount in mounts}),
+        hardening=_hardening(order, profile, within, {mount.target for mount in mounts}),
+        seats=within.max_sessions,
     )
 
 
@@ -226,6 +266,16 @@ def _labels(order: Order, port: int, profile: str) -> dict[str, str]:
         EXTRA + "title": application.title or images.title(order.image.labels, application.image),
         EXTRA + "profile": profile,
         EXTRA + "user_id": str(order.user.id),
+    }
+
+
+def _limit_labels(grant: Grant, within: Limits) -> dict[str, str]:
+    """Return how long the session may run, and by which group: in its labels, so that it keeps what it began with."""
+    return {
+        EXTRA + "group": grant.group or "",
+        EXTRA + "max_lifetime": str(within.max_lifetime or ""),
+        EXTRA + "idle_timeout": str(within.idle_timeout or ""),
+        EXTRA + "expires": within.expires.isoformat() if within.expires else "",
     }
 
 
@@ -297,18 +347,28 @@ def _mounts(order: Order) -> tuple[Mount, ...]:
     return tuple(mounts)
 
 
-def _hardening(order: Order, profile: str, taken: Container[str]) -> Hardening:
+def _hardening(order: Order, profile: str, within: Limits, taken: Container[str]) -> Hardening:
     """Return how the container is confined; what is mounted at the `taken` paths must not be hidden."""
-    application = order.grant.application
+    scratch = tuple(path for path in _SCRATCH if path not in taken)
     if profile == "standard":
-        return Hardening(cap_drop=_STANDARD_DROPS, shm_size=application.shm_size, gpus=application.gpus)
-    return Hardening(
-        read_only=True,
-        user=_STRICT_USER if order.image.user.split(":")[0].lstrip("0") in ("", "root") else None,
-        cap_drop=("ALL",),
-        tmpfs=tuple(path for path in _SCRATCH if path not in taken),
-        pids=512,
-        memory=4 * _GIB,
-        shm_size=application.shm_size,
-        gpus=application.gpus,
+        base = Hardening(cap_drop=_STANDARD_DROPS)
+    else:
+        is_root = order.image.user.split(":")[0].lstrip("0") in ("", "root")
+        base = Hardening(
+            read_only=True,
+            user=_STRICT_USER if is_root else None,
+            cap_drop=("ALL",),
+            tmpfs=scratch,
+            pids=512,
+            memory=4 * _GIB,
+        )
+    return replace(
+        base,
+        read_only=base.read_only or bool(within.read_only),
+        tmpfs=scratch if within.read_only else base.tmpfs,
+        pids=within.pids or base.pids,
+        memory=within.memory or base.memory,
+        cpus=within.cpus or base.cpus,
+        shm_size=within.shm_size,
+        gpus=None if within.gpus == "0" else within.gpus,
     )

@@ -21,6 +21,7 @@ from srctl.tunnel.remote import PATIENCE, Greeting, Pieces, Remote, Speech
 
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
+    from srctl.groups import Groups
     from srctl.joining import Joiner
     from srctl.launch import Launcher
     from srctl.pruning import Leftovers
@@ -255,6 +256,11 @@ class RemoteParts:
     def accounting(self) -> "Accounting":
         """What administrators do."""
         return cast("Accounting", StandIn(self.gateway, "accounting"))
+
+    @property
+    def groups(self) -> "Groups":
+        """What they do with groups."""
+        return cast("Groups", StandIn(self.gateway, "groups"))
 
     @property
     def audit(self) -> AuditTrail:

@@ -5,10 +5,13 @@ database whatever runs can still be listed, opened and stopped.
 """
 
 import re
+import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property
 
-from srctl import choosing, images, labels, policy
+from srctl import choosing, images, labels, limits, policy
 from srctl.errors import NotAllowedError, NotFoundError
 from srctl.models import Available, Container, Grant, Image, Policy, Session, User
 from srctl.needs import Engine, Rights, Stream
@@ -54,7 +57,7 @@ class Sessions:
     def available(self) -> list[Available]:
         """Return what the user may start. Raises `NotAllowedError` for an unknown or disabled user."""
         self.entitled_user()
-        grants = self.rights.grants(user=self.user)
+        grants = self._current(self.rights.grants(user=self.user))
         present = {tag: image for image in self.engine.images() for tag in image.tags}
         running = {labels.grant_id(c): labels.session_id(c) for c in self.containers()}
         return [_available(grant, present.get(grant.application.image), running.get(grant.id)) for grant in grants]
@@ -150,7 +153,15 @@ class Sessions:
         Raises `NotFoundError` for an application that nobody knows, `NotAllowedError` for one that this user has
         no grant for and `ConflictError` for one that he has several for.
         """
-        return choosing.grant(self.rights.grants(user=self.user), app, self.user, self.rights.applications)
+        granted = self.rights.grants(user=self.user)
+        current = self._current(granted)
+        try:
+            return choosing.grant(current, app, self.user, self.rights.applications)
+        except NotAllowedError:
+            past = [grant for grant in granted if grant not in current]
+            for grant in choosing.named_grants(past, app, self.rights.applications):
+                raise _expired(grant) from None
+            raise
 
     def require_grant(self, grant_id: str) -> None:
         """Raise `NotAllowedError` unless the user may still start under this grant.
@@ -159,24 +170,27 @@ class Sessions:
         one of both sees the other.
         """
         self.entitled_user()
-        if grant_id not in self.rights.existing_grants([grant_id]):
+        if not self.rights.held([(self.user, grant_id)]):
             raise NotAllowedError("The grant was removed a moment ago", "See what there is: srctl session available")
 
     def named_grants(self, app: str) -> list[Grant]:
         """Return the user's grants that `app` names in full: by id, image or title."""
-        return choosing.named_grants(self.rights.grants(user=self.user), app, self.rights.applications)
+        granted = self._current(self.rights.grants(user=self.user))
+        return choosing.named_grants(granted, app, self.rights.applications)
 
     def permits(self, container: Container) -> Policy:
         """Return what the grant of a session permits; without a database, whatever the session's image offers.
 
-        Raises `NotAllowedError` for a user who is unknown or disabled and for a grant that is gone. Sessions of
-        SimPhoNy-Remote 2 have grants that no database of ours knows.
+        Raises `NotAllowedError` for a user who is unknown or disabled, and for a grant that is gone or has expired.
+        Sessions of SimPhoNy-Remote 2 have grants that no database of ours knows.
         """
         if self._rights is None:
             return _ANY
         self.entitled_user()
         for grant in self._rights.grants(user=self.user):
             if grant.id == labels.grant_id(container):
+                if not self._current([grant]):
+                    raise _expired(grant)
                 return grant.policy
         if labels.user_id(container) is None:
             return _ANY
@@ -211,20 +225,56 @@ class Sessions:
         return self._identity is None or labels.user_id(container) in (None, labels.NOBODY, self._identity)
 
     def _sessions(self, containers: list[Container]) -> list[Session]:
-        known: frozenset[str] | None = None
-        if self._rights is not None:
-            claimed = {labels.grant_id(container) for container in containers}
-            known = self._rights.existing_grants(filter(policy.is_grant_id, claimed))
-        found = [self.session(container, known) for container in containers]
+        found = self._read(containers)
         return sorted(found, key=lambda session: (session.created, session.id))
 
-    def session(self, container: Container, known: frozenset[str] | None) -> Session:
-        """Read a container as a session; `known` are the grant ids that exist, `None` where nobody knows."""
-        granted = None if known is None else labels.grant_id(container) in known
+    def _read(self, containers: list[Container]) -> list[Session]:
+        rights = self._rights
+        if rights is None:
+            return [self.session(container, granted=None) for container in containers]
+        claims = {container.id: (labels.user(container), labels.grant_id(container)) for container in containers}
+        held = rights.held(claim for claim in claims.values() if _is_claim(*claim))
+        ids = [str(labels.session_id(container)) for container in containers]
+        extended, warnings = rights.records.extensions(ids), rights.records.warnings(ids)
+        found = []
+        for id_, container in zip(ids, containers, strict=True):
+            later = extended[id_].ends if id_ in extended else None
+            granted = claims[container.id] in held
+            found.append(self.session(container, granted=granted, extended=later, warning=warnings.get(id_)))
+        return found
+
+    def session(
+        self,
+        container: Container,
+        *,
+        granted: bool | None,
+        extended: datetime | None = None,
+        warning: str | None = None,
+    ) -> Session:
+        """Read a container as a session; `granted` is `None` where nobody knows, `extended` a later end."""
         found = labels.session(container, host=self.engine.name, direct=self.reached_directly, granted=granted)
         if found is None:
             raise NotFoundError(f"{container.name} is not a session of srctl")
-        return found
+        ends = labels.ends(container, extended)
+        return found if ends is None and warning is None else replace(found, ends=ends, warning=warning)
+
+    def _current(self, grants: list[Grant]) -> list[Grant]:
+        """Return the grants that have not expired."""
+        now = datetime.now(UTC)
+        return [grant for grant in grants if not limits.has_expired(grant.policy, now)]
+
+
+def _is_claim(user: str, grant_id: str) -> bool:
+    """Tell whether what a container's labels say can be in a database: whoever reaches the engine can write them."""
+    return policy.is_user_name(user) and policy.is_grant_id(grant_id)
+
+
+def _expired(grant: Grant) -> NotAllowedError:
+    image, end = grant.application.image, grant.policy.expires
+    return NotAllowedError(
+        f"The grant of {image} to {grant.holder} has expired" + (f", {limits.when(end)}" if end else ""),
+        f"An administrator can renew it: srctl grant add {shlex.quote(image)} {shlex.quote(grant.holder)} --expires D",
+    )
 
 
 def _available(grant: Grant, image: Image | None, session_id: str | None) -> Available:

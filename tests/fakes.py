@@ -27,6 +27,7 @@ from srctl.models import (
     StartRequest,
     User,
 )
+from srctl.recording import NoRecords
 from srctl.waiting import Clock
 
 WEB = "srctl/web:latest"
@@ -266,7 +267,8 @@ class FakeRights:
     users: list[User] = field(default_factory=list)
     given: list[Grant] = field(default_factory=list)
     registered: list[Application] = field(default_factory=list)
-    asked: set[str] = field(default_factory=set)
+    asked: set[tuple[str, str]] = field(default_factory=set)
+    records: NoRecords = field(default_factory=NoRecords)
 
     def user(self, name: str) -> User:
         for user in self.users:
@@ -278,12 +280,13 @@ class FakeRights:
         granted = {grant.application.image: grant.application for grant in self.given}
         return [*granted.values(), *self.registered]
 
-    def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
-        return [g for g in self.given if user in (None, g.user) and image in (None, g.application.image)]
+    def grants(self, *, user: str | None = None, group: str | None = None, image: str | None = None) -> list[Grant]:
+        wanted = [g for g in self.given if user in (None, g.user) and group in (None, g.group)]
+        return [g for g in wanted if image in (None, g.application.image)]
 
-    def existing_grants(self, ids: Iterable[str]) -> frozenset[str]:
-        self.asked = set(ids)
-        return frozenset(self.asked) & {grant.id for grant in self.given}
+    def held(self, claims: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        self.asked = set(claims)
+        return frozenset(self.asked) & {(str(grant.user), grant.id) for grant in self.given}
 
 
 def web_image() -> Image:

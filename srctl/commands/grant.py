@@ -5,16 +5,19 @@ from typing import Annotated
 import typer
 
 from srctl import policy, views
-from srctl.commands.options import complete_applications, complete_users, noun, read_text, tell, verb
+from srctl.commands.limits import limited
+from srctl.commands.options import complete_applications, complete_holders, noun, read_text, tell, verb
 from srctl.context import Context
 from srctl.errors import UsageError
-from srctl.models import Policy
+from srctl.models import Limits, Policy
 from srctl.revoking import revoke
 
 app = noun("The grants: who may run which application, and how.")
 
 ImageArgument = Annotated[str, typer.Argument(metavar="IMAGE", autocompletion=complete_applications)]
-UserArgument = Annotated[str, typer.Argument(metavar="USER", autocompletion=complete_users)]
+HolderArgument = Annotated[
+    str, typer.Argument(metavar="USER|@GROUP", help="A user, or a group.", autocompletion=complete_holders)
+]
 Home = Annotated[bool, typer.Option("--allow-home", help="Mount a workspace of the user's own at /workspace.")]
 View = Annotated[bool, typer.Option("--allow-view", help="Allow to share the session with others.")]
 StartupData = Annotated[bool, typer.Option("--allow-startup-data", help="Allow to start with a file of the user's.")]
@@ -33,20 +36,23 @@ Volumes = Annotated[
 
 
 @verb(app, "add")
+@limited()
 def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     context: Context,
     image: ImageArgument,
-    grantee: UserArgument,
+    grantee: HolderArgument,
     allow_home: Home = False,
     allow_view: View = False,
     allow_startup_data: StartupData = False,
     licence: License = None,
     licence_file: LicenseFile = None,
     volume: Volumes = None,
+    *,
+    within: Limits,
 ) -> None:
-    """Grant an application to a user, and print the grant's id; the same grant again prints the same id."""
+    """Grant an application to a user or a group, and print the grant's id; the same grant again prints the same id."""
     licence = _licence(context, licence, licence_file)
-    permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume)
+    permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume, within)
     granted = context.accounting.add_grant(image, grantee, permits)
     context.output.made(granted.id, views.grant(granted))
 
@@ -55,7 +61,13 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter an option
 def list_grants(
     context: Context,
     user: Annotated[
-        str | None, typer.Option("--user", metavar="NAME", help="Of this user.", autocompletion=complete_users)
+        str | None,
+        typer.Option(
+            "--user",
+            metavar="NAME|@GROUP",
+            help="Of this user, also by groups; or of a group.",
+            autocompletion=complete_holders,
+        ),
     ] = None,
     image: Annotated[
         str | None,
@@ -74,9 +86,12 @@ def list_grants(
 
 
 @verb(app, "remove")
+@limited()
 def remove(  # noqa: PLR0913, PLR0917 - one parameter an option
     context: Context,
-    target: Annotated[list[str], typer.Argument(metavar="ID... | IMAGE USER", help="Ids, or an image and a user.")],
+    target: Annotated[
+        list[str], typer.Argument(metavar="ID... | IMAGE USER|@GROUP", help="Ids, or an image and whose grant.")
+    ],
     every: Annotated[bool, typer.Option("--all", help="With IMAGE USER: whatever the policy.")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="Stop the sessions that run under them, too.")] = False,
     allow_home: Home = False,
@@ -85,6 +100,8 @@ def remove(  # noqa: PLR0913, PLR0917 - one parameter an option
     licence: License = None,
     licence_file: LicenseFile = None,
     volume: Volumes = None,
+    *,
+    within: Limits,
 ) -> None:
     """Remove grants; sessions that run under them stay, but nobody is led to them through a gateway any more.
 
@@ -92,7 +109,7 @@ def remove(  # noqa: PLR0913, PLR0917 - one parameter an option
     only.
     """
     licence = _licence(context, licence, licence_file)
-    permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume)
+    permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume, within)
     tell(revoke(context.accounting, target, permits, every=every, stop=stop), context.output.removed)
 
 
@@ -105,7 +122,12 @@ def _licence(context: Context, text: str | None, file: str | None) -> str | None
 
 
 def _policy(
-    allow_home: bool, allow_view: bool, allow_startup_data: bool, licence: str | None, volumes: list[str] | None
+    allow_home: bool,
+    allow_view: bool,
+    allow_startup_data: bool,
+    licence: str | None,
+    volumes: list[str] | None,
+    within: Limits,
 ) -> Policy:
     return policy.make_policy(
         allow_home=allow_home,
@@ -113,4 +135,5 @@ def _policy(
         allow_startup_data=allow_startup_data,
         license=licence,
         volumes=[policy.parse_volume(text) for text in volumes or ()],
+        within=within,
     )

@@ -37,6 +37,20 @@ def complete_users(ctx: typer.Context, incomplete: str) -> list[str]:
     return users(ctx, incomplete)
 
 
+def complete_groups(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the names of groups."""
+    from srctl.commands.completion import groups
+
+    return groups(ctx, incomplete)
+
+
+def complete_holders(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete who can have a grant: users, and groups after an `@`."""
+    if incomplete.startswith("@"):
+        return [f"@{name}" for name in complete_groups(ctx, incomplete[1:])]
+    return complete_users(ctx, incomplete)
+
+
 def complete_applications(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the images of applications."""
     from srctl.commands.completion import applications

@@ -40,6 +40,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("session", "session", None, "The sessions: containers that run for users."),
         Entry("tunnel", "tunnel", None, "The tunnels: local ports that lead to sessions."),
         Entry("user", "user", None, "The people who may use srctl, and their SSH keys."),
+        Entry("group", "group", None, "The groups: people who are granted applications together."),
         Entry("app", "app", None, "The applications: Docker images that can be granted."),
         Entry("grant", "grant", None, "The grants: who may run which application, and how."),
         Entry("host", "host", None, "The Docker hosts, and gateways to them."),

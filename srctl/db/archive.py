@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, bindparam, delete, insert, select, update
 
-from srctl.contents import Changes, Contents, GrantEntry, KeyEntry, UserEntry
+from srctl.contents import Changes, Contents, GrantEntry, GroupEntry, KeyEntry, UserEntry
 from srctl.db import policy_json, rows
 from srctl.db.engine import Database
-from srctl.db.schema import applications, grants, user_keys, users
+from srctl.db.schema import applications, grants, group_members, groups, user_keys, users
 from srctl.models import Application, Policy
 
 _AT_ONCE = 10_000
@@ -25,7 +25,7 @@ _ONE_MOMENT = {
     "sqlite": "BEGIN",
     "postgresql": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
 }
-_TABLES = (users, user_keys, applications, grants)
+_TABLES = (users, groups, group_members, user_keys, applications, grants)
 _APPLICATION = tuple(column for column in rows.APPLICATION_COLUMNS if column.name not in ("id", "created"))
 _USERS = select(users.c.name, users.c.admin, users.c.disabled).order_by(users.c.name)
 _KEYS = (
@@ -34,10 +34,19 @@ _KEYS = (
     .order_by(users.c.name, user_keys.c.id)
 )
 _APPLICATIONS = select(*_APPLICATION).order_by(applications.c.image)
+_GROUPS = select(groups.c.name).order_by(groups.c.name)
+_MEMBERS = (
+    select(groups.c.name, users.c.name)
+    .join_from(group_members, groups, groups.c.id == group_members.c.group_id)
+    .join(users, users.c.id == group_members.c.user_id)
+    .order_by(groups.c.name, users.c.name)
+)
 _GRANTS = (
-    select(grants.c.id, users.c.name, applications.c.image, grants.c.policy)
-    .select_from(grants.join(users).join(applications))
-    .order_by(users.c.name, applications.c.image, grants.c.created, grants.c.id)
+    select(grants.c.id, users.c.name, applications.c.image, grants.c.policy, groups.c.name)
+    .join_from(grants, applications)
+    .join(users, users.c.id == grants.c.user_id, isouter=True)
+    .join(groups, groups.c.id == grants.c.group_id, isouter=True)
+    .order_by(users.c.name, groups.c.name, applications.c.image, grants.c.created, grants.c.id)
 )
 
 _Values = dict[str, Any]
@@ -87,6 +96,7 @@ class Revision:
         self._delete(grants.c.id, (grant.id for grant in gone.grants))
         self._delete(user_keys.c.fingerprint, (key.fingerprint for key in gone.keys))
         self._delete(applications.c.image, (application.image for application in gone.applications))
+        self._delete(groups.c.name, (group.name for group in gone.groups))
         self._delete(users.c.name, (user.name for user in gone.users))
 
     def _change_and_add(self, changed: Contents, added: Contents) -> None:
@@ -95,20 +105,40 @@ class Revision:
         self._insert(users, (_user(user) | {"name_folded": user.name.casefold()} | new for user in added.users))
         self._update(applications.c.image, map(_application, changed.applications))
         self._insert(applications, (_application(each) | new for each in added.applications))
-        people = self._numbers(users.c.name)
+        fresh = ({"name": each.name, "name_folded": each.name.casefold()} | new for each in added.groups)
+        self._insert(groups, fresh)
+        people, teams = self._numbers(users.c.name), self._numbers(groups.c.name)
+        self._settle_members((*changed.groups, *added.groups), people, teams)
         self._update(user_keys.c.fingerprint, (_key(key, people) for key in changed.keys))
         self._insert(user_keys, (_key(key, people) | {"added": new["created"]} for key in added.keys))
         images, texts = self._numbers(applications.c.image), _Texts()
 
         def held(entry: GrantEntry) -> _Values:
             text, digest = texts[entry.policy]
-            links = {"user_id": people[entry.user], "application_id": images[entry.image]}
+            holder = {
+                "user_id": None if entry.user is None else people[entry.user],
+                "group_id": None if entry.group is None else teams[entry.group],
+            }
+            links = holder | {"application_id": images[entry.image]}
             return links | {"id": entry.id, "policy": text, "policy_digest": digest}
 
         # No two grants of a user may be the same, also not while they change in turns.
         self._update(grants.c.id, ({"id": grant.id, "policy_digest": grant.id} for grant in changed.grants))
         self._update(grants.c.id, map(held, changed.grants))
         self._insert(grants, (held(grant) | new for grant in added.grants))
+
+    def _settle_members(
+        self, settled: Iterable[GroupEntry], people: Mapping[str, int], teams: Mapping[str, int]
+    ) -> None:
+        """Let groups have exactly their members; who stays has joined when it was."""
+        for each in settled:
+            team = group_members.c.group_id == teams[each.name]
+            wanted = {people[name] for name in each.members}
+            there = set(self._connection.scalars(select(group_members.c.user_id).where(team)))
+            if gone := there - wanted:
+                self._connection.execute(delete(group_members).where(team, group_members.c.user_id.in_(gone)))
+            place = {"group_id": teams[each.name], "joined": datetime.now(UTC)}
+            self._insert(group_members, (place | {"user_id": number} for number in sorted(wanted - there)))
 
     def _numbers(self, name: Column[Any]) -> dict[str, int]:
         return {row[0]: row[1] for row in self._connection.execute(select(name, name.table.c.id))}
@@ -149,7 +179,8 @@ def _key(entry: KeyEntry, people: Mapping[str, int]) -> _Values:
 
 
 def _application(entry: Application) -> _Values:
-    return {column.name: getattr(entry, column.name) for column in _APPLICATION}
+    values = {column.name: getattr(entry, column.name) for column in _APPLICATION}
+    return values | {"defaults": policy_json.dump_limits(entry.defaults)}
 
 
 class _Texts(dict[Policy, tuple[str, str]]):
@@ -165,10 +196,26 @@ def _contents(connection: Connection) -> Contents:
     policies = _Policies()
     return Contents(
         tuple(UserEntry(*row) for row in connection.execute(_USERS)),
+        tuple(_groups(connection)),
         tuple(KeyEntry(*row) for row in connection.execute(_KEYS)),
-        tuple(Application(**row._mapping) for row in connection.execute(_APPLICATIONS)),
-        tuple(GrantEntry(own, user, image, policies[text]) for own, user, image, text in connection.execute(_GRANTS)),
+        tuple(_registered(row._mapping) for row in connection.execute(_APPLICATIONS)),
+        tuple(
+            GrantEntry(own, user, image, policies[text], group)
+            for own, user, image, text, group in connection.execute(_GRANTS)
+        ),
     )
+
+
+def _registered(row: Mapping[Any, Any]) -> Application:
+    return Application(**{**row, "defaults": policy_json.load_limits(row["defaults"])})
+
+
+def _groups(connection: Connection) -> Iterator[GroupEntry]:
+    members: dict[str, list[str]] = {}
+    for group, user in connection.execute(_MEMBERS):
+        members.setdefault(group, []).append(user)
+    for (name,) in connection.execute(_GROUPS):
+        yield GroupEntry(name, tuple(members.get(name, ())))
 
 
 class _Policies(dict[str, Policy]):

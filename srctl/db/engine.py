@@ -25,7 +25,7 @@ from srctl.db.failures import BUSY_SECONDS, translated
 from srctl.db.location import Location
 from srctl.errors import NotFoundError, SrctlError, UsageError
 
-_WRITES = "srctl_writes"
+_WRITES, _MIGRATES = "srctl_writes", "srctl_migrates"
 _PAUSE = (0.001, 0.01)
 _CONNECT_SECONDS = "10"
 _NEEDS_SIDE_FILES = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
@@ -60,6 +60,20 @@ class Database:
         with translated(self.location), self._writer.begin() as connection:
             yield connection
 
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """Lend a connection as `writing` does, to change tables: SQLite's rows outlive the row they refer to.
+
+        What is left without the row it refers to at the end is an error, and all is rolled back.
+        """
+        try:
+            with translated(self.location), self._writer.execution_options(**{_MIGRATES: True}).begin() as connection:
+                yield connection
+                if self.location.path is not None and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                    raise SrctlError("The database has rows that refer to nothing", "Restore it from a backup")
+        finally:
+            self._engine.dispose()  # the connection's settings are not for others
+
     def close(self) -> None:
         """Close all connections; SQLite's last one removes the files beside the database."""
         self._engine.dispose()
@@ -82,7 +96,10 @@ def _sqlite(path: Path) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         raw = connection.connection.dbapi_connection
-        if connection.get_execution_options().get(_WRITES) and isinstance(raw, sqlite3.Connection):
+        options = connection.get_execution_options()
+        if options.get(_WRITES) and isinstance(raw, sqlite3.Connection):
+            if options.get(_MIGRATES):  # within a transaction it would do nothing
+                raw.execute("PRAGMA foreign_keys=OFF")
             _take_lock(raw)
 
     return engine

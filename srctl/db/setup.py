@@ -87,7 +87,7 @@ def _migrate(place: Location, wanted: tuple[Standing, ...]) -> Prepared:
 
 
 def _apply(database: Database, wanted: tuple[Standing, ...]) -> tuple[str, ...]:
-    with database.writing() as connection:
+    with database.migrating() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
         found = look_within(connection)

@@ -115,6 +115,7 @@ class Desk:
             "joiner": lambda: Joiner(sessions, launcher, hooks.progress, clock=hooks.clock),
             "leftovers": lambda: Leftovers(sessions, hooks.clock),
             "accounting": lambda: context.accounting,
+            "groups": lambda: context.parts.groups,
             "audit": lambda: book_of(context.store),
         }
 
@@ -162,7 +163,7 @@ class _Rules:
         if isinstance(request := arguments.get("request"), StartRequest):
             arguments["request"] = self._request(call, request)
         if isinstance(permits := arguments.get("permits"), Policy):
-            arguments["permits"] = _normal(permits)
+            arguments["permits"] = policy.checked(permits)
         if (tail := arguments.get("tail")) is not None and tail < 0:
             raise UsageError("--tail must be 0 or more")
         return arguments
@@ -186,14 +187,3 @@ class _Rules:
         since = datetime.now(UTC) - timedelta(minutes=1)
         if self._ledger.count(self._person.name, _STARTS, since) >= most:
             raise NotAllowedError(f"You have started sessions {most} times within a minute", "Wait a minute")
-
-
-def _normal(permits: Policy) -> Policy:
-    """Return a policy as it is kept. Raises `UsageError`."""
-    return policy.make_policy(
-        allow_home=permits.allow_home,
-        allow_view=permits.allow_view,
-        allow_startup_data=permits.allow_startup_data,
-        license=permits.license,
-        volumes=[policy.check_volume(volume) for volume in permits.volumes],
-    )

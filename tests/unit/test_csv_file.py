@@ -29,7 +29,7 @@ def problem(text: str | bytes) -> str:
     return caught.value.message
 
 
-def accepted(text: str | bytes) -> list[tuple[str, str, Policy]]:
+def accepted(text: str | bytes) -> list[tuple[str | None, str, Policy]]:
     found = resolve(parse(text.encode() if isinstance(text, str) else text))
     assert found.skipped == ()
     return [(each.grant.user, each.grant.image, each.grant.policy) for each in found.grants]

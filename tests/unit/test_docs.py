@@ -101,7 +101,8 @@ ROWS = {
     "Step": views.STEP,
     "Finding": views.FINDING,
     "Import": views.IMPORTED,
-    "Policy": tuple(field.name for field in fields(Policy)),
+    "Group": views.GROUP,
+    "Policy": views.POLICY,
     "Database": tuple(field.name for field in fields(StoreStatus)),
 }
 

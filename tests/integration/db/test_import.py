@@ -53,7 +53,7 @@ def refusals(store: SqlStore, path: Path, renames: Mapping[str, str] | None = No
     return "\n".join(f"{each.message} | {each.hint}" for each in errors)
 
 
-def said(grants: list[Grant]) -> set[tuple[str, str, str, Policy]]:
+def said(grants: list[Grant]) -> set[tuple[str, str | None, str, Policy]]:
     return {(each.id, each.user, each.application.image, each.policy) for each in grants}
 
 
