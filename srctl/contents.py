@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from srctl.models import Application, Policy
+from srctl.outcome import Finding
 
 
 class UserEntry(NamedTuple):
@@ -68,6 +69,8 @@ class Contents:
         return any(getattr(self, kind) for kind in KINDS)
 
 
+NOTHING = Contents()
+
 KINDS = tuple(each.name for each in fields(Contents) if each.name != "as_of")
 """The kinds of entries, those that others refer to first."""
 
@@ -84,9 +87,9 @@ def key_of(kind: str, entry: Any) -> str:
 class Changes:
     """What leads from one content to another: entries that are new, as they become, and as they were."""
 
-    added: Contents = Contents()
-    changed: Contents = Contents()
-    removed: Contents = Contents()
+    added: Contents = NOTHING
+    changed: Contents = NOTHING
+    removed: Contents = NOTHING
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to do."""
@@ -147,6 +150,9 @@ class Archive(Protocol):
 
     def require_writable(self) -> None:
         """Raise UnsupportedError for a kind of database that is only read."""
+
+    def findings(self) -> list[Finding]:
+        """Return what a look into the database itself says, whatever the rules are."""
 
     def revision(self) -> AbstractContextManager[Revision]:
         """Begin a change of the whole."""

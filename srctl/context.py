@@ -22,6 +22,7 @@ from srctl.output import Output
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
     from srctl.calls import AuditTrail
+    from srctl.contents import Contents
     from srctl.direct import DirectParts
     from srctl.enforcing import Gateway
     from srctl.hosts.engine import DockerHost
@@ -207,6 +208,16 @@ class Context:
         from srctl.logins.revocation import Revocation
 
         return Gateway(Revocation(folder), book_of(self.store), self.store)
+
+    def settle(self, before: "Contents", after: "Contents") -> None:
+        """End what depended on what a database on this machine held before: at a gateway all connections."""
+        if self.gateway is not None:
+            from srctl.consequences import withdraw_lost
+            from srctl.enforcing import Enforcer
+
+            enforcer = Enforcer(lambda: self.host, self.gateway)
+            withdraw_lost(enforcer, before, after)
+            enforcer.refuse_all()
 
     @property
     def leftovers(self) -> "Leftovers":

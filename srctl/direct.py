@@ -93,17 +93,18 @@ class DirectParts:
         """What administrators do."""
         from srctl.accounting import Accounting
 
-        return Accounting(self._open_store(), self._image, self._enforcer)
+        return Accounting(self._open_store(), self._image, self.enforcer)
 
     @property
     def groups(self) -> "Groups":
         """What they do with groups."""
         from srctl.groups import Groups
 
-        return Groups(self._open_store(), self._enforcer)
+        return Groups(self._open_store(), self.enforcer)
 
     @property
-    def _enforcer(self) -> "Enforcer":
+    def enforcer(self) -> "Enforcer":
+        """What ends what depends on what is taken away."""
         from srctl.enforcing import Enforcer
 
         return Enforcer(self._open_host, self._open_gateway())

@@ -160,21 +160,21 @@ def confirm(context: Context, yes: bool, question: str) -> None:
         raise SrctlError("Nothing was done")
 
 
-def read_text(context: Context, file: str, errors: str = "strict") -> str:
+def read_text(context: Context, file: str, errors: str = "strict", largest: int = _LARGEST) -> str:
     """Return the text of a file; `-` is stdin. Raises `UsageError` and `SrctlError`."""
     try:
         if file == "-":
-            text = context.stdin.read(_LARGEST + 1)
+            text = context.stdin.read(largest + 1)
         else:
             with open(Path(file).expanduser(), encoding="utf-8", errors=errors) as stream:
-                text = stream.read(_LARGEST + 1)
+                text = stream.read(largest + 1)
     except OSError as error:
         raise SrctlError(f"Can't read {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{_named(file)} is not a text in UTF-8") from error
     except (RuntimeError, ValueError) as error:
         raise UsageError(f"Not a file: {file!r}", "Give its path") from error
-    if len(text) > _LARGEST:
+    if len(text) > largest:
         raise UsageError(f"{_named(file)} is too large")
     return text
 

@@ -14,9 +14,11 @@ from sqlalchemy import Column, Connection, Table, bindparam, delete, insert, sel
 
 from srctl.contents import Changes, Contents, GrantEntry, GroupEntry, KeyEntry, UserEntry
 from srctl.db import policy_json, rows
+from srctl.db.copying import lock_tables
 from srctl.db.engine import Database
 from srctl.db.schema import applications, grants, group_members, groups, user_keys, users
 from srctl.models import Application, Policy
+from srctl.outcome import Finding
 
 _AT_ONCE = 10_000
 """Rows that are handed to the driver at once."""
@@ -25,7 +27,6 @@ _ONE_MOMENT = {
     "sqlite": "BEGIN",
     "postgresql": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
 }
-_TABLES = (users, groups, group_members, user_keys, applications, grants)
 _APPLICATION = tuple(column for column in rows.APPLICATION_COLUMNS if column.name not in ("id", "created"))
 _USERS = select(users.c.name, users.c.admin, users.c.disabled).order_by(users.c.name)
 _KEYS = (
@@ -46,7 +47,9 @@ _GRANTS = (
     .join_from(grants, applications)
     .join(users, users.c.id == grants.c.user_id, isouter=True)
     .join(groups, groups.c.id == grants.c.group_id, isouter=True)
-    .order_by(users.c.name, groups.c.name, applications.c.image, grants.c.created, grants.c.id)
+    .order_by(
+        grants.c.group_id.is_not(None), users.c.name, groups.c.name, applications.c.image, grants.c.created, grants.c.id
+    )
 )
 
 _Values = dict[str, Any]
@@ -67,13 +70,17 @@ class Archive:
     def require_writable(self) -> None:
         """It is; where a server or a disk says otherwise, it does so when it is written to."""
 
+    def findings(self) -> list[Finding]:
+        """Return what a look into the database itself says."""
+        from srctl.db.soundness import look_into
+
+        return look_into(self._database)
+
     @contextmanager
     def revision(self) -> Iterator["Revision"]:
         """Begin a change; it is committed at the end of the block, and undone by any error."""
         with self._database.writing() as connection:
-            if connection.dialect.name == "postgresql":
-                names = ", ".join(f'"{table.name}"' for table in _TABLES)
-                connection.exec_driver_sql(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
+            lock_tables(connection)
             yield Revision(connection)
 
 

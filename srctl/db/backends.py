@@ -11,6 +11,7 @@ from srctl.contents import Archive, Changes, Contents, Revision, Source
 from srctl.errors import UnsupportedError, UsageError
 from srctl.models import StoreStatus
 from srctl.needs import Store
+from srctl.outcome import Finding
 
 if TYPE_CHECKING:
     from srctl.db.book import Book
@@ -88,6 +89,10 @@ class SourceArchive:
     def require_writable(self) -> None:
         """Raise UnsupportedError for a source that is only read."""
         self._source.carry_out(Changes())
+
+    def findings(self) -> list[Finding]:
+        """Return nothing: what a source gives is looked at when it is read."""
+        return []
 
     @contextmanager
     def revision(self) -> Iterator[Revision]:
