@@ -20,8 +20,10 @@ app = noun("The accounting database.")
 def init(context: Context) -> None:
     """Make the database ready: create it, or upgrade an older one of ours; one that is ready stays untouched."""
     _require_local(context)
+    from srctl.db.backends import require_own
     from srctl.db.setup import initialise
 
+    require_own(context.config.database)
     _tell(context, initialise(context.config.database))
 
 
@@ -29,8 +31,10 @@ def init(context: Context) -> None:
 def upgrade(context: Context) -> None:
     """Apply the pending migrations."""
     _require_local(context)
+    from srctl.db.backends import require_own
     from srctl.db.setup import upgrade as migrate
 
+    require_own(context.config.database)
     _tell(context, migrate(context.config.database))
 
 
@@ -86,8 +90,10 @@ def backup(
     The copy is a SQLite database, also of a database on a server, and only its owner can read it.
     """
     _require_local(context)
+    from srctl.db.backends import require_own
     from srctl.db.backup import backup as copy
 
+    require_own(context.config.database)
     status = copy(context.config.database, file)
     context.output.made(status.url, asdict(status))
 
@@ -103,8 +109,10 @@ def restore(
     Ids that were given since then are not given again. At a gateway all connections are ended.
     """
     _require_local(context)
+    from srctl.db.backends import require_own
     from srctl.db.restoring import restore as put_back
 
+    require_own(context.config.database)
     confirm(context, yes, f"Replace all that {context.config.database} holds by what {file} holds?")
     restored = put_back(context.config.database, file)
     context.settle(restored.before, restored.after)

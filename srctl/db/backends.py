@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from srctl.db.source_store import SourceStore
 
 CSV = "csv"
+SQL = ("sqlite", "postgres", "postgresql")
+"""Schemes that no other package can take over, beside that of CSV."""
 
 
 def open_backend(location: str) -> Store:
@@ -43,18 +45,38 @@ def status(location: str) -> StoreStatus:
 def open_source(location: str) -> "SourceStore | None":
     """Open a source of another kind; `None` for what is a file or a server of SQL. Raises what the source raises."""
     scheme, sign, place = location.partition("://")
-    if not sign or scheme != CSV:
+    if not sign or scheme.partition("+")[0] in SQL:
         return None
+    source, label = _csv(location, place) if scheme == CSV else _plugged(location)
+    if source is None:
+        return None
+    from srctl.db.source_store import SourceStore
+
+    source.contents()
+    return SourceStore(source, label)
+
+
+def require_own(location: str) -> None:
+    """Raise UnsupportedError for a source: what is kept elsewhere is made, copied and put back there."""
+    if open_source(location) is not None:
+        raise UnsupportedError("This database is kept by something else than srctl", "Use what its keeper has for that")
+
+
+def _csv(location: str, place: str) -> tuple[Source, str]:
     if not place:
         raise UsageError(f"{location!r} names no CSV file", "Write it as csv:///PATH")
     from srctl.db.csv_source import CsvSource
     from srctl.db.files import named
-    from srctl.db.source_store import SourceStore
 
     path = named(place)
-    store = SourceStore(CsvSource(path), f"csv://{path}")
-    store.source.contents()
-    return store
+    return CsvSource(path), f"csv://{path}"
+
+
+def _plugged(location: str) -> tuple[Source | None, str]:
+    from srctl.db.plugged import plugged
+
+    found = plugged(location)
+    return found, found.label if found is not None else ""
 
 
 def archive_of(store: Store) -> Archive:

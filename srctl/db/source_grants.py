@@ -214,8 +214,8 @@ def _group(entry: GroupEntry, contents: Contents) -> Group:
     return Group(0, entry.name, created(contents), entry.members, granted)
 
 
-def _order(entry: GrantEntry) -> tuple[bool, str, str, str]:
-    return entry.group is not None, entry.user or entry.group or "", entry.image, entry.id
+def _order(entry: GrantEntry) -> tuple[bool, str, str]:
+    return entry.group is not None, entry.user or entry.group or "", entry.image
 
 
 def _grants(entries: Iterable[GrantEntry], contents: Contents) -> list[Grant]:

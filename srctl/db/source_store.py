@@ -70,6 +70,9 @@ class SourceStore(SourceGrants):
             if taken.casefold() == name.casefold():
                 same = f"User {name} exists" if taken == name else f"User {name} differs only in case from {taken}"
                 raise ConflictError(same, f"See `srctl user show {taken}`")
+        for group in (entry.name for entry in self.source.contents().groups):
+            if f"@{group}".casefold() == name.casefold():
+                raise ConflictError(f"{name} is how the group {group} is written", "Take another name for the user")
         self._add(users=(UserEntry(name, admin),))
         return self.user(name)
 
