@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from srctl.accounting import Accounting
+from srctl.explaining import Explainer
 from srctl.groups import Groups
 from srctl.joining import Joiner
 from srctl.launch import Launcher
@@ -131,6 +132,7 @@ _ALL = [
         admin=True,
         changes=True,
     ),
+    *_calls("explainer", Explainer, [("right.whocan", "who_can"), ("right.why", "why")], admin=True),
     *_calls("audit", AuditTrail, [("audit.list", "entries")], admin=True),
 ]
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from srctl.accounting import Accounting
     from srctl.calls import AuditTrail
     from srctl.enforcing import Enforcer, Gateway
+    from srctl.explaining import Explainer
     from srctl.groups import Groups
     from srctl.hosts.engine import DockerHost
     from srctl.joining import Joiner
@@ -101,6 +102,13 @@ class DirectParts:
         from srctl.groups import Groups
 
         return Groups(self._open_store(), self.enforcer)
+
+    @property
+    def explainer(self) -> "Explainer":
+        """Who may run what, in words."""
+        from srctl.explaining import Explainer
+
+        return Explainer(self._open_store())
 
     @property
     def enforcer(self) -> "Enforcer":

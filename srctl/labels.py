@@ -101,6 +101,11 @@ def _seconds(container: Container, name: str) -> int | None:
     return int(value) if re.fullmatch(r"[0-9]{1,9}", value) else None
 
 
+def has_page(container: Container) -> bool:
+    """Tell whether a session is to be reached at all: one without a network is not."""
+    return container.labels.get(EXTRA + "port") != ""
+
+
 def endpoint(container: Container) -> Endpoint | None:
     """Return where the application is reached as seen from its host; `None` while it has no published port.
 

@@ -5,6 +5,7 @@ can't be kept, is refused.
 """
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -121,6 +122,12 @@ def in_force(application: Application) -> Limits:
     return over(application.defaults, Limits(shm_size=application.shm_size, gpus=application.gpus))
 
 
+def inherited(grant: Grant) -> Limits:
+    """Return those limits of a grant that are its application's defaults."""
+    given = set_ones(in_force(grant.application))
+    return Limits(**{name: value for name, value in given.items() if getattr(grant.policy, name) is None})
+
+
 def over(upper: Limits, lower: Limits) -> Limits:
     """Return the upper limits, and the lower ones where those say nothing."""
     return Limits(**{name: _first(getattr(upper, name), getattr(lower, name)) for name in NAMES})
@@ -143,6 +150,14 @@ def set_ones(values: Limits) -> dict[str, Any]:
 def in_words(values: Limits) -> list[str]:
     """Return each limit that is set in a few words."""
     return [_WORDS[name](value) for name, value in set_ones(values).items()]
+
+
+def who_changes(grant: Grant, name: str) -> str:
+    """Return who can change a limit that is in force for a grant, and how."""
+    image = shlex.quote(grant.application.image)
+    if getattr(grant.policy, name) is None:
+        return f"an administrator can change it: srctl app limit {image} {option(name)} ..."
+    return f"an administrator can change it: srctl grant add {image} {shlex.quote(grant.holder)} {option(name)} ..."
 
 
 def has_expired(values: Limits, now: datetime) -> bool:

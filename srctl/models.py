@@ -10,6 +10,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from srctl.entry import AuditEntry as AuditEntry  # noqa: PLC0414 - one of the words
+from srctl.errors import NotAllowedError
+from srctl.terms import ISOLATED as ISOLATED  # noqa: PLC0414 - words as well
+from srctl.terms import NETWORK as NETWORK  # noqa: PLC0414
+from srctl.terms import NO_NETWORK as NO_NETWORK  # noqa: PLC0414
+from srctl.terms import Counters as Counters  # noqa: PLC0414
 from srctl.terms import Extension as Extension  # noqa: PLC0414 - words as well
 from srctl.terms import Group as Group  # noqa: PLC0414
 from srctl.terms import Limits as Limits  # noqa: PLC0414
@@ -161,7 +166,10 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container as its engine lists it. `state` is Docker's own word; `exit_code` is known after an inspect only."""
+    """A container as its engine lists it. `state` is Docker's own word.
+
+    `exit_code`, and when its process ended last (`finished`), are known after an inspect only.
+    """
 
     id: str
     name: str
@@ -172,6 +180,7 @@ class Container:
     created: datetime
     bindings: tuple[Binding, ...] = ()
     exit_code: int | None = None
+    finished: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,11 +320,29 @@ class StartRequest:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The outcome of `start`: `fresh` is false where a running session was found."""
+    """The outcome of `start`: `fresh` is false where a running session was found.
+
+    `endpoint` is `None` where the grant gives no network, and so no page.
+    """
 
     session: Session
-    endpoint: Endpoint
+    endpoint: Endpoint | None
     fresh: bool
+
+    @property
+    def page(self) -> Endpoint:
+        """Where its page is. Raises `NotAllowedError` where there is none."""
+        if self.endpoint is None:
+            raise no_page(self.session.id)
+        return self.endpoint
+
+
+def no_page(session_id: str) -> NotAllowedError:
+    """Return the error for a session that can't be opened."""
+    return NotAllowedError(
+        f"Session {session_id} has no page: its grant gives it no network (--network none)",
+        f"srctl logs {session_id[:12]} shows what it writes; an administrator can grant it with another --network",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from srctl.models import (
     Application,
     Container,
     ContainerSpec,
+    Counters,
     Endpoint,
     Extension,
     Grant,
@@ -70,6 +71,9 @@ class Engine(Protocol):
     def create(self, spec: ContainerSpec) -> str:
         """Create a container, return its id. Raises `NameTakenError` and `NotFoundError`."""
 
+    def rename(self, container_id: str, name: str) -> None:
+        """Give a container another name. Raises `NameTakenError` and `NotFoundError`."""
+
     def start(self, container_id: str, network: str) -> None:
         """Start a created container."""
 
@@ -78,6 +82,12 @@ class Engine(Protocol):
 
     def remove(self, container_id: str, *, force: bool = True) -> None:
         """Remove a container. Raises `NotFoundError`, and without `force` `ConflictError` for one that runs."""
+
+    def counters(self, container_id: str) -> Counters | None:
+        """Return what a container has used; `None` for one that does not run. Raises `NotFoundError`."""
+
+    def deaths(self, labels: Mapping[str, str], since: datetime) -> dict[str, datetime]:
+        """Return when containers with these labels ended last, by id, as far as the engine remembers."""
 
     def logs(self, container_id: str, *, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
         """Yield a container's output. Raises `NotFoundError`."""

@@ -13,7 +13,10 @@ from srctl import images, limits
 from srctl.errors import NotAllowedError, UsageError
 from srctl.labels import EXTRA, RUNINFO
 from srctl.models import (
+    ISOLATED,
+    NETWORK,
     NO_LIMITS,
+    NO_NETWORK,
     ContainerSpec,
     Grant,
     Hardening,
@@ -25,15 +28,6 @@ from srctl.models import (
     User,
     Volume,
 )
-
-NETWORK = "srctl"
-"""The network that sessions live in; it has no traffic between containers."""
-
-ISOLATED = "srctl-isolated"
-"""The same without a way to anywhere else."""
-
-NO_NETWORK = "none"
-"""What Docker calls having none."""
 
 WORKSPACE = "/workspace"
 PROFILES = ("strict", "standard")
@@ -202,6 +196,11 @@ def container_name(realm: str, user: str, grant_id: str) -> str:
     return f"srctl-{_owner(realm, user)}-{grant_id[:16]}"
 
 
+def seat_name(grant_id: str, seat: int) -> str:
+    """Return the name of the container that has one of a grant's seats, whoever's it is and in whatever realm."""
+    return f"srctl-{grant_id[:16]}-{seat}"
+
+
 def home_volume(realm: str, user: User) -> str:
     """Return the name of the volume that holds the user's home; distinct for distinct realms, names and ids."""
     return f"srctl-home-{_owner(realm, user.name)}-{user.id}"
@@ -222,15 +221,16 @@ def plan(order: Order) -> ContainerSpec:
     """
     application, within = order.grant.application, limits.effective(order.grant)
     port = images.container_port(application, order.image)
+    network = _NETWORKS.get(within.network or "", NETWORK)
     profile = application.profile or images.profile(order.image.labels)
     mounts = _mounts(order)
     return ContainerSpec(
         name=container_name(order.realm, order.user.name, order.grant.id),
         image=application.image,
-        labels=_labels(order, port, profile) | _limit_labels(order.grant, within),
+        labels=_labels(order, None if network == NO_NETWORK else port, profile) | _limit_labels(order.grant, within),
         env=_environment(order),
         port=port,
-        network=_NETWORKS.get(within.network or "", NETWORK),
+        network=network,
         mounts=mounts,
         hardening=_hardening(order, profile, within, {mount.target for mount in mounts}),
         seats=within.max_sessions,
@@ -250,7 +250,7 @@ def _paths(order: Order) -> tuple[str, str]:
     return url_path, url_path + "/"
 
 
-def _labels(order: Order, port: int, profile: str) -> dict[str, str]:
+def _labels(order: Order, port: int | None, profile: str) -> dict[str, str]:
     url_path, path = _paths(order)
     application = order.grant.application
     return {
@@ -260,7 +260,7 @@ def _labels(order: Order, port: int, profile: str) -> dict[str, str]:
         RUNINFO + "urlpath": url_path,
         RUNINFO + "realm": order.realm,
         EXTRA + "image": application.image,
-        EXTRA + "port": str(port),
+        EXTRA + "port": str(port or ""),
         EXTRA + "scheme": application.scheme or "http",
         EXTRA + "path": path,
         EXTRA + "title": application.title or images.title(order.image.labels, application.image),

@@ -21,6 +21,7 @@ from srctl.tunnel.remote import PATIENCE, Greeting, Pieces, Remote, Speech
 
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
+    from srctl.explaining import Explainer
     from srctl.groups import Groups
     from srctl.joining import Joiner
     from srctl.launch import Launcher
@@ -156,7 +157,7 @@ class GatewayHost:
             return replace(value, host=self.name, url=None)
         if isinstance(value, Started):
             to = value.endpoint
-            if to.scheme not in ("http", "https") or not _PATH.fullmatch(to.path) or not 0 < to.port < 65536:
+            if to and (to.scheme not in ("http", "https") or not _PATH.fullmatch(to.path) or not 0 < to.port < 65536):
                 raise wire.nonsense("an address that is none")
             return replace(value, session=self._ours(value.session))
         if isinstance(value, list):
@@ -217,7 +218,7 @@ class RemoteJoiner(StandIn):
         """Return the session that is meant, or start that application. Raises as `Joiner.bring` does."""
         started: Started = self._gateway.call(BY_METHOD["joiner", "bring"], request, tell=self._tell)
         if started.fresh or started.session.user != self._gateway.greeting.user:
-            self._gateway.lead(started.endpoint)
+            self._gateway.lead(started.page)
         return started
 
 
@@ -261,6 +262,11 @@ class RemoteParts:
     def groups(self) -> "Groups":
         """What they do with groups."""
         return cast("Groups", StandIn(self.gateway, "groups"))
+
+    @property
+    def explainer(self) -> "Explainer":
+        """Who may run what, in words."""
+        return cast("Explainer", StandIn(self.gateway, "explainer"))
 
     @property
     def audit(self) -> AuditTrail:

@@ -6,6 +6,15 @@ Sizes are bytes, lengths of time seconds, times aware datetimes in UTC.
 from dataclasses import dataclass
 from datetime import datetime
 
+NETWORK = "srctl"
+"""The network that sessions live in; it has no traffic between containers."""
+
+ISOLATED = "srctl-isolated"
+"""The same without a way to anywhere else."""
+
+NO_NETWORK = "none"
+"""What Docker calls having none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -38,6 +47,14 @@ class Group:
     members: tuple[str, ...] = ()
     grants: int = 0
     """How many grants it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What a container has used since it was started: CPU time, and bytes in and out (`None`: it has no network)."""
+
+    cpu_seconds: float
+    net_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 from srctl import limits
 from srctl.accounting import UserDetails
 from srctl.contents import Imported
+from srctl.explaining import Explanation, Right
 from srctl.models import (
     Application,
     AuditEntry,
@@ -27,6 +28,8 @@ Row = dict[str, Any]
 USER = ("id", "name", "admin", "disabled", "created", "grants", "groups")
 APPLICATION = ("id", "image", "title", "port", "path", "scheme", "created", "profile", "shm_size", "gpus", "defaults")
 GRANT = ("id", "user", "image", "policy", "created", "group")
+RIGHT = tuple(Right.__dataclass_fields__)
+EXPLANATION = tuple(Explanation.__dataclass_fields__)
 GROUP = ("name", "members", "grants", "created")
 KEY = ("fingerprint", "type", "comment", "added", "last_used")
 OFFERED_KEY = ("type", "fingerprint", "source", "line")
@@ -105,6 +108,16 @@ def application_in_words(value: Application) -> Row:
 def defaults(value: Limits) -> Row:
     """Return the limits that an application's grants have when they set none; an application does not expire."""
     return {name: getattr(value, name) for name in limits.NAMES if name != "expires"}
+
+
+def right(value: Right) -> Row:
+    """Return that a user may start an application."""
+    return {name: getattr(value, name) for name in RIGHT} | {"policy": policy(value.policy)}
+
+
+def explanation(value: Explanation) -> Row:
+    """Return why a user may start an application, or may not."""
+    return {name: getattr(value, name) for name in EXPLANATION} | {"grants": [grant(each) for each in value.grants]}
 
 
 def group(value: Group) -> Row:

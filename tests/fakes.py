@@ -15,10 +15,12 @@ from srctl import policy as rules
 from srctl.errors import ConflictError, NameTakenError, NotFoundError, SrctlError
 from srctl.hosts.events import WORDS
 from srctl.models import (
+    NO_NETWORK,
     Application,
     Binding,
     Container,
     ContainerSpec,
+    Counters,
     Endpoint,
     Grant,
     Image,
@@ -104,6 +106,9 @@ class FakeEngine:
     present: dict[str, Image] = field(default_factory=lambda: {WEB: web_image()})
     registry: dict[str, Image] = field(default_factory=dict)
     listeners: list[FakeEvents] = field(default_factory=list)
+    used: dict[str, Counters] = field(default_factory=dict)
+    """What containers have used; those that are not named, hardly anything."""
+    ended: dict[str, tuple[Mapping[str, str], datetime]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def require_way_to_endpoints(self) -> None:
@@ -162,6 +167,22 @@ class FakeEngine:
         self._tell(container, "create")
         return container.id
 
+    def rename(self, container_id: str, name: str) -> None:
+        self._called("rename")
+        container = self._find(container_id)
+        if any(other.name == name for other in self.stored.values()):
+            raise NameTakenError(f"The name {name} is taken")
+        self.stored[container.id] = replace(container, name=name)
+
+    def counters(self, container_id: str) -> Counters | None:
+        self._called("counters")
+        return self.used.get(container_id, Counters(0.1, 0)) if self._find(container_id).state == "running" else None
+
+    def deaths(self, labels: Mapping[str, str], since: datetime) -> dict[str, datetime]:
+        self._called("deaths")
+        late = {name: found for name, found in self.ended.items() if found[1] >= since}
+        return {name: when for name, (marks, when) in late.items() if labels.items() <= marks.items()}
+
     def start(self, container_id: str, network: str) -> None:
         self._called("start")
         self.networks.add(network)
@@ -171,7 +192,8 @@ class FakeEngine:
         else:
             port = self.specs[container.id].port
             binding = Binding(port, "127.0.0.1", 30000 + int(container.id, 16))
-            self.stored[container.id] = replace(container, state="running", bindings=(binding,))
+            bindings = () if network == NO_NETWORK else (binding,)
+            self.stored[container.id] = replace(container, state="running", bindings=bindings)
             self._tell(container, "start")
 
     def stop(self, container_id: str) -> None:
@@ -184,6 +206,7 @@ class FakeEngine:
         if container.state == "running" and not force:
             raise ConflictError(f"{container.name} runs")
         if container.state == "running":
+            self.ended[container.id] = (container.labels, self.time.date())
             self._tell(container, "die")
         del self.stored[container.id]
         self._tell(container, "destroy")
@@ -222,7 +245,9 @@ class FakeEngine:
 
     def exit(self, container_id: str, code: int) -> None:
         """Let a container's process end."""
-        ended = replace(self.stored[container_id], state="exited", bindings=(), exit_code=code)
+        now = self.time.date()
+        ended = replace(self.stored[container_id], state="exited", bindings=(), exit_code=code, finished=now)
+        self.ended[container_id] = (ended.labels, now)
         self.stored[container_id] = ended
         self._tell(ended, "die")
 

@@ -49,6 +49,10 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("gateway", "gateway", None, "The gateway on this machine: grants enforced by sshd."),
         Entry("config", "config", None, "The configuration."),
     ),
+    "Rights and use": (
+        Entry("whocan", "explain", "whocan", "List who may start an application."),
+        Entry("why", "explain", "why", "Say why a user may start an application, or may not."),
+    ),
     "Setup": (
         Entry("quickstart", "status", "quickstart", "Set up all for an image and yourself, and open it."),
         Entry("login", "login", "login", "Log in to a gateway, or see what is missing."),

@@ -116,6 +116,7 @@ class Desk:
             "leftovers": lambda: Leftovers(sessions, hooks.clock),
             "accounting": lambda: context.accounting,
             "groups": lambda: context.parts.groups,
+            "explainer": lambda: context.parts.explainer,
             "audit": lambda: book_of(context.store),
         }
 

@@ -5,29 +5,29 @@ framing only; its high-level objects inspect every container they list and are n
 """
 
 import re
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from srctl.errors import (
     ConflictError,
     NameTakenError,
-    NotAllowedError,
     NotFoundError,
-    PortTakenError,
     SrctlError,
     UnreachableError,
     UnsupportedError,
     UsageError,
 )
-from srctl.hosts import create, networks, parse, transport
+from srctl.hosts import create, networks, parse, refusals, transport
 from srctl.hosts.endpoints import LOCAL_SCHEMES, scheme
 from srctl.hosts.events import CHANGES, WORDS, Events, labelled
 from srctl.hosts.faults import plain, translated
 from srctl.hosts.readiness import http_status, local_dial
 from srctl.hosts.sdk import docker
-from srctl.models import Container, ContainerSpec, Endpoint, Host, Image, Progress
+from srctl.models import Container, ContainerSpec, Counters, Endpoint, Host, Image, Progress
 
 if TYPE_CHECKING:
     from srctl.hosts.ssh_adapter import SSHConnection
@@ -42,9 +42,6 @@ START_TRIES = 4
 """How often a container is started: several processes may make its network at once, or take the port given to it."""
 
 _SUPPORTED = re.compile(r"(?:Maximum|Minimum) supported API version is ([0-9]+\.[0-9]+)")
-_PORT_TAKEN = re.compile(r"address already in use|port is already allocated")
-_LOGIN_WANTED = re.compile(r"no basic auth credentials|unauthorized|authentication required")
-_REGISTRY_AWAY = re.compile(r"dial tcp|lookup |i/o timeout|connection refused|TLS handshake|request canceled")
 T = TypeVar("T")
 
 
@@ -157,18 +154,20 @@ class DockerHost:
         except (UnreachableError, UsageError):
             raise
         except SrctlError as error:
-            raise _pull_error(reference, self.name, error) from error
+            raise refusals.of_pull(reference, self.name, error) from error
 
     def create(self, spec: ContainerSpec) -> str:
         """Create the container and return its id.
 
-        Raises `NameTakenError`, and `NotFoundError` for a missing image or volume source.
+        Raises `NameTakenError`, `NotFoundError` for a missing image or volume source, and `LackingError` for more CPUs
+        than there are.
         """
         try:
             made = self._call(lambda api: api.create_container_from_config(create.body(spec), spec.name))
         except ConflictError as error:
             raise NameTakenError(error.message, error.hint) from error
         except SrctlError as error:
+            refusals.check_lacking(self.name, error)
             missing = re.search(r"bind source path does not exist:? ?(.*)", error.message)
             if missing is None:
                 raise
@@ -178,10 +177,18 @@ class DockerHost:
             ) from error
         return str(made["Id"])
 
+    def rename(self, container_id: str, name: str) -> None:
+        """Give a container another name. Raises `NameTakenError` and `NotFoundError`."""
+        try:
+            self._call(lambda api: api.rename(container_id, name))
+        except ConflictError as error:
+            raise NameTakenError(error.message, error.hint) from error
+
     def start(self, container_id: str, network: str) -> None:
         """Start a created container; two requests more where its network is not there yet.
 
-        Raises `PortTakenError` where the port is taken; one that the engine chooses is another each time.
+        Raises `PortTakenError` where the port is taken; one that the engine chooses is another each time. Raises
+        `LackingError` where there are no such GPUs.
         """
         for left in reversed(range(START_TRIES)):
             try:
@@ -190,13 +197,13 @@ class DockerHost:
             except SrctlError as error:
                 if left and self._mended(network, error.message):
                     continue
-                if _PORT_TAKEN.search(error.message):
-                    raise _no_port(self.name, error) from error
+                refusals.check_port(self.name, error)
+                refusals.check_lacking(self.name, error)
                 raise
 
     def _mended(self, network: str, problem: str) -> bool:
         """Tell whether another try may go well; do something about the sessions' network if that is the problem."""
-        if _PORT_TAKEN.search(problem):
+        if refusals.PORT_TAKEN.search(problem):
             return True
         if f"network {network} " not in problem:
             return False
@@ -207,6 +214,20 @@ class DockerHost:
             networks.make(self._call, network)
             return True
         return False
+
+    def counters(self, container_id: str) -> Counters | None:
+        """Return what a container has used; `None` for one that does not run. Raises `NotFoundError`."""
+        return self._call(lambda api: parse.counters(api.stats(container_id, stream=False, one_shot=True)))
+
+    def deaths(self, labels: Mapping[str, str], since: datetime) -> dict[str, datetime]:
+        """Return when containers with these labels ended last, by id, as far as the engine remembers.
+
+        It remembers some hundred events, of all that happens to it.
+        """
+        filters = {"type": ["container"], "event": ["die"], "label": labelled(labels)}
+        span = {"since": f"{since.timestamp():.6f}", "until": f"{time.time():.6f}"}
+        events = self._call(lambda api: list(api.events(decode=True, filters=filters, **span)))
+        return dict(parse.listed(events, parse.death))
 
     def network(self, name: str) -> tuple[str, ...] | None:
         """Give the address ranges of the sessions' network, `None` where it is not there."""
@@ -270,29 +291,3 @@ class DockerHost:
         from srctl.hosts.ssh_adapter import open_endpoint
 
         return open_endpoint(self.link, address, port)
-
-
-def _no_port(host: str, error: SrctlError) -> PortTakenError:
-    hint = f"Start it again; if that does not help, look at what listens on {host}: ss -ltn"
-    return PortTakenError(f"{host} has no free port for the session. {error.message}", hint)
-
-
-def _pull_error(reference: str, host: str, error: SrctlError) -> SrctlError:
-    text = error.message.removeprefix("Docker says: ")
-    if "no space left on device" in text:
-        return SrctlError(f"The disk of {host} is full: {reference} can't be pulled", "docker system prune makes room")
-    if _REGISTRY_AWAY.search(text):
-        return UnreachableError(f"{host} can't reach the registry of {reference}: {text}", "Is the registry up?")
-    said = f"{reference} can't be pulled to {host}: {text}"
-    login = f"docker login {_registry(reference)}".rstrip()
-    if _LOGIN_WANTED.search(text):
-        return NotAllowedError(said, f"Log in from this machine: {login}")
-    if isinstance(error, NotFoundError) or re.search("not found|manifest unknown|access denied", text):
-        return NotFoundError(said, f"Check the name; for a private registry: {login}")
-    return SrctlError(said)
-
-
-def _registry(reference: str) -> str:
-    """Return the registry that an image reference names, empty for Docker's own."""
-    first, slash, _ = reference.partition("/")
-    return first if slash and (re.search("[.:]", first) or first == "localhost") else ""

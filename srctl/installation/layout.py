@@ -48,7 +48,9 @@ class Layout:
     strict: bool = False
     """Whether local accounts are kept from the sessions."""
     ranges: tuple[str, ...] = ()
-    """The address ranges of the sessions' network."""
+    """The address ranges of the sessions' networks."""
+    isolated: tuple[str, ...] = ()
+    """Those of the one that leads nowhere."""
 
     def __post_init__(self) -> None:
         if not _ACCOUNT.fullmatch(self.account) or self.account == "root":
@@ -108,7 +110,7 @@ class Layout:
 
     def firewall_command(self) -> str:
         """Return the script that sets and removes the firewall's rules."""
-        return firewall.script(MARK, firewall.rules(self.account, self.ranges if self.strict else None))
+        return firewall.script(MARK, firewall.rules(self.account, self.ranges if self.strict else None, self.isolated))
 
     def unit(self) -> str:
         """Return systemd's unit that sets the rules at boot."""

@@ -14,6 +14,7 @@ from srctl.installation.findings import Finding, refuse
 from srctl.installation.layout import Layout
 from srctl.installation.steps import File, Folder, Link, Standing, Step
 from srctl.installation.system import find, run
+from srctl.models import ISOLATED
 
 _SYSTEMD = Path("/usr/lib/systemd/systemd")
 _GATEWAY = Path(__file__).resolve().parent.parent / "gateway"
@@ -59,6 +60,7 @@ def make_plan(layout: Layout, engine: Engine) -> Plan:
         *commands,
         File(places.CONFIG, layout.config(), "The configuration", 0o640, account, kept=True),
         Network(engine),
+        Network(engine, ISOLATED),
         *_firewall(layout, engine),
         File(places.DROP_IN, layout.drop_in(), "sshd's part"),
     ]
@@ -102,7 +104,8 @@ def removal_plan(layout: Layout, engine: Engine) -> Plan:
     }
     dropped = [File(path, "", what) for path, what in files.items()]
     rules: list[Step] = [Link(places.UNIT_LINK, places.UNIT), File(places.UNIT, "", "The rules at boot")]
-    rules += [Firewall(layout, engine), Network(engine)]  # while the account is there, whose name stands in a rule
+    # While the account is there, whose name stands in a rule.
+    rules += [Firewall(layout, engine), Network(engine), Network(engine, ISOLATED)]
     account: list[Step] = [ServiceAccount(layout.account), Folder(places.HOME, 0o700, layout.account, emptied=True)]
     folders = [Folder(path) for path in (places.COMMANDS, "/opt/srctl", "/etc/srctl")]
     return Plan(layout, (*dropped, *rules, *account, *folders), (), ())

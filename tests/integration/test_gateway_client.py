@@ -185,7 +185,7 @@ def test_leave_that_is_newer_than_the_login_is_used_unnoticed(far: Far) -> None:
         assert host.link is not first
         assert not first.alive
         assert host.container(CONTAINER).id == CONTAINER
-        host.link.open_tcp(started.endpoint.address, started.endpoint.port).close()
+        host.link.open_tcp(started.page.address, started.page.port).close()
 
 
 @pytest.mark.parametrize(

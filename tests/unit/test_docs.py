@@ -102,6 +102,8 @@ ROWS = {
     "Finding": views.FINDING,
     "Import": views.IMPORTED,
     "Group": views.GROUP,
+    "Right": views.RIGHT,
+    "Explanation": views.EXPLANATION,
     "Policy": views.POLICY,
     "Database": tuple(field.name for field in fields(StoreStatus)),
 }

@@ -78,6 +78,12 @@ def test_what_is_for_administrators_is_refused_to_others(gate: Gatehouse, bob: C
         "grant.add": {"image": WEB, "user": "carol"},
         "grant.list": {},
         "grant.remove": {"ids": [gate.grants["alice"]]},
+        "app.limit": {"image": WEB, "defaults": {"cpus": 64}},
+        "group.list": {},
+        "group.add": {"names": ["bobs"]},
+        "group.join": {"name": "lab", "users": ["bob"]},
+        "group.leave": {"name": "lab", "users": ["alice"]},
+        "group.remove": {"names": ["lab"]},
         "audit.list": {},
         "db.status": {},
         "session.list": {"all_users": True},
@@ -97,6 +103,13 @@ def test_an_administrator_administers(gate: Gatehouse, admin: Channel) -> None:
     assert grant["policy"]["allow_home"] is True
     bad = {"volumes": [{"source": "etc", "target": "/x", "mode": "ro"}]}
     assert admin.refusal("grant.add", image=WEB, user="dora", permits=bad) == "usage"
+    limited = {"cpus": 2, "max_sessions": 3, "expires": "2099-01-31T00:00:00Z", "network": "isolated"}
+    assert admin.result("grant.add", image=WEB, user="dora", permits=limited)["policy"].items() >= limited.items()
+    past = {"expires": "2001-01-01T00:00:00Z"}
+    for limit in ({"cpus": -1}, {"cpus": "nan"}, {"network": "host"}, {"memory": 1}, past):
+        assert admin.refusal("grant.add", image=WEB, user="dora", permits=limit) == "usage"
+    assert admin.refusal("app.limit", image=WEB, defaults={"pids": 0}) == "usage"
+    assert admin.result("app.limit", image=WEB, defaults={"pids": 100})["defaults"]["pids"] == 100
     outcome = admin.result("user.add", names=["x y", "erin"])
     assert [user["name"] for user in outcome["done"]] == ["erin"]
     assert [error["code"] for error in outcome["errors"]] == ["usage"]
@@ -191,6 +204,43 @@ def test_a_grant_can_be_removed_with_its_sessions(gate: Gatehouse, alice: Channe
     start(alice)
     admin.result("grant.remove", ids=[gate.grants["alice"]], stop=True)
     assert alice.result("session.list", stopped=True) == []
+
+
+def test_who_leaves_a_group_loses_the_way_to_what_it_gave(
+    gate: Gatehouse, alice: Channel, bob: Channel, admin: Channel
+) -> None:
+    admin.result("group.add", names=["lab"])
+    admin.result("group.join", name="lab", users=["alice", "bob"])
+    by_group = admin.result("grant.add", image=WEB, user="@lab", permits={"allow_view": True, "allow_home": True})
+    assert (by_group["user"], by_group["group"]) == (None, "lab")
+    session, other = (start(each, app=by_group["id"])["session"] for each in (alice, bob))
+    alice.result("session.share", prefix=session["id"], guest="carol")
+    assert admin.result("group.leave", name="lab", users=["alice"])["done"] == ["alice"]
+    assert closed(gate) == [SLOTS[0]]
+    assert alice.refusal("session.open", request={"app": session["id"]}) == "not-allowed"
+    assert alice.refusal("session.start", request={"app": by_group["id"]}) == "not-found"
+    with gate.store() as store:
+        assert store.book.shares("carol") == []
+        assert store.book.shares("alice") == []
+    assert bob.result("session.open", request={"app": other["id"]})["session"]["id"] == other["id"]
+    admin.result("group.remove", names=["lab"], stop=True)
+    assert bob.result("session.list", stopped=True) == []
+    assert [row["id"] for row in alice.result("session.list")] == [session["id"]]
+
+
+def test_a_grant_that_has_expired_leads_nobody_anywhere(gate: Gatehouse, alice: Channel, bob: Channel) -> None:
+    session = start(alice)["session"]
+    alice.result("session.share", prefix=session["id"], guest="bob")
+    with closing(sqlite3.connect(gate.database)) as connection, connection:
+        connection.execute('UPDATE grants SET policy = \'{"expires":"2026-01-01T00:00:00+00:00"}\'')
+    for channel in (alice, bob):
+        assert channel.refusal("session.open", request={"app": session["id"]}) == "not-allowed"
+        assert channel.refusal("session.container", container_id=session["container_id"]) == "not-allowed"
+    said = alice.ask("session.start", request={"app": WEB})["error"]
+    assert (said["code"], "2026-01-01" in said["message"]) == ("not-allowed", True)
+    assert "administrator" in said["hint"]
+    assert alice.result("session.available") == []
+    assert alice.result("session.list")[0]["granted"] is False
 
 
 def test_whoever_is_refused_hears_it_as_a_program(gate: Gatehouse) -> None:
@@ -298,6 +348,10 @@ def test_a_volume_that_somebody_may_put_a_link_in_place_of_is_not_mounted(
         assert alice.result("session.start", request={"app": wanted, "replace": True})
         bad = grant("bob", inner.parent, "rw")
         assert len({same, beside, *harmless, bad}) == 5
+        assert alice.refusal("session.start", request={"app": wanted, "replace": True}) == "not-allowed"
+        admin.result("grant.remove", ids=[bad])
+        store.groups.add_group("lab")
+        bad = store.add_grant(WEB, None, Policy(volumes=(Volume(str(inner.parent), "/data", "rw"),)), group="lab").id
         assert alice.refusal("session.start", request={"app": wanted, "replace": True}) == "not-allowed"
         admin.result("grant.remove", ids=[bad])
         assert alice.result("session.start", request={"app": wanted, "replace": True})

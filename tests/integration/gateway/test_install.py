@@ -224,8 +224,17 @@ def test_with_the_firewall_local_accounts_reach_no_session(debian: Machine) -> N
     assert "uid-owner" not in debian.ok("iptables", "-S")
 
 
+def test_with_the_firewall_an_isolated_session_reaches_not_even_this_machine(debian: Machine) -> None:
+    install(debian)
+    [pool] = json.loads(debian.ok("docker", "network", "inspect", "srctl-isolated"))[0]["IPAM"]["Config"]
+    rules = debian.ok("iptables-save")
+    assert f"-s {pool['Subnet']} ! -d {pool['Subnet']} -j DROP" in rules
+    assert pool["AuxiliaryAddresses"].keys() == {"DefaultGatewayIPv4"}
+
+
 def test_a_machine_without_iptables_is_warned(debian: Machine) -> None:
-    debian.ok("docker", "network", "create", "srctl")
+    for name in ("srctl", "srctl-isolated"):
+        debian.ok("docker", "network", "create", name)
     debian.ok("mv", "/usr/sbin/iptables", "/tmp/iptables")
     assert "There is no iptables" in install(debian)
     assert "There is no iptables, so there is no firewall" in findings(debian)
