@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from srctl.accounting import Accounting
+from srctl.declaring import Declaring
 from srctl.explaining import Explainer
 from srctl.groups import Groups
 from srctl.joining import Joiner
@@ -133,6 +134,8 @@ _ALL = [
         changes=True,
     ),
     *_calls("explainer", Explainer, [("right.whocan", "who_can"), ("right.why", "why")], admin=True),
+    *_calls("declaring", Declaring, [("db.contents", "contents")], admin=True),
+    *_calls("declaring", Declaring, [("db.apply", "carry_out")], admin=True, changes=True),
     *_calls("audit", AuditTrail, [("audit.list", "entries")], admin=True),
 ]
 

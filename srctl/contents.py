@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from srctl.errors import ConflictError
 from srctl.models import Application, Policy
 from srctl.outcome import Finding
 
@@ -108,6 +109,41 @@ def difference(before: Contents, after: Contents) -> Changes:
         changed[kind] = tuple(entry for key, entry in new.items() if key in old and old[key] != entry)
         removed[kind] = tuple(entry for key, entry in old.items() if key not in new)
     return Changes(Contents(**added), Contents(**changed), Contents(**removed))
+
+
+def applied(contents: Contents, changes: Changes) -> Contents:
+    """Return contents after changes. Raises ConflictError for changes that do not fit them."""
+    after: dict[str, Any] = {}
+    for kind in KINDS:
+        entries = {key_of(kind, entry): entry for entry in getattr(contents, kind)}
+        for entry in getattr(changes.removed, kind):
+            if entries.pop(key_of(kind, entry), None) is None:
+                raise _misfit(kind, entry, "is not there any more")
+        for entry in getattr(changes.changed, kind):
+            if key_of(kind, entry) not in entries:
+                raise _misfit(kind, entry, "is not there any more")
+            entries[key_of(kind, entry)] = entry
+        for entry in getattr(changes.added, kind):
+            if key_of(kind, entry) in entries:
+                raise _misfit(kind, entry, "is there already")
+            entries[key_of(kind, entry)] = entry
+        after[kind] = tuple(entries.values())
+    return Contents(**after, as_of=contents.as_of)
+
+
+def _misfit(kind: str, entry: Any, how: str) -> ConflictError:
+    return ConflictError(f"The {kind.removesuffix('s')} {key_of(kind, entry)!r} {how}", "Look again, then try again")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry that comes, goes or changes: what is said of it before and after, without the texts of licences."""
+
+    action: str
+    kind: str
+    name: str
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
 
 
 class Skipped(NamedTuple):

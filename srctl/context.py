@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from srctl.accounting import Accounting
     from srctl.calls import AuditTrail
     from srctl.contents import Contents
+    from srctl.declaring import Declaring
     from srctl.direct import DirectParts
     from srctl.enforcing import Gateway
     from srctl.hosts.engine import DockerHost
@@ -189,6 +190,11 @@ class Context:
     def accounting(self) -> "Accounting":
         """What administrators do."""
         return self.parts.accounting
+
+    @property
+    def declaring(self) -> "Declaring":
+        """The database as a whole."""
+        return self.parts.declaring
 
     @property
     def audit(self) -> "AuditTrail":

@@ -16,6 +16,7 @@ from srctl.models import Image, Progress
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
     from srctl.calls import AuditTrail
+    from srctl.declaring import Declaring
     from srctl.enforcing import Enforcer, Gateway
     from srctl.explaining import Explainer
     from srctl.groups import Groups
@@ -102,6 +103,15 @@ class DirectParts:
         from srctl.groups import Groups
 
         return Groups(self._open_store(), self.enforcer)
+
+    @property
+    def declaring(self) -> "Declaring":
+        """The database as a whole."""
+        from srctl.db.backends import archive_of
+        from srctl.declaring import Declaring
+
+        store = self._open_store()
+        return Declaring(archive_of(store), store, self.enforcer)
 
     @property
     def explainer(self) -> "Explainer":

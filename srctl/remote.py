@@ -21,6 +21,7 @@ from srctl.tunnel.remote import PATIENCE, Greeting, Pieces, Remote, Speech
 
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
+    from srctl.declaring import Declaring
     from srctl.explaining import Explainer
     from srctl.groups import Groups
     from srctl.joining import Joiner
@@ -252,6 +253,11 @@ class RemoteParts:
     def realm(self) -> str | None:
         """Which deployment it is, if the gateway says so."""
         return self.gateway.greeting.realm
+
+    @property
+    def declaring(self) -> "Declaring":
+        """The database as a whole."""
+        return cast("Declaring", StandIn(self.gateway, "declaring"))
 
     @property
     def accounting(self) -> "Accounting":

@@ -6,7 +6,7 @@ from typing import Any
 
 from srctl import limits
 from srctl.accounting import UserDetails
-from srctl.contents import Imported
+from srctl.contents import Imported, Step
 from srctl.explaining import Explanation, Right
 from srctl.models import (
     Application,
@@ -41,6 +41,7 @@ AVAILABLE = (
 )  # fmt: skip
 SESSION = tuple(Session.__dataclass_fields__)
 TUNNEL = tuple(Tunnel.__dataclass_fields__)
+DEED = tuple(Step.__dataclass_fields__)
 IMPORTED = tuple(name for name in Imported.__dataclass_fields__ if name != "added")
 _LICENSE_WIDTH = 20
 POLICY = ("allow_home", "allow_view", "allow_startup_data", "license", "volumes", *limits.NAMES)
@@ -157,6 +158,11 @@ def imported(value: Imported, *, in_words: bool = False) -> Row:
     row = {name: getattr(value, name) for name in IMPORTED}
     skipped = [{"place": place, "reason": reason} for place, reason in value.skipped]
     return row | {"skipped": len(skipped) if in_words else skipped}
+
+
+def deed(value: Step) -> Row:
+    """Return a step of changes."""
+    return {name: getattr(value, name) for name in DEED}
 
 
 def session(value: Session) -> Row:

@@ -53,6 +53,11 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("whocan", "explain", "whocan", "List who may start an application."),
         Entry("why", "explain", "why", "Say why a user may start an application, or may not."),
     ),
+    "Everything at once": (
+        Entry("export", "declare", "export", "Write who may run what as one file."),
+        Entry("plan", "declare", "plan", "Show what a file would change."),
+        Entry("apply", "declare", "apply", "Make the database as a file says."),
+    ),
     "Setup": (
         Entry("quickstart", "status", "quickstart", "Set up all for an image and yourself, and open it."),
         Entry("login", "login", "login", "Log in to a gateway, or see what is missing."),

@@ -115,6 +115,7 @@ class Desk:
             "joiner": lambda: Joiner(sessions, launcher, hooks.progress, clock=hooks.clock),
             "leftovers": lambda: Leftovers(sessions, hooks.clock),
             "accounting": lambda: context.accounting,
+            "declaring": lambda: context.parts.declaring,
             "groups": lambda: context.parts.groups,
             "explainer": lambda: context.parts.explainer,
             "audit": lambda: book_of(context.store),

@@ -101,6 +101,7 @@ ROWS = {
     "Step": views.STEP,
     "Finding": views.FINDING,
     "Import": views.IMPORTED,
+    "Change": views.DEED,
     "Group": views.GROUP,
     "Right": views.RIGHT,
     "Explanation": views.EXPLANATION,
