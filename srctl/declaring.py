@@ -4,12 +4,8 @@ Changes were made for what the database held when it was read; if it does not an
 on what is taken away ends afterwards.
 """
 
-import hashlib
-import json
 from contextlib import suppress
 
-from srctl import document, planning
-from srctl.consequences import refuse_lost, withdraw_lost
 from srctl.contents import Archive, Changes, Contents, Step, applied
 from srctl.enforcing import Enforcer
 from srctl.errors import ConflictError, NotFoundError
@@ -19,6 +15,11 @@ from srctl.needs import Store
 
 def mark(contents: Contents) -> str:
     """Return what tells contents apart from others."""
+    import hashlib
+    import json
+
+    from srctl import document
+
     return hashlib.sha256(json.dumps(document.write(contents)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -40,6 +41,8 @@ class Declaring:
         Raises ConflictError if the database has changed since, UsageError for what breaks the rules, and
         UnsupportedError for a database that is only read.
         """
+        from srctl import consequences, planning  # with all that they need, which other calls do not pay for
+
         self._archive.require_writable()
         people = self._people(changes)
         with self._archive.revision() as revision:
@@ -49,8 +52,8 @@ class Declaring:
             after = applied(before, changes)
             planning.refuse(planning.new_problems(before, after))
             revision.carry_out(changes)
-        refuse_lost(self._enforcer, people, before, after)
-        withdraw_lost(self._enforcer, before, after)
+        consequences.refuse_lost(self._enforcer, people, before, after)
+        consequences.withdraw_lost(self._enforcer, before, after)
         return planning.steps(before, changes)
 
     def _people(self, changes: Changes) -> dict[str, User]:

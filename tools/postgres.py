@@ -1,4 +1,4 @@
-"""A private PostgreSQL server in a temporary folder, on a port of 127.0.0.1, trusting whoever reaches it."""
+"""A private PostgreSQL server in a temporary folder, on a port of 127.0.0.1: it trusts all who come, and offers TLS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from tools import debian, ports, processes
+from tools import certificates, debian, ports, processes
+from tools.certificates import Certificates
 from tools.lab import Lab
 
 OWNER = "srctl"
@@ -29,6 +30,7 @@ class Postgres:
     port: int
     programs: Path
     numbers: count[int]
+    certificates: Certificates
 
     def url(self, database: str) -> str:
         """Return a database's SQLAlchemy URL."""
@@ -65,9 +67,11 @@ def private_postgres(lab: Lab) -> Iterator[Postgres]:
             f"{folder}/data",
         ]
         subprocess.run(initdb, check=True, capture_output=True, cwd=folder)
+        tls = certificates.make(folder / "tls")
+        give(tls.server, folder)
         process, port = listen([*prefix, str(programs / "postgres"), "-D", f"{folder}/data"], folder, lab.id)
         try:
-            yield Postgres(folder, port, programs, count(1))
+            yield Postgres(folder, port, programs, count(1), tls)
         finally:
             process.send_signal(signal.SIGINT)  # fast: does not wait for clients to leave
             processes.stop(process)
@@ -91,6 +95,13 @@ def as_other_account(folder: Path) -> list[str]:
     ]
 
 
+def give(tls: Path, folder: Path) -> None:
+    """Let the server's own account read its key, and nobody else."""
+    owner = folder.stat().st_uid
+    for path in (tls, *tls.iterdir()):
+        os.chown(path, owner, -1)
+
+
 def listen(command: list[str], folder: Path, mark: str) -> tuple[subprocess.Popen[bytes], int]:
     """Start the server on a port that it could bind itself; return it with that port."""
     log = folder / "log"
@@ -100,6 +111,10 @@ def listen(command: list[str], folder: Path, mark: str) -> tuple[subprocess.Pope
             "port": str(port),
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": str(folder),
+            "ssl": "on",
+            "ssl_cert_file": f"{folder}/tls/server/cert.pem",
+            "ssl_key_file": f"{folder}/tls/server/key.pem",
+            "ssl_ca_file": f"{folder}/tls/server/ca.pem",
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         process = processes.start([*command, *options], log, mark)

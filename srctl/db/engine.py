@@ -27,7 +27,14 @@ from srctl.errors import NotFoundError, SrctlError, UsageError
 
 _WRITES, _MIGRATES = "srctl_writes", "srctl_migrates"
 _PAUSE = (0.001, 0.01)
-_CONNECT_SECONDS = "10"
+_PATIENCE = {
+    "connect_timeout": "10",
+    "tcp_user_timeout": "20000",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+}
+"""How long libpq waits for a server, unless the URL says otherwise; by itself it does so for hours once connected."""
 _NEEDS_SIDE_FILES = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 _INIT_HINT = "Create it with `srctl db init`"
 
@@ -124,8 +131,8 @@ def _take_lock(connection: sqlite3.Connection) -> None:
 
 def _server(url: URL) -> Engine:
     driver = url.get_driver_name()
-    if driver == "psycopg" and "connect_timeout" not in url.query:
-        url = url.update_query_dict({"connect_timeout": _CONNECT_SECONDS})
+    if driver == "psycopg":
+        url = url.update_query_dict({name: value for name, value in _PATIENCE.items() if name not in url.query})
     try:
         engine = create_engine(url, pool_pre_ping=True)
     except (NoSuchModuleError, ArgumentError) as error:

@@ -12,6 +12,7 @@ import pytest
 from tests.cli.front_door import FrontDoor
 from tests.integration.db.old_files import csv_text
 from tools.clean_home import PROGRAM
+from tools.ports import refusing_port
 
 NEEDS_DATABASE = [
     ["user", "list"],
@@ -163,3 +164,11 @@ def test_a_csv_database_can_be_checked_and_not_be_backed_up(lab: FrontDoor, tmp_
     for words in (["backup", "~/copy.db"], ["restore", "~/copy.db", "--yes"]):
         assert lab("db", *words, env=database).code == 8
     assert not (lab.home / "copy.db").exists()
+
+
+@pytest.mark.parametrize("argv", [["user", "list"], ["db", "init"], ["db", "check"], ["export"], ["ps"]], ids=" ".join)
+def test_a_database_server_that_is_not_there_is_unreachable(lab: FrontDoor, argv: list[str]) -> None:
+    with refusing_port() as port:
+        ran = lab("--db", f"postgresql://me:sesame@127.0.0.1:{port}/srctl", *argv, "-o", "json")
+    assert (ran.code, ran.error["code"]) == (6, "unreachable")
+    assert "sesame" not in ran.err
