@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import psycopg
+import psycopg.sql
+
 from tools import certificates, debian, ports, processes
 from tools.certificates import Certificates
 from tools.lab import Lab
@@ -36,12 +39,11 @@ class Postgres:
         """Return a database's SQLAlchemy URL."""
         return f"postgresql+psycopg://{OWNER}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self, like: str | None = None) -> str:
-        """Create a database, empty or a copy of the one at a URL of ours; return its SQLAlchemy URL."""
+    def new_database(self) -> str:
+        """Create an empty database; return its SQLAlchemy URL."""
         name = f"test{next(self.numbers)}"
-        template = [] if like is None else ["-T", like.rpartition("/")[2]]
-        server = ["-h", "127.0.0.1", "-p", str(self.port), "-U", OWNER]
-        subprocess.run([self.programs / "createdb", *server, *template, name], check=True, capture_output=True)
+        command = [str(self.programs / "createdb"), "-h", "127.0.0.1", "-p", str(self.port), "-U", OWNER, name]
+        subprocess.run(command, check=True, capture_output=True)
         return self.url(name)
 
 
@@ -73,7 +75,7 @@ def private_postgres(lab: Lab) -> Iterator[Postgres]:
         try:
             yield Postgres(folder, port, programs, count(1), tls)
         finally:
-            process.send_signal(signal.SIGINT)  # fast: does not wait for clients to leave
+            process.send_signal(signal.SIGQUIT)  # at once: what would be written is removed anyway
             processes.stop(process)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -127,3 +129,16 @@ def listen(command: list[str], folder: Path, mark: str) -> tuple[subprocess.Pope
 def wait_for(process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until the server's log says that it accepts connections."""
     processes.wait_until(lambda: "ready to accept connections" in log.read_text(), "PostgreSQL", process)
+
+
+@contextlib.contextmanager
+def emptied(url: str) -> Iterator[psycopg.Connection]:
+    """Lend a connection to a database without its settings and without anybody else in it, to be emptied."""
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as admin:
+        admin.execute("SET default_transaction_read_only = off")
+        name = psycopg.sql.Identifier(admin.info.dbname)
+        admin.execute(psycopg.sql.SQL("ALTER DATABASE {} RESET ALL").format(name))
+        others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        for (pid,) in admin.execute(others).fetchall():
+            admin.execute("SELECT pg_terminate_backend(%s)", [pid])
+        yield admin

@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg.sql
 import pytest
 
+from srctl.db.schema import HEAD, metadata
 from srctl.db.setup import initialise
 from srctl.db.store import SqlStore, open_store
-from tools.postgres import Postgres
+from tools.postgres import Postgres, emptied
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def ready_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def ready_postgres(postgres_server: Postgres) -> str:
-    """A database of the server that is ready and empty, to be copied."""
+    """A database of the server that is ready, which tests use in turns."""
     url = postgres_server.new_database()
     initialise(url)
     return url
@@ -50,9 +52,13 @@ def sqlite_location(sqlite_path: Path, ready_sqlite: Path) -> str:
 
 
 @pytest.fixture
-def postgres_location(postgres_server: Postgres, ready_postgres: str) -> str:
-    """A database on the server that is ready and empty."""
-    return postgres_server.new_database(ready_postgres)
+def postgres_location(ready_postgres: str) -> str:
+    """A database on the server that is ready and empty, which is this test's own until its end."""
+    with emptied(ready_postgres) as admin:
+        tables = psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, metadata.tables))
+        admin.execute(psycopg.sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(tables))
+        admin.execute("UPDATE alembic_version SET version_num = %s", [HEAD])
+    return ready_postgres
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
