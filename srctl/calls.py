@@ -12,13 +12,16 @@ from typing import Any, Protocol
 from srctl.accounting import Accounting
 from srctl.declaring import Declaring
 from srctl.explaining import Explainer
+from srctl.extending import Extender
 from srctl.groups import Groups
 from srctl.joining import Joiner
 from srctl.launch import Launcher
 from srctl.models import AuditEntry
 from srctl.pruning import Leftovers
+from srctl.reaping import Reaper
 from srctl.sessions import Sessions
 from srctl.sharing import SharedSessions
+from srctl.usage import Usage
 from srctl.wire import Signature
 
 PROTOCOL = 1
@@ -83,6 +86,7 @@ _ALL = [
         [("session.stop", "stop"), ("session.share", "share"), ("session.unshare", "unshare")],
         changes=True,
     ),
+    *_calls("extender", Extender, [("session.extend", "extend")], changes=True),
     _streaming("session.logs", "sessions", Sessions.logs),
     _streaming("session.events", "sessions", Sessions.happenings),
     *_calls("launcher", Launcher, [("session.start", "start")], changes=True),
@@ -133,6 +137,8 @@ _ALL = [
         admin=True,
         changes=True,
     ),
+    *_calls("reaper", Reaper, [("session.reap", "run")], admin=True, changes=True),
+    *_calls("usage", Usage, [("usage.tally", "tally")]),
     *_calls("explainer", Explainer, [("right.whocan", "who_can"), ("right.why", "why")], admin=True),
     *_calls("declaring", Declaring, [("db.contents", "contents")], admin=True),
     *_calls("declaring", Declaring, [("db.apply", "carry_out")], admin=True, changes=True),

@@ -112,6 +112,8 @@ KEYS = (
     Key("starts_per_minute", (), _count(1000), 30, "how often a user may start or open behind a gateway in a minute"),
     Key("commands_at_once", (), _count(1000), 100, "commands that a user may have running at once behind a gateway"),
     Key("entries_per_minute", (), _count(100_000), 600, "entries of the audit that a user may cause in a minute"),
+    Key("reap_warning", (), seconds, 900.0, "seconds for which `reap` warns the owner of a session before it ends it"),
+    Key("reap_ungranted", (), _switch, False, "whether `reap` ends sessions whose user has no grant for them any more"),
     Key("browser", (), _switch, True, "whether `open` starts a browser where there is one"),
 )
 HOST_FIELDS = ("url", "ssh", "tls")

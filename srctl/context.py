@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from srctl.news import News
     from srctl.opening import Door, Opener
     from srctl.pruning import Leftovers
-    from srctl.remote import GatewayHost, RemoteParts
+    from srctl.remote import GatewayHost
     from srctl.sessions import Sessions
     from srctl.sharing import SharedSessions
+    from srctl.standins import RemoteParts
     from srctl.tunnel.prompter import Prompter
     from srctl.tunnel.registry import Registry
     from srctl.ways import Ways
@@ -172,7 +173,7 @@ class Context:
                 hint = f"Leave out --{name}, or name a host that is no gateway with --host"
                 raise NotAllowedError(f"--{name} is for direct mode: the gateway knows its own", hint)
         host = cast("GatewayHost", self.host)  # the login begins
-        from srctl.remote import RemoteParts
+        from srctl.standins import RemoteParts
 
         return RemoteParts(host)
 

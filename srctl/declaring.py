@@ -41,7 +41,7 @@ class Declaring:
         Raises ConflictError if the database has changed since, UsageError for what breaks the rules, and
         UnsupportedError for a database that is only read.
         """
-        from srctl import consequences, planning  # with all that they need, which other calls do not pay for
+        from srctl import consequences, revising  # with all that they need, which other calls do not pay for
 
         self._archive.require_writable()
         people = self._people(changes)
@@ -50,11 +50,11 @@ class Declaring:
             if mark(before) != seen:
                 raise ConflictError("Somebody else changed the database meanwhile", "Look again: srctl plan FILE")
             after = applied(before, changes)
-            planning.refuse(planning.new_problems(before, after))
+            revising.refuse(revising.new_problems(before, after))
             revision.carry_out(changes)
         consequences.refuse_lost(self._enforcer, people, before, after)
         consequences.withdraw_lost(self._enforcer, before, after)
-        return planning.steps(before, changes)
+        return revising.steps(before, changes)
 
     def _people(self, changes: Changes) -> dict[str, User]:
         """Return the users who may be refused, as they are before they go."""

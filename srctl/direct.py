@@ -1,9 +1,10 @@
 """The use cases of direct mode, built from an engine and the accounting database.
 
-This is wiring, like the context; `remote.py` has the same for a gateway. What only a gateway can do is refused here.
+This is wiring, like the context; `standins.py` has the same for a gateway. What only a gateway can do is refused here.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cached_property
 from importlib import import_module
 from threading import Thread
@@ -19,14 +20,17 @@ if TYPE_CHECKING:
     from srctl.declaring import Declaring
     from srctl.enforcing import Enforcer, Gateway
     from srctl.explaining import Explainer
+    from srctl.extending import Extender
     from srctl.groups import Groups
     from srctl.hosts.engine import DockerHost
     from srctl.joining import Joiner
     from srctl.launch import Launcher
     from srctl.needs import Store
     from srctl.pruning import Leftovers
+    from srctl.reaping import Reaper
     from srctl.sessions import Sessions
     from srctl.sharing import SharedSessions
+    from srctl.usage import Usage
 
 Tell = Callable[[Progress], None]
 
@@ -119,6 +123,30 @@ class DirectParts:
         from srctl.explaining import Explainer
 
         return Explainer(self._open_store())
+
+    @property
+    def extender(self) -> "Extender":
+        """How users have sessions run longer."""
+        from srctl.extending import Extender
+
+        return Extender(self.sessions)
+
+    @property
+    def reaper(self) -> "Reaper":
+        """What ends what is over."""
+        from srctl.lifetimes import Rules
+        from srctl.reaping import Reaper
+
+        warning = timedelta(seconds=self._config.get("reap_warning"))
+        rules = Rules(warning, self._config.get("reap_ungranted"))
+        return Reaper(self.sessions, self._open_store(), self.enforcer, self._open_gateway(), rules)
+
+    @property
+    def usage(self) -> "Usage":
+        """What was used."""
+        from srctl.usage import Usage
+
+        return Usage(self._open_store().records)
 
     @property
     def enforcer(self) -> "Enforcer":

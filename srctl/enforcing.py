@@ -7,6 +7,7 @@ is left to them. Without a gateway there are no such connections, and a grant gu
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Protocol
 
 from srctl import labels, slots
@@ -54,6 +55,12 @@ class SlotBook(Protocol):
 
     def vacate(self, owner_id: int, slot: int) -> Collection[Share]:
         """Forget what was permitted or closed at a slot; return the shares."""
+
+    def remove_shares(self, session_id: str, guest: str | None = None) -> Collection[Share]:
+        """Remove the shares of a session, or its one with a guest; return them."""
+
+    def expired(self, now: datetime) -> Collection[Share]:
+        """Return the shares that have expired."""
 
     def take_shares(self, owner: str, grant_ids: Iterable[str]) -> Collection[Share]:
         """Remove the shares of a user's sessions under these grants; return them."""

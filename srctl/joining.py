@@ -6,7 +6,7 @@ A session that is there is left alone and keeps its settings, whatever happens.
 import re
 import shlex
 
-from srctl import labels, limits, policy
+from srctl import labels, limits, planning
 from srctl.errors import ConflictError, NotAllowedError, NotFoundError, UsageError
 from srctl.launch import Launcher
 from srctl.models import Container, Started, StartRequest, no_page
@@ -52,7 +52,7 @@ class Joiner:
     def join(self, container: Container, request: StartRequest) -> Started:
         """Wait until a session that is there answers; it is left alone, and keeps its settings, whatever happens.
 
-        Raises what `Sessions.permits` and `policy.requested` raise, `UsageError` where it is to be replaced and
+        Raises what `Sessions.permits` and `planning.requested` raise, `UsageError` where it is to be replaced and
         `ConflictError` for one that is over.
         """
         self._engine.require_way_to_endpoints()
@@ -65,7 +65,7 @@ class Joiner:
         if session.status not in ("running", "starting"):
             hint = f"srctl logs {session.id[:12]} tells why; start it again with: srctl start {session.image}"
             raise ConflictError(f"Session {session.id} does not run any more ({session.status})", hint)
-        policy.requested(request, session.image, container.labels, permits)
+        planning.requested(request, session.image, container.labels, permits)
         ready = self._watch.until_ready(session.container_id, request.timeout)
         return Started(session, reached(ready), fresh=False)
 

@@ -88,6 +88,11 @@ def expires(container: Container) -> datetime | None:
     return found if found.tzinfo else None
 
 
+def is_limited(container: Container) -> bool:
+    """Tell whether a session has any limit in time."""
+    return any(container.labels.get(EXTRA + name) for name in ("max_lifetime", "idle_timeout", "expires"))
+
+
 def ends(container: Container, extended: datetime | None = None) -> datetime | None:
     """Return when a session's time is over: that of its lifetime, which may be `extended`, or of its grant."""
     lifetime = max_lifetime(container)

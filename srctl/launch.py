@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from srctl import labels, limits, policy
+from srctl import labels, limits, planning, policy, recording
 from srctl.errors import (
     ApplicationExitedError,
     ApplicationNotReadyError,
@@ -80,7 +80,7 @@ class Launcher:
     def start(self, request: StartRequest) -> Started:
         """Start the application, or find the session that runs under the same grant already.
 
-        Raises what `Sessions.grant` and `policy.plan` raise, `NotFoundError` for a missing image or volume source,
+        Raises what `Sessions.grant` and `planning.plan` raise, `NotFoundError` for a missing image or volume source,
         `ConflictError` when somebody else removes the container meanwhile, `ApplicationExitedError` and
         `ApplicationNotReadyError`; no container is left then. What can be known to be wrong beforehand costs no
         running session that was to be replaced.
@@ -92,7 +92,7 @@ class Launcher:
         for _ in range(ATTEMPTS):
             running = self._clear(grant, replace=request.replace)
             if running is not None:
-                policy.requested(request, grant.application.image, running.labels, grant.policy)
+                planning.requested(request, grant.application.image, running.labels, grant.policy)
                 found = self._wait(running, request)
             else:
                 spec = spec or self._plan(user, grant, request)
@@ -111,7 +111,7 @@ class Launcher:
         for container in self._under(grant):
             if replace:
                 self._progress(Progress(f"Removing {container.name}"))
-                self._sessions.end(container)
+                self._sessions.end(container, recording.REPLACED)
             elif container.state in RUNNING:
                 running = container
             elif not self._being_made(container) and (
@@ -135,7 +135,7 @@ class Launcher:
     def _plan(self, user: User, grant: Grant, request: StartRequest) -> ContainerSpec:
         image = self._image(grant, request.pull)
         new_id = secrets.token_hex(16)
-        return policy.plan(policy.Order(user, grant, image, request, self._sessions.realm, new_id, self._home_root))
+        return planning.plan(planning.Order(user, grant, image, request, self._sessions.realm, new_id, self._home_root))
 
     def _make(self, user: User, grant: Grant, spec: ContainerSpec, request: StartRequest) -> Started | None:
         """Make a container and wait until it answers; `None` where another process came first and is gone again."""
@@ -149,7 +149,9 @@ class Launcher:
                     self._sessions.require_grant(grant.id)
                     self._progress(Progress(f"Starting {spec.image}"))
                     self._engine.start(container_id, spec.network)
-                    return self._started(self._watch.until_ready(container_id, request.timeout), fresh=True)
+                    ready = self._watch.until_ready(container_id, request.timeout)
+                    self._record(ready)
+                    return self._started(ready, fresh=True)
             except LackingError as error:
                 error.hint = limits.who_changes(grant, error.limit)
                 raise
@@ -282,6 +284,10 @@ class Launcher:
                 error.hint = "Another srctl has started it meanwhile and it runs on; try again"
             raise
         return self._started(replace(container, image=running.image), fresh=False)
+
+    def _record(self, container: Container) -> None:
+        record = recording.record_of(container, self._engine.name, self._sessions.realm)
+        recording.begin(self._sessions.records, record)
 
     def _started(self, container: Container, *, fresh: bool) -> Started:
         session = self._sessions.session(container, granted=True)

@@ -162,6 +162,9 @@ class Records(Protocol):
     def end(self, session_id: str, ended: datetime, reason: str, cpu_seconds: float | None = None) -> bool:
         """Note when and why a session ended, and forget its extension; return whether this was not known yet."""
 
+    def reopen(self, session_id: str) -> None:
+        """Take back the end of a session that runs again."""
+
     def running(self, realm: str) -> list[Record]:
         """Give the records of a realm that have no end, oldest first."""
 

@@ -1,184 +1,208 @@
-"""What leads from what a database holds to what a document says, and how that looks to people. Pure.
+"""What a grant turns into: the container of a session.
 
-An entry of the document is complete: what it does not say is as by default. What the document does not have is left
-alone; with `prune` it goes, in those kinds that the document has. A grant without an id is the one that says the same,
-or a new one.
+Pure and distrustful. `plan` is the one place where user, grant, image and request become a container; everything it is
+given may be hostile, and what the grant does not permit is refused here and nowhere else.
 """
 
-import secrets
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Any
+import re
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 
-from srctl import wellformed, wording
-from srctl.contents import (
-    KINDS,
-    Changes,
-    Contents,
-    GrantEntry,
-    GroupEntry,
-    KeyEntry,
-    Step,
-    UserEntry,
-    difference,
-    key_of,
+from srctl import images, limits, policy
+from srctl.errors import NotAllowedError, UsageError
+from srctl.labels import EXTRA, RUNINFO
+from srctl.models import (
+    ISOLATED,
+    NETWORK,
+    NO_NETWORK,
+    ContainerSpec,
+    Grant,
+    Hardening,
+    Image,
+    Limits,
+    Mount,
+    Policy,
+    StartRequest,
+    User,
 )
-from srctl.document import Declared
-from srctl.errors import UsageError
-from srctl.models import Application
-from srctl.outcome import Outcome
 
-MOST_TOLD = 50
-"""Problems that are told at once."""
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RESERVED_ENV = re.compile(r"(?:STARTUPDATA|APP_LICENSE|USER|URL_ID|PATH|(?:X11|JPY|LD)_.*)", re.IGNORECASE)
+_GIB = 1024**3
+_STANDARD_DROPS = ("MKNOD", "NET_RAW", "SETFCAP", "SETPCAP", "AUDIT_WRITE")
+_STRICT_USER = "1000:1000"
+_SCRATCH = ("/tmp", "/run")  # noqa: S108 - paths inside the container
+_NETWORKS = {"none": NO_NETWORK, "isolated": ISOLATED}
 
 
-def plan(before: Contents, declared: Declared, *, prune: bool = False) -> Changes:
-    """Return what leads to what a document says.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """All that decides how a session's container is made. `home_root` is a directory of the Docker host."""
 
-    Raises UsageError, or SeveralErrors of them, for what makes no sense in it, alone or with what stays.
+    user: User
+    grant: Grant
+    image: Image
+    request: StartRequest
+    realm: str
+    session_id: str
+    home_root: str | None = None
+
+
+def plan(order: Order) -> ContainerSpec:
+    """Turn user, grant, image and request into the container to make.
+
+    Raises `NotAllowedError` for what image or grant do not offer and `UsageError` for bad values.
     """
-    refuse(declared.problems)
-    wanted = replace(declared.contents, grants=tuple(_grants(before, declared, prune=prune)))
-    merged: dict[str, Any] = {}
-    for kind in KINDS:
-        there = getattr(before, kind)
-        if kind not in declared.kinds:
-            merged[kind] = there
-            continue
-        said = getattr(wanted, kind)
-        keys = {key_of(kind, entry) for entry in said}
-        kept = () if prune else (entry for entry in there if key_of(kind, entry) not in keys)
-        merged[kind] = (*kept, *said)
-    after = _without_dependents(Contents(**merged), declared)
-    refuse(new_problems(before, after))
-    return difference(before, after)
+    application, within = order.grant.application, limits.effective(order.grant)
+    port = images.container_port(application, order.image)
+    network = _NETWORKS.get(within.network or "", NETWORK)
+    profile = application.profile or images.profile(order.image.labels)
+    mounts = _mounts(order)
+    return ContainerSpec(
+        name=policy.container_name(order.realm, order.user.name, order.grant.id),
+        image=application.image,
+        labels=_labels(order, None if network == NO_NETWORK else port, profile) | _limit_labels(order.grant, within),
+        env=_environment(order),
+        port=port,
+        network=network,
+        mounts=mounts,
+        hardening=_hardening(order, profile, within, {mount.target for mount in mounts}),
+        seats=within.max_sessions,
+    )
 
 
-def new_problems(before: Contents, after: Contents) -> list[str]:
-    """Return what breaks the rules after changes and did not before."""
-    found = list(wellformed.problems(after))
-    known = set(wellformed.problems(before)) if found else set()
-    return [problem for problem in found if problem not in known]
+def _base_path(order: Order) -> str:
+    return f"/user/{policy.slug(order.user.name)}"
 
 
-def refuse(problems: Iterator[str] | list[str] | tuple[str, ...]) -> None:
-    """Raise what is wrong, all of it at once: UsageError, or SeveralErrors of them."""
-    found = list(problems)
-    errors = [UsageError(problem) for problem in found[:MOST_TOLD]]
-    if len(found) > MOST_TOLD:
-        errors.append(UsageError(f"There are {len(found) - MOST_TOLD} more problems"))
-    Outcome((), tuple(errors)).check()
+def _paths(order: Order) -> tuple[str, str]:
+    """Return the label `urlpath` (no trailing slash) and the path that is opened, verbatim."""
+    if images.kind(order.image.labels) is None:
+        path = order.grant.application.path or "/"
+        return path.rstrip("/"), path
+    url_path = f"{_base_path(order)}/containers/{order.session_id}"
+    return url_path, url_path + "/"
 
 
-def steps(before: Contents, changes: Changes) -> list[Step]:
-    """Return changes as people read them: what goes first, by kinds."""
-    old = {(kind, key_of(kind, entry)): entry for kind in KINDS for entry in getattr(before, kind)}
-    found = []
-    for kind in reversed(KINDS):
-        found += [Step("remove", kind[:-1], _name(entry), _said(entry)) for entry in getattr(changes.removed, kind)]
-    for kind in KINDS:
-        for entry in getattr(changes.changed, kind):
-            found.append(_changed(kind, old[kind, key_of(kind, entry)], entry))
-        found += [Step("add", kind[:-1], _name(entry), None, _said(entry)) for entry in getattr(changes.added, kind)]
-    return found
+def _labels(order: Order, port: int | None, profile: str) -> dict[str, str]:
+    url_path, path = _paths(order)
+    application = order.grant.application
+    return {
+        RUNINFO + "user": order.user.name,
+        RUNINFO + "mapping_id": order.grant.id,
+        RUNINFO + "url_id": order.session_id,
+        RUNINFO + "urlpath": url_path,
+        RUNINFO + "realm": order.realm,
+        EXTRA + "image": application.image,
+        EXTRA + "port": str(port or ""),
+        EXTRA + "scheme": application.scheme or "http",
+        EXTRA + "path": path,
+        EXTRA + "title": application.title or images.title(order.image.labels, application.image),
+        EXTRA + "profile": profile,
+        EXTRA + "user_id": str(order.user.id),
+    }
 
 
-def _changed(kind: str, old: Any, new: Any) -> Step:
-    was, becomes = _said(old), _said(new)
-    if isinstance(new, GrantEntry) and old.policy.license and new.policy.license not in (None, old.policy.license):
-        becomes["policy"]["license"] = "another"
-    return Step("change", kind[:-1], _name(new), was, becomes)
+def _limit_labels(grant: Grant, within: Limits) -> dict[str, str]:
+    """Return how long the session may run, and by which group: in its labels, so that it keeps what it began with."""
+    return {
+        EXTRA + "group": grant.group or "",
+        EXTRA + "max_lifetime": str(within.max_lifetime or ""),
+        EXTRA + "idle_timeout": str(within.idle_timeout or ""),
+        EXTRA + "expires": within.expires.isoformat() if within.expires else "",
+    }
 
 
-def in_words(step: Step) -> str:
-    """Return what a step does to its entry, in a few words."""
-    was, becomes = _flat(step.before or {}), _flat(step.after or {})
-    if step.action != "change":
-        return ", ".join(f"{name}={_word(value)}" for name, value in (becomes or was).items())
-    changed = [name for name in {**was, **becomes} if was.get(name) != becomes.get(name)]
-    return ", ".join(f"{name}: {_word(was.get(name))} → {_word(becomes.get(name))}" for name in changed)
+def _environment(order: Order) -> dict[str, str]:
+    application = order.grant.application
+    env = requested(order.request, application.image, order.image.labels, order.grant.policy)
+    if order.grant.policy.license:
+        env["APP_LICENSE"] = order.grant.policy.license
+    return env | {
+        "JPY_USER": order.user.name,
+        "JPY_BASE_USER_URL": _base_path(order),
+        "USER": policy.unix_name(order.user.name),
+        "URL_ID": order.session_id,
+    }
 
 
-def _grants(before: Contents, declared: Declared, *, prune: bool) -> Iterator[GrantEntry]:
-    """Yield the grants of a document with their ids."""
-    known = {grant.id: grant for grant in before.grants}
-    same = {tuple(grant[1:]): grant.id for grant in before.grants}
-    given = {grant.id for grant in declared.contents.grants if grant.id}
-    problems = []
-    for grant in declared.contents.grants:
-        own, there = grant.id, same.get(tuple(grant[1:]))
-        found = known.get(own)
-        if found is not None and _what(found) != _what(grant):
-            problems.append(
-                f"{wellformed.name_of('grants', grant)}: it is the grant of {_what(found)}; leave out its id"
+def _check_env(name: str, value: str) -> None:
+    if not _ENV_NAME.fullmatch(name):
+        raise UsageError(f"Not the name of an environment variable: {name!r}")
+    if _RESERVED_ENV.fullmatch(name):
+        raise UsageError(f"--env can't set {name}: the session protocol or the grant sets it")
+    if re.search(r"[\x00\ud800-\udfff]", value):
+        raise UsageError(f"The value of {name} has a NUL character or a byte in it that is not UTF-8")
+
+
+def requested(request: StartRequest, image: str, marks: Mapping[str, str], permits: Policy) -> dict[str, str]:
+    """Return the variables for what the person set, each checked against the image's labels (`marks`) and the grant.
+
+    Raises `NotAllowedError` for what they do not offer and `UsageError` for bad values.
+    """
+    env = dict(request.env)
+    for name, value in env.items():
+        _check_env(name, value)
+    settings = dict(request.settings)
+    if request.startup_data is not None:
+        settings["startup-data"] = request.startup_data
+    offered = images.configurables(marks, permits)
+    for name, value in settings.items():
+        if name not in offered:
+            raise NotAllowedError(
+                f"{name!r} can't be set for {image}",
+                f"Offered: {', '.join(offered)}" if offered else "The image and the grant offer no settings",
             )
-        if there is not None and there not in given and not (own and prune):
-            own = there
-        yield grant._replace(id=own or secrets.token_hex(16))
-    refuse(problems)
+        if name == "resolution":
+            width, height = images.parse_resolution(value)
+            env |= {"X11_WIDTH": str(width), "X11_HEIGHT": str(height), "X11_DEPTH": "16"}
+        else:
+            env["STARTUPDATA"] = _startup_data(value)
+    return env
 
 
-def _what(grant: GrantEntry) -> str:
-    return f"{grant.image} to {grant.user if grant.group is None else '@' + grant.group}"
+def _startup_data(path: str) -> str:
+    if not path or policy.CONTROL.search(path):
+        raise UsageError(f"Not a path for start-up data: {path!r}")
+    return path
 
 
-def _without_dependents(after: Contents, declared: Declared) -> Contents:
-    """Leave out what stays only because the document does not speak of it, but refers to what goes."""
-    people = {user.name for user in after.users}
-    teams = {group.name for group in after.groups}
-    references = {application.image for application in after.applications}
-    kept: dict[str, Any] = {}
-    if "groups" not in declared.kinds:
-        kept["groups"] = tuple(
-            group._replace(members=tuple(name for name in group.members if name in people)) for group in after.groups
+def _mounts(order: Order) -> tuple[Mount, ...]:
+    mounts = [
+        Mount("bind", volume.source, volume.target, read_only=volume.mode == "ro")
+        for volume in order.grant.policy.volumes
+    ]
+    if order.grant.policy.allow_home:
+        if order.home_root:
+            folder = f"{order.home_root.rstrip('/')}/{order.realm}/{policy.slug(order.user.name)}-{order.user.id}"
+            mounts.append(Mount("directory", folder, policy.WORKSPACE))
+        else:
+            mounts.append(Mount("volume", policy.home_volume(order.realm, order.user), policy.WORKSPACE))
+    return tuple(mounts)
+
+
+def _hardening(order: Order, profile: str, within: Limits, taken: Container[str]) -> Hardening:
+    """Return how the container is confined; what is mounted at the `taken` paths must not be hidden."""
+    scratch = tuple(path for path in _SCRATCH if path not in taken)
+    if profile == "standard":
+        base = Hardening(cap_drop=_STANDARD_DROPS)
+    else:
+        is_root = order.image.user.split(":")[0].lstrip("0") in ("", "root")
+        base = Hardening(
+            read_only=True,
+            user=_STRICT_USER if is_root else None,
+            cap_drop=("ALL",),
+            tmpfs=scratch,
+            pids=512,
+            memory=4 * _GIB,
         )
-    if "keys" not in declared.kinds:
-        kept["keys"] = tuple(key for key in after.keys if key.user in people)
-    if "grants" not in declared.kinds:
-        kept["grants"] = tuple(
-            grant
-            for grant in after.grants
-            if grant.image in references and (grant.user in people if grant.group is None else grant.group in teams)
-        )
-    return replace(after, **kept)
-
-
-def _name(entry: Any) -> str:
-    if isinstance(entry, GrantEntry):
-        return entry.id
-    if isinstance(entry, KeyEntry):
-        return entry.fingerprint
-    return str(entry.image if isinstance(entry, Application) else entry.name)
-
-
-def _said(entry: Any) -> dict[str, Any]:
-    """Return what an entry says, as in a document; of a licence only that there is one."""
-    if isinstance(entry, UserEntry):
-        return {"admin": entry.admin, "disabled": entry.disabled}
-    if isinstance(entry, GroupEntry):
-        return {"members": list(entry.members)}
-    if isinstance(entry, KeyEntry):
-        return {"user": entry.user, "type": entry.type, "comment": entry.comment}
-    if isinstance(entry, Application):
-        return {name: value for name, value in wording.said(entry).items() if name != "image"}
-    permits = wording.said(entry.policy)
-    if "license" in permits:
-        permits["license"] = True
-    holder = {"user": entry.user} if entry.group is None else {"group": entry.group}
-    return {**holder, "image": entry.image, "policy": permits}
-
-
-def _flat(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return tables in a table as entries of it."""
-    found: dict[str, Any] = {}
-    for name, value in said.items():
-        found |= _flat(value) if isinstance(value, dict) else {name: value}
-    return found
-
-
-def _word(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, list):
-        return "+".join(map(str, value)) or "-"
-    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    return replace(
+        base,
+        read_only=base.read_only or bool(within.read_only),
+        tmpfs=scratch if within.read_only else base.tmpfs,
+        pids=within.pids or base.pids,
+        memory=within.memory or base.memory,
+        cpus=within.cpus or base.cpus,
+        shm_size=within.shm_size,
+        gpus=None if within.gpus == "0" else within.gpus,
+    )

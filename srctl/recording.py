@@ -5,13 +5,13 @@ not noted here.
 """
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from srctl import labels
 from srctl.errors import SrctlError, UnsupportedError
-from srctl.models import Container, Record
-from srctl.needs import Records
+from srctl.models import Container, Counters, Record
+from srctl.needs import Engine, Records
 
 STOPPED, REPLACED, REMOVED = "stopped", "replaced", "removed"
 LIFETIME, IDLE, EXPIRED, UNGRANTED = "lifetime", "idle", "expired", "ungranted"
@@ -39,10 +39,28 @@ def begin(records: Records, record: Record) -> None:
         records.begin(record)
 
 
-def end(records: Records, container: Container, when: datetime, reason: str, cpu_seconds: float | None = None) -> None:
-    """Note that a session ended."""
+def used(engine: Engine, container: Container) -> Counters | None:
+    """Return what a session has used that is about to be ended; `None` where nobody can say."""
     with suppress(SrctlError):
-        records.end(str(labels.session_id(container)), when, reason, cpu_seconds)
+        return engine.counters(container.id)
+    return None
+
+
+def stopped(records: Records, container: Container, reason: str, counters: Counters | None) -> bool:
+    """Note that a session was ended a moment ago; return false where somebody else has done so."""
+    with suppress(SrctlError):
+        seconds = None if counters is None else counters.cpu_seconds
+        ended = max(datetime.now(UTC), container.created)  # by the clock of the host
+        return records.end(str(labels.session_id(container)), ended, reason, seconds)
+    return True
+
+
+def end_of(records: Records, engine: Engine, session_id: str, container_id: str) -> None:
+    """Note when and how a session ended whose container lies there still."""
+    with suppress(SrctlError):
+        found = engine.container(container_id)
+        if found.finished is not None and found.state in ("exited", "dead"):
+            records.end(session_id, max(found.finished, found.created), f"exited ({found.exit_code})")
 
 
 class NoRecords:
@@ -51,7 +69,7 @@ class NoRecords:
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise UnsupportedError("This accounting database keeps no records", "Use SQLite or PostgreSQL")
 
-    begin = end = notice = warn = calm = extend = _refuse
+    begin = end = reopen = notice = warn = calm = extend = _refuse
 
     def _no_rows(self, *_: Any, **__: Any) -> list[Record]:
         return []

@@ -11,10 +11,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 
-from srctl import choosing, images, labels, limits, policy
+from srctl import choosing, images, labels, limits, policy, recording
 from srctl.errors import NotAllowedError, NotFoundError
-from srctl.models import Available, Container, Grant, Image, Policy, Session, User
-from srctl.needs import Engine, Rights, Stream
+from srctl.models import Available, Container, Grant, Policy, Session, User
+from srctl.needs import Engine, Records, Rights, Stream
+from srctl.recording import NoRecords
 
 RUNNING = ("running", "restarting", "paused")
 """Docker's states of containers that hold their ports and processes."""
@@ -50,6 +51,11 @@ class Sessions:
         return self._rights
 
     @property
+    def records(self) -> Records:
+        """What ran; nothing is kept where there is no database."""
+        return NoRecords() if self._rights is None else self._rights.records
+
+    @property
     def reached_directly(self) -> bool:
         """Whether sessions are reached on this machine as they are."""
         return self.engine.direct
@@ -60,7 +66,7 @@ class Sessions:
         grants = self._current(self.rights.grants(user=self.user))
         present = {tag: image for image in self.engine.images() for tag in image.tags}
         running = {labels.grant_id(c): labels.session_id(c) for c in self.containers()}
-        return [_available(grant, present.get(grant.application.image), running.get(grant.id)) for grant in grants]
+        return [images.offer(grant, present.get(grant.application.image), running.get(grant.id)) for grant in grants]
 
     def find(self, *, stopped: bool = False, all_users: bool = False) -> list[Session]:
         """Return the sessions, oldest first: one request of the Engine API."""
@@ -120,11 +126,15 @@ class Sessions:
         container = self.container(prefix)
         return labels.session_id(container) or "", self.end(container)
 
-    def end(self, container: Container) -> bool:
-        """Stop and remove a container of ours; return whether it was still there."""
+    def end(self, container: Container, reason: str = recording.STOPPED) -> bool:
+        """Stop and remove a container of ours, and note why; return whether it was still there."""
         try:
             if container.state in RUNNING:
+                counters = recording.used(self.engine, container)
                 self.engine.stop(container.id)
+                recording.stopped(self.records, container, reason, counters)
+            else:
+                recording.end_of(self.records, self.engine, str(labels.session_id(container)), container.id)
             self.engine.remove(container.id)
         except NotFoundError:
             return False
@@ -179,21 +189,29 @@ class Sessions:
         return choosing.named_grants(granted, app, self.rights.applications)
 
     def permits(self, container: Container) -> Policy:
-        """Return what the grant of a session permits; without a database, whatever the session's image offers.
+        """Return what the grant of a session permits; where there is none, whatever the session's image offers.
 
+        Raises as `granted`.
+        """
+        grant = self.granted(container)
+        return _ANY if grant is None else grant.policy
+
+    def granted(self, container: Container) -> Grant | None:
+        """Return the grant of a session of the user's; `None` where none is needed.
+
+        That is without a database, and for sessions of SimPhoNy-Remote 2, whose grants no database of ours knows.
         Raises `NotAllowedError` for a user who is unknown or disabled, and for a grant that is gone or has expired.
-        Sessions of SimPhoNy-Remote 2 have grants that no database of ours knows.
         """
         if self._rights is None:
-            return _ANY
+            return None
         self.entitled_user()
         for grant in self._rights.grants(user=self.user):
             if grant.id == labels.grant_id(container):
                 if not self._current([grant]):
                     raise _expired(grant)
-                return grant.policy
+                return grant
         if labels.user_id(container) is None:
-            return _ANY
+            return None
         session = str(labels.session_id(container))
         hint = f"srctl ps still lists it, and srctl stop {session[:12]} ends it"
         raise NotAllowedError(f"The grant of session {session} has been removed", hint)
@@ -234,12 +252,15 @@ class Sessions:
             return [self.session(container, granted=None) for container in containers]
         claims = {container.id: (labels.user(container), labels.grant_id(container)) for container in containers}
         held = rights.held(claim for claim in claims.values() if _is_claim(*claim))
-        ids = [str(labels.session_id(container)) for container in containers]
-        extended, warnings = rights.records.extensions(ids), rights.records.warnings(ids)
+        # Only what may be ended can have a later end, or a warning: most lists cost one query.
+        limited = [c for c in containers if claims[c.id] not in held or labels.is_limited(c)]
+        ids = [str(labels.session_id(container)) for container in limited]
+        extended = rights.records.extensions(ids) if ids else {}
+        warnings = rights.records.warnings(ids) if ids else {}
         found = []
-        for id_, container in zip(ids, containers, strict=True):
+        for container in containers:
+            id_, granted = str(labels.session_id(container)), claims[container.id] in held
             later = extended[id_].ends if id_ in extended else None
-            granted = claims[container.id] in held
             found.append(self.session(container, granted=granted, extended=later, warning=warnings.get(id_)))
         return found
 
@@ -274,20 +295,4 @@ def _expired(grant: Grant) -> NotAllowedError:
     return NotAllowedError(
         f"The grant of {image} to {grant.holder} has expired" + (f", {limits.when(end)}" if end else ""),
         f"An administrator can renew it: srctl grant add {shlex.quote(image)} {shlex.quote(grant.holder)} --expires D",
-    )
-
-
-def _available(grant: Grant, image: Image | None, session_id: str | None) -> Available:
-    marks = image.labels if image else {}
-    application = grant.application
-    return Available(
-        grant_id=grant.id,
-        image=application.image,
-        title=application.title or images.title(marks, application.image),
-        description=images.description(marks),
-        type=images.kind(marks),
-        policy=grant.policy,
-        configurables=images.configurables(marks, grant.policy),
-        image_present=image is not None,
-        session_id=session_id,
     )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from srctl import choosing, labels, policy, slots
+from srctl import choosing, labels, policy, recording, slots
 from srctl.errors import ConflictError, NotAllowedError, NotFoundError, UsageError
 from srctl.models import Available, Container, Grant, Policy, Session, Share
 from srctl.needs import Engine, Rights
@@ -121,9 +121,9 @@ class SharedSessions(Sessions):
         self._grant_to_share(owner, container)
         return Policy()
 
-    def end(self, container: Container) -> bool:
+    def end(self, container: Container, reason: str = recording.STOPPED) -> bool:
         """Stop and remove a container of ours, and what others were permitted there."""
-        was_there = super().end(container)
+        was_there = super().end(container, reason)
         self._end_guests(self._book.remove_shares(labels.session_id(container) or ""))
         return was_there
 

@@ -51,7 +51,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What a container has used since it was started: CPU time, and bytes in and out (`None`: it has no network)."""
+    """What a container has used since it was started: CPU time, and bytes that it sent (`None`: it has no network).
+
+    What it received says less: broadcasts of others are among it.
+    """
 
     cpu_seconds: float
     net_bytes: int | None

@@ -22,6 +22,8 @@ from srctl.models import (
     Tunnel,
 )
 from srctl.policy import in_words
+from srctl.reaping import Reaped
+from srctl.usage import Tally
 
 Row = dict[str, Any]
 
@@ -30,6 +32,8 @@ APPLICATION = ("id", "image", "title", "port", "path", "scheme", "created", "pro
 GRANT = ("id", "user", "image", "policy", "created", "group")
 RIGHT = tuple(Right.__dataclass_fields__)
 EXPLANATION = tuple(Explanation.__dataclass_fields__)
+REAPED = tuple(Reaped.__dataclass_fields__)
+TALLY = ("by", "name", "sessions", "hours", "cpu_hours")
 GROUP = ("name", "members", "grants", "created")
 KEY = ("fingerprint", "type", "comment", "added", "last_used")
 OFFERED_KEY = ("type", "fingerprint", "source", "line")
@@ -109,6 +113,18 @@ def application_in_words(value: Application) -> Row:
 def defaults(value: Limits) -> Row:
     """Return the limits that an application's grants have when they set none; an application does not expire."""
     return {name: getattr(value, name) for name in limits.NAMES if name != "expires"}
+
+
+def reaped(value: Reaped) -> Row:
+    """Return what was done about a session that is over, or will be soon."""
+    return {name: getattr(value, name) for name in REAPED}
+
+
+def tally(value: Tally, by: str) -> Row:
+    """Return what was used under one name."""
+    hours = None if value.cpu_seconds is None else round(value.cpu_seconds / 3600, 3)
+    counts = {"sessions": value.sessions, "hours": round(value.seconds / 3600, 3), "cpu_hours": hours}
+    return {"by": by, "name": value.name} | counts
 
 
 def right(value: Right) -> Row:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 
-from srctl import policy as rules
+from srctl import planning
 from srctl.errors import ConflictError, NameTakenError, NotFoundError, SrctlError
 from srctl.hosts.events import WORDS
 from srctl.models import (
@@ -338,8 +338,8 @@ def other_process(engine: FakeEngine, *, started: bool) -> str:
     grant = rights().given[0]
     user = rights().users[0]
     session_id = "b" * 32
-    order = rules.Order(user, grant, engine.present[WEB], StartRequest(WEB), "test", session_id)
-    container_id = engine.create(rules.plan(order))
+    order = planning.Order(user, grant, engine.present[WEB], StartRequest(WEB), "test", session_id)
+    container_id = engine.create(planning.plan(order))
     if started:
         engine.start(container_id, "srctl")
     engine.calls.clear()

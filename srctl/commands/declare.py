@@ -65,34 +65,34 @@ def apply(context: Context, file: FileArgument, prune: PruneOption = False, yes:
     Each entry in the file is complete: what it does not say is as by default. Sessions run on; those whose grant goes
     can be listed and stopped.
     """
-    from srctl import declaring, planning
+    from srctl import declaring, revising
 
     before, changes = _planned(context, file, prune=prune)
     if changes:
-        for step in () if yes else planning.steps(before, changes):
-            context.output.note(f"{step.action} {step.kind} {step.name}  {planning.in_words(step)}")
+        for step in () if yes else revising.steps(before, changes):
+            context.output.note(f"{step.action} {step.kind} {step.name}  {revising.in_words(step)}")
         confirm(context, yes, "Do this?")
         context.declaring.carry_out(changes, declaring.mark(before))
     _show(context, before, changes)
 
 
 def _planned(context: Context, file: str, *, prune: bool) -> tuple[Contents, Changes]:
-    from srctl import document, formats, planning
+    from srctl import document, formats, revising
 
     declared = document.read(formats.load(read_text(context, file, largest=_LARGEST)))
     before = context.declaring.contents()
-    return before, planning.plan(before, declared, prune=prune)
+    return before, revising.plan(before, declared, prune=prune)
 
 
 def _show(context: Context, before: Contents, changes: Changes) -> None:
-    from srctl import planning
+    from srctl import revising
 
-    found = planning.steps(before, changes)
+    found = revising.steps(before, changes)
     if context.output.format == "table":
         if not found:
             context.output.note("Nothing is to be changed")
             return
-        rows = [views.deed(step) | {"what": planning.in_words(step)} for step in found]
+        rows = [views.deed(step) | {"what": revising.in_words(step)} for step in found]
         context.output.rows(rows, ids="name", columns=("action", "kind", "name", "what"))
     else:
         context.output.rows([views.deed(step) for step in found], ids="name", columns=(), keys=views.DEED)

@@ -52,6 +52,8 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     "Rights and use": (
         Entry("whocan", "explain", "whocan", "List who may start an application."),
         Entry("why", "explain", "why", "Say why a user may start an application, or may not."),
+        Entry("usage", "time", "usage", "Count sessions, hours and CPU hours."),
+        Entry("reap", "time", "reap", "End sessions that are past their time, unused or without their grant."),
     ),
     "Everything at once": (
         Entry("export", "declare", "export", "Write who may run what as one file."),

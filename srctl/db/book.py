@@ -85,9 +85,10 @@ class Book:
         owner_id = select(users.c.id).where(users.c.name == owner).scalar_subquery()
         return self._taken(shares.c.owner_id == owner_id, shares.c.grant_id.in_(list(grant_ids)))
 
-    def take_expired(self) -> list[Share]:
-        """Remove the shares that have expired; return them."""
-        return self._taken(shares.c.expires <= datetime.now(UTC))
+    def expired(self, now: datetime) -> list[Share]:
+        """Return the shares that have expired."""
+        with self._database.reading() as connection:
+            return rows.to_shares(connection.execute(rows.SHARES.where(shares.c.expires <= now)).all())
 
     # -- the audit
 

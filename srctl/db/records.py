@@ -42,6 +42,12 @@ class RecordBook:
             connection.execute(delete(extensions).where(extensions.c.session_id == session_id))
             return connection.execute(update(records).where(*this).values(values)).rowcount > 0
 
+    def reopen(self, session_id: str) -> None:
+        """Take back the end of a session that runs again."""
+        with self._database.writing() as connection:
+            this = records.c.session_id == session_id
+            connection.execute(update(records).where(this).values(ended=None, reason=None))
+
     def running(self, realm: str) -> list[Record]:
         """Give the records of a realm that have no end, oldest first."""
         return self._records(records.c.ended.is_(None), records.c.realm == realm)

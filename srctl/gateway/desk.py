@@ -19,6 +19,7 @@ from srctl.db.backends import book_of
 from srctl.db.ledger import Ledger, Person
 from srctl.enforcing import Gateway
 from srctl.errors import NotAllowedError, SrctlError, UsageError
+from srctl.extending import Extender
 from srctl.gateway.recorder import Recorder, told
 from srctl.gateway.visitor import Credential
 from srctl.joining import Joiner
@@ -116,6 +117,9 @@ class Desk:
             "leftovers": lambda: Leftovers(sessions, hooks.clock),
             "accounting": lambda: context.accounting,
             "declaring": lambda: context.parts.declaring,
+            "extender": lambda: Extender(sessions, hooks.clock),
+            "reaper": lambda: context.parts.reaper,
+            "usage": lambda: context.parts.usage,
             "groups": lambda: context.parts.groups,
             "explainer": lambda: context.parts.explainer,
             "audit": lambda: book_of(context.store),
@@ -166,6 +170,10 @@ class _Rules:
             arguments["request"] = self._request(call, request)
         if isinstance(permits := arguments.get("permits"), Policy):
             arguments["permits"] = policy.checked(permits)
+        if call.part == "usage" and not self._person.admin:
+            if arguments.get("user") not in (None, self._person.name):
+                raise NotAllowedError("What others have used is for administrators")
+            arguments["user"] = self._person.name
         if (tail := arguments.get("tail")) is not None and tail < 0:
             raise UsageError("--tail must be 0 or more")
         return arguments

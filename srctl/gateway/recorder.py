@@ -132,7 +132,7 @@ def _made_by(result: Any) -> list[str]:
 def _deeds_of(result: Any) -> list[str]:
     """Return what a call did in many steps: each has its own line, since what is asked for is cut."""
     from srctl.contents import Step
-    from srctl.planning import in_words
+    from srctl.revising import in_words
 
     steps = [each for each in result if isinstance(each, Step)] if isinstance(result, list) else ()
     return [f"{each.action} {each.kind} {each.name}: {in_words(each)}" for each in steps]

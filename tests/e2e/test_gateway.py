@@ -127,6 +127,17 @@ def test_a_share_that_is_taken_back_ends_the_guests_forward_and_no_other(
         assert not reaches(guests)
 
 
+def test_a_share_that_has_expired_ends_with_the_next_reap(gate: Gate, alice: Person, bob: Person, session: str) -> None:
+    where, port = slot(alice, session), free_port()
+    alice.ok("session", "share", session, "bob", "--for", "15s")
+    with bob.forward("-L", f"{port}:{where}") as live:
+        listening(port)
+        assert reaches(port)
+        wait_until(lambda: gate.admin.json("reap") or None, "the end of the share", limit=60)
+        assert ends_within(live, 20)
+    assert bob.json("ps") == []
+
+
 def test_a_removed_grant_ends_the_forward_and_closes_the_slot(gate: Gate, bob: Person, alice: Person) -> None:
     grant = gate.admin.ok("grant", "add", WEB, "bob", "--allow-home")
     session = bob.ok("start", grant)

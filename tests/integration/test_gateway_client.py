@@ -18,7 +18,8 @@ import pytest
 from srctl.db.ledger import Ledger
 from srctl.models import AuditEntry, Host, StartRequest
 from srctl.reaching import reach
-from srctl.remote import GatewayHost, RemoteParts
+from srctl.remote import GatewayHost
+from srctl.standins import RemoteParts
 from srctl.whereabouts import LOST
 from tests.cli.test_process import HEAVY, IMPORTED
 from tests.integration.gateway_stage import Far, far, gateway_page, gateway_stub

@@ -104,6 +104,8 @@ ROWS = {
     "Change": views.DEED,
     "Group": views.GROUP,
     "Right": views.RIGHT,
+    "Reaped": views.REAPED,
+    "Tally": views.TALLY,
     "Explanation": views.EXPLANATION,
     "Policy": views.POLICY,
     "Database": tuple(field.name for field in fields(StoreStatus)),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srctl import document, formats, planning, public_keys, wellformed
+from srctl import document, formats, public_keys, revising, wellformed
 from srctl.calls import CALLS
 from srctl.contents import NOTHING, Changes, Contents, GrantEntry, GroupEntry, KeyEntry, UserEntry, applied
 from srctl.errors import SeveralErrors, UsageError
@@ -106,8 +106,8 @@ def test_what_is_written_is_read_again(found: Contents, form: str) -> None:
     declared = said(found, form)
     assert declared.problems == ()
     assert plain(declared.contents) == plain(found)
-    assert not planning.plan(found, declared, prune=True)
-    assert not planning.plan(found, declared)
+    assert not revising.plan(found, declared, prune=True)
+    assert not revising.plan(found, declared)
 
 
 @given(contents(), contents())
@@ -116,15 +116,15 @@ def test_with_prune_any_contents_become_those_of_the_document(before: Contents, 
     ours = {grant.id: grant[1:] for grant in before.grants}
     grants = tuple(each._replace(id=f"f{each.id[1:]}") if each.id in ours else each for each in moved)
     wanted = Contents(wanted.users, wanted.groups, wanted.keys, wanted.applications, grants)
-    changes = planning.plan(before, said(wanted, "toml"), prune=True)
+    changes = revising.plan(before, said(wanted, "toml"), prune=True)
     assert plain(applied(before, changes)) == plain(wanted)
-    assert all(planning.in_words(step).isprintable() for step in planning.steps(before, changes))
+    assert all(revising.in_words(step).isprintable() for step in revising.steps(before, changes))
 
 
 @given(contents(), contents())
 def test_without_prune_nothing_goes(before: Contents, wanted: Contents) -> None:
     try:
-        changes = planning.plan(before, said(wanted, "json"))
+        changes = revising.plan(before, said(wanted, "json"))
     except (UsageError, SeveralErrors):
         return  # ids, or names that differ only in case
     assert changes.removed == NOTHING
@@ -137,7 +137,7 @@ def test_contents_and_changes_cross_a_gateway(one: Contents, other: Contents) ->
     changes = Changes(one, other, one)
     sent = json.loads(json.dumps(change.dump_arguments({"changes": changes, "seen": "x"})))
     assert change.load_arguments(sent) == {"changes": changes, "seen": "x"}
-    steps = planning.steps(one, Changes(added=other, removed=one))
+    steps = revising.steps(one, Changes(added=other, removed=one))
     assert change.load(json.loads(json.dumps(change.dump(steps)))) == steps
 
 
@@ -159,7 +159,7 @@ BEFORE = Contents(
 
 
 def plan(text: str, *, prune: bool = False) -> Changes:
-    return planning.plan(BEFORE, document.read(formats.load(text)), prune=prune)
+    return revising.plan(BEFORE, document.read(formats.load(text)), prune=prune)
 
 
 def told(text: str) -> str:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from srctl.declaring import mark
 from srctl.errors import ConflictError
 from srctl.hosts.engine import DockerHost
 from srctl.labels import RUNINFO
-from srctl.models import Container, Host, Policy, Volume
+from srctl.models import Container, Extension, Host, Policy, Volume
 from srctl.sharing import SharedSessions
 from srctl.slots import SLOTS, address
 from tests.fakes import WEB
@@ -80,6 +81,10 @@ def test_what_is_for_administrators_is_refused_to_others(gate: Gatehouse, bob: C
         "grant.list": {},
         "grant.remove": {"ids": [gate.grants["alice"]]},
         "app.limit": {"image": WEB, "defaults": {"cpus": 64}},
+        "session.reap": {},
+        "usage.tally": {"user": "alice"},
+        "right.whocan": {"image": WEB},
+        "right.why": {"user": "bob", "image": WEB},
         "group.list": {},
         "group.add": {"names": ["bobs"]},
         "group.join": {"name": "lab", "users": ["bob"]},
@@ -271,6 +276,44 @@ def test_a_grant_that_has_expired_leads_nobody_anywhere(gate: Gatehouse, alice: 
     assert "administrator" in said["hint"]
     assert alice.result("session.available") == []
     assert alice.result("session.list")[0]["granted"] is False
+
+
+def test_people_extend_their_sessions_and_see_what_they_used(gate: Gatehouse, alice: Channel, bob: Channel) -> None:
+    with gate.store() as store:
+        grant = store.add_grant(WEB, "alice", Policy(max_lifetime=3600))
+    session = start(alice, app=grant.id)["session"]
+    start(bob)
+    assert alice.refusal("session.extend", prefix=session["id"], seconds=7200) == "not-allowed"
+    assert alice.refusal("session.extend", prefix=session["id"], seconds="inf") == "usage"
+    assert bob.refusal("session.extend", prefix=session["id"], seconds=60) == "not-found"
+    with gate.store() as store:
+        past = datetime.now(UTC)
+        store.records.extend(Extension(session["id"], past, "alice", past))
+    assert alice.result("session.extend", prefix=session["id"], seconds=60)["ends"] > past.isoformat()
+    assert [(each["name"], each["sessions"]) for each in alice.result("usage.tally")] == [("alice", 1)]
+
+
+def test_reap_ends_the_way_with_the_grant_and_the_share_with_its_time(
+    gate: Gatehouse, alice: Channel, bob: Channel, admin: Channel
+) -> None:
+    session, other = start(alice)["session"], start(bob)["session"]
+    alice.result("session.share", prefix=session["id"], guest="bob")
+    with closing(sqlite3.connect(gate.database)) as connection, connection:
+        past = "2026-01-01 00:00:00.000000"
+        connection.execute("UPDATE shares SET expires = ?", (past,))
+        text = '{"expires":"2026-01-01T00:00:00+00:00"}'
+        connection.execute("UPDATE grants SET policy = ? WHERE id = ?", (text, gate.grants["bob"]))
+    done = admin.result("session.reap")["done"]
+    assert [(each["action"], each["session_id"], each["user"]) for each in done] == [
+        ("stop", other["id"], "bob"),
+        ("unshare", session["id"], "bob"),
+    ]
+    assert closed(gate) == [SLOTS[0]]
+    with gate.store() as store:
+        assert store.book.shares("alice") == []
+    assert bob.result("session.list", stopped=True) == []
+    assert [row["id"] for row in alice.result("session.list")] == [session["id"]]
+    assert ("session.reap", "ok") in gate.audit("admin")
 
 
 def test_whoever_is_refused_hears_it_as_a_program(gate: Gatehouse) -> None:
