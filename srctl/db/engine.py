@@ -152,7 +152,7 @@ def _server(url: URL) -> Engine:
 def open_file(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
     """Open an existing SQLite file: foreign keys on, transactions begun by us. Raises as `check_file` and the driver.
 
-    Where the folder cannot be written and nobody writes (no `-wal` file with content), it is read as unchanging,
+    Where the folder cannot be written and nobody writes (no journal with content), it is read as unchanging,
     since reading in WAL mode needs files beside the database otherwise.
     """
     check_file(path)
@@ -168,8 +168,8 @@ def open_file(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
 
 
 def _nobody_writes(path: Path) -> bool:
-    journal = Path(f"{path}-wal")
-    return not os.access(path.parent, os.W_OK) and not (journal.exists() and journal.stat().st_size)
+    journals = (Path(f"{path}{suffix}") for suffix in ("-wal", "-journal"))
+    return not os.access(path.parent, os.W_OK) and not any(each.exists() and each.stat().st_size for each in journals)
 
 
 def check_file(path: Path) -> None:

@@ -43,11 +43,21 @@ class _Table(NamedTuple):
 
 def parse(path: Path) -> OldData:
     """Read a database. Raises ConflictError for one of another program, UsageError for what makes no sense in it."""
-    with translated(Location(str(path), path=path)), closing(open_file(path, mode="ro")) as connection:
+    with translated(Location(str(path), path=path)), closing(_opened(path)) as connection:
         connection.text_factory = _text
         connection.execute("BEGIN")
         columns = _columns(connection, path)
         return _Reader(connection, columns).read()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    try:
+        return open_file(path, mode="ro")
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise
+        hint = "Copy it and the file beside it that ends in -journal, open the copy with sqlite3 once, and import that"
+        raise ConflictError(f"{path} was left in the middle of a change", hint) from error
 
 
 def _text(raw: bytes) -> str:

@@ -300,6 +300,17 @@ def test_of_several_imports_at_once_one_adds_all_and_none_fails(location: str, t
     assert sorted(int(out) for out, _ in results) == [0, 0, 500]
 
 
+_CHANGE = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size=1")
+connection.execute("BEGIN")
+rows = ((number, f"half{number}" * 20) for number in range(100, 2000))
+connection.executemany("INSERT INTO user VALUES (?, ?)", rows)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
 class TestFiles:
     """The file that is read: recognised by its content, and left alone."""
 
@@ -318,6 +329,27 @@ class TestFiles:
             writer.execute("BEGIN IMMEDIATE")
             writer.execute("INSERT INTO user VALUES (3, 'carol')")
             assert bring(store, path).users == 2
+
+    def test_what_was_left_in_the_middle_of_a_change_is_not_read(
+        self, store: SqlStore, sqlite_location: str, tmp_path: Path, python: list[str]
+    ) -> None:
+        folder = tmp_path / "old"
+        folder.mkdir()
+        path = usual(folder / "old.db").path
+        assert subprocess.run([sys.executable, "-c", _CHANGE, str(path)], check=False).returncode == -signal.SIGKILL
+        with pytest.raises(ConflictError, match="middle of a change"):
+            bring(store, path)
+        folder.chmod(0o500)
+        try:
+            command = [*python, "-c", _IMPORT, sqlite_location, str(path)]
+            ran = subprocess.run(command, input="go\n", capture_output=True, text=True, check=False)
+            assert ran.returncode != 0
+        finally:
+            folder.chmod(0o700)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("SELECT 1 FROM user")
+        assert said(store.grants()) == set()
+        assert bring(store, path).users == 2
 
     def test_it_may_be_locked_away_and_have_a_log_of_its_own(
         self, sqlite_location: str, tmp_path: Path, python: list[str]
