@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srctl import document, formats, public_keys, revising, wellformed
@@ -130,6 +130,7 @@ def test_without_prune_nothing_goes(before: Contents, wanted: Contents) -> None:
     assert changes.removed == NOTHING
 
 
+@settings(max_examples=20)
 @given(contents(), contents())
 def test_contents_and_changes_cross_a_gateway(one: Contents, other: Contents) -> None:
     read, change = CALLS["db.contents"].signature, CALLS["db.apply"].signature
