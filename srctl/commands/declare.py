@@ -27,7 +27,7 @@ PruneOption = Annotated[
 @verb(app, "export")
 def export(
     context: Context,
-    file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="Where to write; else it is printed.")] = None,
+    file: Annotated[str | None, typer.Argument(metavar="FILE", help="Where to write; else it is printed.")] = None,
     form: Annotated[
         str | None, typer.Option("--format", metavar="FORMAT", help="toml, yaml or json; else as FILE ends, or toml.")
     ] = None,
