@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from srctl import applications, images, limits, policy, public_keys
+from srctl import applications, choosing, images, limits, policy, public_keys
 from srctl.enforcing import Enforcer
-from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError, UsageError
-from srctl.models import Application, Grant, Image, Limits, Policy, PublicKey, StoreStatus, User
+from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError
+from srctl.models import Application, Grant, GrantPage, Image, Limits, Policy, PublicKey, StoreStatus, User
 from srctl.needs import Store
 from srctl.outcome import Outcome, try_each
 
@@ -22,14 +22,16 @@ ImageLookUp = Callable[[str], Image]
 _SKIP_HINT = "Register it unseen with --no-verify"
 _GRANT_ID = re.compile(r"[0-9a-f]{1,32}")
 _CANDIDATES = 10
+_PAGE = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class UserDetails:
-    """A user with what is granted, also by groups, and those groups; both are `None` where nobody asked."""
+    """A user with what is granted, also by groups, how many SSH keys, and those groups; each `None` if nobody asked."""
 
     user: User
     grants: tuple[Grant, ...] | None = None
+    keys: int | None = None
     groups: tuple[str, ...] | None = None
 
 
@@ -77,10 +79,10 @@ class Accounting:
         return self._store.user(name)
 
     def users(self, *, with_grants: bool = False) -> list[UserDetails]:
-        """Give all users by name."""
-        users = self._store.users()
+        """Give all users by name, with how many keys each has."""
+        users, keys = self._store.users(), self._store.key_counts()
         if not with_grants:
-            return [UserDetails(user) for user in users]
+            return [UserDetails(user, None, keys.get(user.name, 0)) for user in users]
         granted: dict[str, list[Grant]] = {}
         for grant in self._store.grants():
             granted.setdefault(grant.holder, []).append(grant)
@@ -89,14 +91,15 @@ class Accounting:
         def details(user: User) -> UserDetails:
             groups = inside.get(user.name, ())
             holders = (user.name, *(f"@{group}" for group in groups))
-            return UserDetails(user, tuple(grant for each in holders for grant in granted.get(each, ())), groups)
+            held = tuple(grant for each in holders for grant in granted.get(each, ()))
+            return UserDetails(user, held, keys.get(user.name, 0), groups)
 
         return [details(user) for user in users]
 
     def user(self, name: str) -> UserDetails:
         """Give one user with grants. Raises NotFoundError."""
         user, groups = self._store.user(name), self._store.groups.memberships([name])
-        return UserDetails(user, tuple(self._store.grants(user=name)), groups.get(name, ()))
+        return UserDetails(user, tuple(self._store.grants(user=name)), groups=groups.get(name, ()))
 
     def remove_users(self, names: Sequence[str]) -> Outcome[str]:
         """Remove users with their grants and keys, each for itself; gives the names. NotFoundError."""
@@ -187,8 +190,7 @@ class Accounting:
         application first, and UsageError.
         """
         permits = permits or Policy()
-        if permits.expires is not None and limits.has_expired(permits, datetime.now(UTC)):
-            raise UsageError(f"The grant would have expired already, {limits.when(permits.expires)}")
+        limits.check_future(permits, datetime.now(UTC))
         name, group = self._holder(user)
         return self._store.add_grant(images.canonical(image), name, permits, group=group)
 
@@ -207,6 +209,27 @@ class Accounting:
         if not found and group is not None:
             self._store.groups.group(group)
         return found
+
+    def grant_page(self, after: str = "") -> GrantPage:
+        """Give a part of all grants in short, by id: the first one, or that which follows the id `after`."""
+        return self._store.grant_page(after, _PAGE)
+
+    def replace_grant(self, id_prefix: str, permits: Policy, *, stop: bool = False) -> Grant:
+        """Give a grant another policy; with `stop` end the sessions that run under it.
+
+        It stays the same grant, and its sessions can still be opened, unless the new policy takes something away:
+        then a new grant takes its place, and what holds for the sessions of a removed one holds for those. Raises
+        NotFoundError, and ConflictError if ambiguous or if the user has a grant with that policy already.
+        """
+        before = after = self.grant(id_prefix)
+        if permits.expires != before.policy.expires:
+            limits.check_future(permits, datetime.now(UTC))
+        keep = not policy.takes_away(before.policy, permits)
+        if before.policy != permits:
+            after = self._store.replace_grant(before, permits, keep=keep)
+        if stop or not keep:
+            self._enforcer.withdraw([before], stop=stop)
+        return after
 
     def remove_grants(self, ids: Sequence[str], *, stop: bool = False) -> Outcome[str]:
         """Remove grants by id or unique prefix, with `stop` also their sessions; gives the full ids.
@@ -227,7 +250,7 @@ class Accounting:
         own = [grant for grant in found if grant.holder == user]
         chosen = [grant for grant in own if every or grant.policy == (permits or Policy())]
         if not chosen:
-            hint = "Name the policy as it was granted, or use --all" if own else _by_groups(found, user)
+            hint = "Name the policy as it was granted, or use --all" if own else choosing.by_groups(found, user)
             raise NotFoundError(f"{user} has no such grant of {images.canonical(image)}", hint)
         return try_each(chosen, lambda grant: self._remove_grant(grant, stop))
 
@@ -249,12 +272,12 @@ class Accounting:
 
     def _holder(self, word: str) -> tuple[str | None, str | None]:
         """Return the user, or the group, that people write so; a user's name may begin with an `@` too."""
-        if not word.startswith("@"):
-            return word, None
-        try:
-            return self._store.user(word).name, None
-        except NotFoundError:
-            return None, word[1:]
+        if word.startswith("@") and word != "@":
+            try:
+                return self._store.user(word).name, None
+            except NotFoundError:
+                return None, word[1:]
+        return word, None
 
     def _remove_grant(self, grant: Grant, stop: bool) -> str:
         self._store.remove_grant(grant.id)
@@ -275,17 +298,6 @@ class Accounting:
             return self._look_up(image)
         except (NotFoundError, UnreachableError) as error:
             raise _with_hint(error) from error
-
-
-def _by_groups(grants: Sequence[Grant], user: str) -> str:
-    """Return what to do about grants that are not the user's own."""
-    if not grants:
-        return "See `srctl grant list`"
-    grant = grants[0]
-    return (
-        f"It comes by {grant.holder}: `srctl group leave {grant.group} {user}`, or"
-        f" `srctl grant remove {grant.application.image} {grant.holder}`"
-    )
 
 
 def _with_hint(error: SrctlError) -> SrctlError:

@@ -21,7 +21,7 @@ from srctl.pruning import Leftovers
 from srctl.reaping import Reaper
 from srctl.sessions import Sessions
 from srctl.sharing import SharedSessions
-from srctl.usage import Usage
+from srctl.usage import UsageReport
 from srctl.wire import Signature
 
 PROTOCOL = 1
@@ -34,16 +34,18 @@ LONGEST_LINE = 256 * 1024
 class AuditTrail(Protocol):
     """What people did through a gateway."""
 
-    def entries(self, user: str | None = None, since: datetime | None = None) -> list[AuditEntry]:
-        """Return what is in the audit, oldest first."""
+    def entries(
+        self, user: str | None = None, since: datetime | None = None, limit: int | None = None
+    ) -> list[AuditEntry]:
+        """Return what is in the audit, oldest first: the newest `limit` entries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call: `part` names the object that does it, `method` the function.
 
-    `admin` = for administrators only; `changes` = it stands in the audit; `streams` = it gives pieces (bytes or words)
-    as they come, on a channel that is used for nothing else.
+    `admin` = for administrators only; `changes` = it stands in the audit; `streams` = it gives pieces (bytes, words or
+    numbers) as they come, on a channel that is used for nothing else.
     """
 
     name: str
@@ -89,6 +91,9 @@ _ALL = [
     *_calls("extender", Extender, [("session.extend", "extend")], changes=True),
     _streaming("session.logs", "sessions", Sessions.logs),
     _streaming("session.events", "sessions", Sessions.happenings),
+    _streaming("session.changes", "sessions", Sessions.changes),
+    _streaming("session.stats", "sessions", Sessions.stats),
+    *_calls("sessions", Sessions, [("host.info", "engine_info")], admin=True),
     *_calls("launcher", Launcher, [("session.start", "start")], changes=True),
     *_calls("joiner", Joiner, [("session.open", "bring")], changes=True),
     *_calls("joiner", Joiner, [("session.running", "running")]),
@@ -105,6 +110,7 @@ _ALL = [
             ("app.show", "application"),
             ("grant.list", "grants"),
             ("grant.show", "grant"),
+            ("grant.page", "grant_page"),
             ("db.status", "status"),
         ],
         admin=True,
@@ -123,6 +129,7 @@ _ALL = [
             ("app.limit", "set_defaults"),
             ("app.remove", "remove_applications"),
             ("grant.add", "add_grant"),
+            ("grant.edit", "replace_grant"),
             ("grant.remove", "remove_grants"),
             ("grant.remove-of", "remove_grants_of"),
         ],
@@ -138,10 +145,11 @@ _ALL = [
         changes=True,
     ),
     *_calls("reaper", Reaper, [("session.reap", "run")], admin=True, changes=True),
-    *_calls("usage", Usage, [("usage.tally", "tally")]),
+    *_calls("usage", UsageReport, [("usage.tally", "tally")]),
     *_calls("explainer", Explainer, [("right.whocan", "who_can"), ("right.why", "why")], admin=True),
     *_calls("declaring", Declaring, [("db.contents", "contents")], admin=True),
     *_calls("declaring", Declaring, [("db.apply", "carry_out")], admin=True, changes=True),
+    *_calls("sessions", SharedSessions, [("image.list", "images")], admin=True),
     *_calls("audit", AuditTrail, [("audit.list", "entries")], admin=True),
 ]
 

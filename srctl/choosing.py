@@ -56,6 +56,17 @@ def _in_words(grant: Grant) -> str:
     return policy.in_words(grant.policy) + ("" if grant.group is None else f", by {grant.holder}")
 
 
+def by_groups(grants: Sequence[Grant], user: str) -> str:
+    """Return a hint for who looks for a grant of a user's own, where there are others, if any."""
+    if not grants:
+        return "See `srctl grant list`"
+    grant = grants[0]
+    return (
+        f"It comes by {grant.holder}: `srctl group leave {grant.group} {user}`, or"
+        f" `srctl grant remove {grant.application.image} {grant.holder}`"
+    )
+
+
 def container(containers: Sequence[Container], word: str) -> Container | None:
     """Return the session's container by id (prefix) or else by name. Raises `ConflictError` for several."""
     start = word.lower()

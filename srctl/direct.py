@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from srctl.reaping import Reaper
     from srctl.sessions import Sessions
     from srctl.sharing import SharedSessions
-    from srctl.usage import Usage
+    from srctl.usage import UsageReport
 
 Tell = Callable[[Progress], None]
 
@@ -142,18 +142,18 @@ class DirectParts:
         return Reaper(self.sessions, self._open_store(), self.enforcer, self._open_gateway(), rules)
 
     @property
-    def usage(self) -> "Usage":
+    def usage(self) -> "UsageReport":
         """What was used."""
-        from srctl.usage import Usage
+        from srctl.usage import UsageReport
 
-        return Usage(self._open_store().records)
+        return UsageReport(self._open_store().records)
 
     @property
     def enforcer(self) -> "Enforcer":
         """What ends what depends on what is taken away."""
         from srctl.enforcing import Enforcer
 
-        return Enforcer(self._open_host, self._open_gateway())
+        return Enforcer(self._open_host, self._open_gateway(), self._open_store().records)
 
     def _image(self, reference: str) -> Image:
         return self._open_host().image(reference)

@@ -10,10 +10,12 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Protocol
 
-from srctl import labels, slots
+from srctl import labels, recording, slots
+from srctl.books import Records
 from srctl.errors import NotFoundError, SrctlError
 from srctl.models import Container, Grant, Share, SharedSlot, User
 from srctl.needs import Engine, Store
+from srctl.recording import NoRecords
 
 
 class Ending(Protocol):
@@ -113,11 +115,17 @@ class Gateway:
 
 
 class Enforcer:
-    """Ends what depends on what was taken away. `engine` gives the host of the sessions."""
+    """Ends what depends on what was taken away. `engine` gives the host of the sessions, `records` keep their ends."""
 
-    def __init__(self, engine: Callable[[], Engine] | None = None, gateway: Gateway | None = None) -> None:
+    def __init__(
+        self,
+        engine: Callable[[], Engine] | None = None,
+        gateway: Gateway | None = None,
+        records: Records | None = None,
+    ) -> None:
         self._engine = engine
         self._gateway = gateway
+        self._records = records or NoRecords()
 
     def refuse(self, user: User) -> None:
         """End the connections of a user who is gone or disabled, and those of guests in that user's sessions."""
@@ -135,23 +143,43 @@ class Enforcer:
         if self._gateway is not None:
             self._gateway.end(fingerprints={fingerprint})
 
-    def withdraw(self, grants: Sequence[Grant], *, of: Collection[str] | None = None, stop: bool = False) -> None:
+    def withdraw(
+        self,
+        grants: Sequence[Grant],
+        *,
+        of: Collection[str] | None = None,
+        had: Collection[str] | None = None,
+        stop: bool = False,
+    ) -> None:
         """Close the ways to the sessions of grants that were taken away; with `stop` end those sessions.
 
-        `of` are the users who lose them, where these are not all who have them: those who left a group, and those who
-        were in one that is gone. Raises `UnreachableError` where they can't be stopped.
+        `of` are the users who lose them, where others keep them: those who left a group. `had` are the users who had
+        them, where the database does not say so any more. Raises `UnreachableError` where they can't be stopped.
         """
         if self._gateway is not None:  # first: an engine that does not answer must not keep a way open
-            self._close(self._gateway, grants, of)
+            self._close(self._gateway, grants, of, had)
         if stop and self._engine is not None:
             engine = self._engine()
             for container in self._containers(engine, grants, of):
-                _end(engine, container)
+                self._end(engine, container)
 
-    def _close(self, gateway: Gateway, grants: Sequence[Grant], of: Collection[str] | None) -> None:
+    def _end(self, engine: Engine, container: Container) -> None:
+        with suppress(NotFoundError):
+            counters = recording.used(engine, container)
+            engine.stop(container.id)
+            recording.stopped(self._records, container, recording.UNGRANTED, counters)
+            engine.remove(container.id)
+
+    def _close(
+        self,
+        gateway: Gateway,
+        grants: Sequence[Grant],
+        of: Collection[str] | None,
+        had: Collection[str] | None,
+    ) -> None:
         places: set[SharedSlot] = set()
         owners: set[int] = set()
-        for name, taken in self._slots(gateway, grants, of).items():
+        for name, taken in self._slots(gateway, grants, of, had).items():
             gateway.book.close_slots(name, taken)
             gateway.book.take_shares(name, [grant.id for grant in grants])
             with suppress(NotFoundError):  # a user removed meanwhile has been refused
@@ -161,12 +189,19 @@ class Enforcer:
         if places:
             gateway.end(user_ids=owners, shares=places)
 
-    def _slots(self, gateway: Gateway, grants: Sequence[Grant], of: Collection[str] | None) -> dict[str, set[int]]:
+    def _slots(
+        self,
+        gateway: Gateway,
+        grants: Sequence[Grant],
+        of: Collection[str] | None,
+        had: Collection[str] | None,
+    ) -> dict[str, set[int]]:
         """Return the slots of the grants' sessions by user; all where the engine can't say, since nothing may stay."""
         try:
             found = self._containers(self._engine(), grants, of) if self._engine is not None else []
         except SrctlError:
-            holders = {name for grant in grants for name in _holders(gateway.store, grant)} if of is None else of
+            known = of if of is not None else had
+            holders = known if known is not None else {n for each in grants for n in _holders(gateway.store, each)}
             return {name: set(slots.SLOTS) for name in holders}
         taken: dict[str, set[int]] = {}
         for container in found:
@@ -191,11 +226,3 @@ def _holders(store: Store, grant: Grant) -> tuple[str, ...]:
     with suppress(NotFoundError):
         return store.groups.group(str(grant.group)).members
     return ()
-
-
-def _end(engine: Engine, container: Container) -> None:
-    try:
-        engine.stop(container.id)
-        engine.remove(container.id)
-    except NotFoundError:
-        return

@@ -83,5 +83,5 @@ def _granted(grant: Grant, *, expired: bool) -> str:
     by = f"By the group {grant.group}" if grant.group else "By a grant of the user's own"
     words = f"{by}, since {grant.created:%Y-%m-%d} ({grant.id[:12]}): {policy.in_words(grant.policy)}"
     if inherited := limits.in_words(limits.inherited(grant)):
-        words += f"; and as for all who have it: {', '.join(inherited)}"
+        words += f"; and, as every grant of it: {', '.join(inherited)}"
     return f"{words}. It has expired." if expired else f"{words}."

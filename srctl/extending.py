@@ -51,7 +51,7 @@ def _end(container: Container, extension: Extension | None) -> datetime:
     """Return when a session's lifetime is over. Raises `ConflictError` where that is never."""
     lifetime = labels.max_lifetime(container)
     if lifetime is None:
-        hint = "It runs until it is stopped" if labels.ends(container) is None else "It ends with its grant"
+        hint = "It runs until it is stopped" if labels.expires(container) is None else "It ends with its grant"
         raise ConflictError(f"Session {labels.session_id(container)} has no lifetime that could be longer", hint)
     return extension.ends if extension else container.created + timedelta(seconds=lifetime)
 

@@ -59,7 +59,7 @@ class Groups:
             group = self.one(name)
             granted = self._store.grants(group=group.name)
             self._store.groups.remove_group(group.name)
-            self._enforcer.withdraw(granted, of=group.members, stop=stop)
+            self._enforcer.withdraw(granted, had=group.members, stop=stop)
             return group.name
 
         return try_each(names, remove)

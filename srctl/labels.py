@@ -93,11 +93,11 @@ def is_limited(container: Container) -> bool:
     return any(container.labels.get(EXTRA + name) for name in ("max_lifetime", "idle_timeout", "expires"))
 
 
-def ends(container: Container, extended: datetime | None = None) -> datetime | None:
-    """Return when a session's time is over: that of its lifetime, which may be `extended`, or of its grant."""
+def ends(container: Container, extended: datetime | None = None, expiry: datetime | None = None) -> datetime | None:
+    """Return when a session's time is over: that of its lifetime, which may be `extended`, or its grant's, `expiry`."""
     lifetime = max_lifetime(container)
     over = None if lifetime is None else extended or container.created + timedelta(seconds=lifetime)
-    known = [moment for moment in (over, expires(container)) if moment is not None]
+    known = [moment for moment in (over, expiry) if moment is not None]
     return min(known) if known else None
 
 

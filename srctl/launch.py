@@ -290,7 +290,7 @@ class Launcher:
         recording.begin(self._sessions.records, record)
 
     def _started(self, container: Container, *, fresh: bool) -> Started:
-        session = self._sessions.session(container, granted=True)
+        session = self._sessions.started(container)
         return Started(session, reached(container) if labels.has_page(container) else None, fresh)
 
 

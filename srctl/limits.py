@@ -6,9 +6,10 @@ can't be kept, is refused.
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 from srctl import durations
@@ -26,16 +27,6 @@ _MOST_SIZE = 2**50
 _MOST_CPUS = 4096
 _MOST_COUNT = 2**22
 _LONGEST = 366 * 86400
-_SIZE = re.compile(r"([0-9]{1,12})([bkmg]?)b?")
-_SIZES = {"": 1, "b": 1, "k": 1024, "m": MIB, "g": 1024**3}
-
-
-def parse_size(text: str) -> int:
-    """Return bytes, as docker writes them: `512m`, `2g`. Raises `UsageError`."""
-    match = _SIZE.fullmatch(text.lower())
-    if match is None or int(match[1]) == 0:
-        raise UsageError(f"Not a size: {text!r}", "Write it as for docker, e.g. 512m or 2g")
-    return int(match[1]) * _SIZES[match[2]]
 
 
 def parse_count(text: str) -> int:
@@ -160,17 +151,64 @@ def who_changes(grant: Grant, name: str) -> str:
     return f"an administrator can change it: srctl grant add {image} {shlex.quote(grant.holder)} {option(name)} ..."
 
 
-def has_expired(values: Limits, now: datetime) -> bool:
-    """Tell whether what has these limits permits nothing any more."""
-    return values.expires is not None and values.expires <= now
-
-
 def size(count: int) -> str:
     """Return bytes as people write them for docker."""
     for unit, factor in (("g", 1024**3), ("m", MIB), ("k", 1024)):
         if count % factor == 0:
             return f"{count // factor}{unit}"
     return f"{count}b"
+
+
+def are_tighter(values: Limits, than: Limits) -> bool:
+    """Tell whether any of these limits leaves less than the other ones do; none at all leaves most."""
+
+    def room(limits: Limits, name: str) -> float:
+        value = getattr(limits, name)
+        if value is None:
+            return inf if name != "read_only" else 1
+        return _ROOM[name](value) if name in _ROOM else float(value)
+
+    return any(room(values, name) < room(than, name) for name in NAMES)
+
+
+_ROOM: dict[str, Callable[[Any], float]] = {
+    "gpus": lambda value: inf if value == "all" else float(value),
+    "network": lambda value: inf if value == "bridge" else float(NETWORKS.index(value)),
+    "read_only": lambda value: 0 if value else 1,
+    "expires": lambda value: value.timestamp(),
+}
+
+
+def as_options(values: Limits) -> list[str]:
+    """Return the options of a command line that give these limits."""
+    words: list[str] = []
+    for name, value in set_ones(values).items():
+        if name == "read_only":
+            words.append("--read-only" if value else "--no-read-only")
+        else:
+            words += [option(name), _OPTIONS[name](value) if name in _OPTIONS else str(value)]
+    return words
+
+
+_OPTIONS: dict[str, Callable[[Any], str]] = {
+    "cpus": lambda value: f"{value:g}",
+    "memory": size,
+    "shm_size": size,
+    "max_lifetime": lambda value: f"{value}s",
+    "idle_timeout": lambda value: f"{value}s",
+    "expires": lambda value: value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+}
+
+
+def check_future(values: Limits, now: datetime) -> None:
+    """Raise `UsageError` for a grant that would permit nothing from the start."""
+    if values.expires is not None and has_expired(values, now):
+        raise UsageError(f"The grant would have expired already, {when(values.expires)}")
+
+
+def has_expired(values: Limits, now: datetime) -> bool:
+    """Tell whether what has these limits permits nothing any more."""
+    return values.expires is not None and values.expires <= now
 
 
 def when(moment: datetime) -> str:

@@ -46,13 +46,18 @@ class Policy(Limits):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person in the accounting database. `id` is never reused; it is 0 where users have none."""
+    """A person in the accounting database. `id` is never reused; one below 0 is made of the name, where there is none."""
 
     id: int
     name: str
     created: datetime
     admin: bool = False
     disabled: bool = False
+
+    @property
+    def lasting_id(self) -> int:
+        """The id for what outlives the person's row: homes, and the labels of sessions; 0 where there is none."""
+        return max(self.id, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,18 @@ class Grant:
     def holder(self) -> str:
         """Who has it, as people type it: the user's name, or that of the group after an `@`."""
         return f"@{self.group}" if self.user is None else self.user
+
+
+@dataclass(frozen=True, slots=True)
+class GrantPage:
+    """Grants in short, by id: of each the id, the ids of user and application, the number of its policy, since when.
+
+    `more` tells whether others follow.
+    """
+
+    policies: tuple[Policy, ...]
+    lines: tuple[tuple[str, int, int, int, datetime], ...]
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +285,30 @@ class Session:
     """When its time is over; `None` where it has no end."""
     warning: str | None = None
     """What its owner should know: that it will be ended, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a container takes at a moment: `cpu` in percent of one core, `memory` and its `limit` in bytes.
+
+    `None` is what its engine does not tell, which is so for `cpu` at the beginning of a stream.
+    """
+
+    container_id: str
+    cpu: float | None = None
+    memory: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """An engine and its machine: cores, bytes of memory, and how many containers run there, whoever's they are."""
+
+    version: str
+    system: str
+    cores: int
+    memory: int
+    running: int
 
 
 @dataclass(frozen=True, slots=True)

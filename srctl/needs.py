@@ -4,22 +4,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from srctl.books import Groups, Records
 from srctl.models import (
     Application,
     Container,
     ContainerSpec,
     Counters,
     Endpoint,
-    Extension,
+    EngineInfo,
     Grant,
-    Group,
+    GrantPage,
     Image,
     Limits,
     Policy,
     Progress,
     PublicKey,
-    Record,
     StoreStatus,
+    Usage,
     User,
 )
 
@@ -39,6 +40,19 @@ class Stream(Protocol):
         """End it; another thread may wait for it."""
 
 
+class UsageStream(Protocol):
+    """What a container takes, as time goes by."""
+
+    def __iter__(self) -> Iterator[Usage]:
+        """Return itself."""
+
+    def __next__(self) -> Usage:
+        """Wait for the next one."""
+
+    def close(self) -> None:
+        """End it; another thread may wait for it."""
+
+
 class Engine(Protocol):
     """A Docker host. Every method may raise `UnreachableError`."""
 
@@ -50,11 +64,17 @@ class Engine(Protocol):
     def direct(self) -> bool:
         """Whether endpoints are on this machine."""
 
+    @property
+    def most_streams(self) -> int | None:
+        """How many streams may be open at once, `None` for any number."""
+
     def require_way_to_endpoints(self) -> None:
         """Raise `UnsupportedError` where endpoints of this host can't be reached at all."""
 
-    def containers(self, labels: Mapping[str, str], *, stopped: bool = False) -> list[Container]:
-        """Return the containers with these labels; with `stopped` also those that do not run."""
+    def containers(
+        self, labels: Mapping[str, str], *, stopped: bool = False, ids: Sequence[str] = ()
+    ) -> list[Container]:
+        """Return the containers with these labels, with `ids` only those; with `stopped` also if they do not run."""
 
     def container(self, name: str) -> Container:
         """Return one container by id or name. Raises `NotFoundError`."""
@@ -98,8 +118,14 @@ class Engine(Protocol):
     def changes(self, labels: Mapping[str, str]) -> Stream:
         """Open a stream of what happens to the containers with these labels."""
 
+    def stats(self, container_id: str) -> UsageStream:
+        """Open a stream of what a container takes, about once a second. Raises `NotFoundError`."""
+
     def version(self) -> str:
         """Return the engine's version."""
+
+    def info(self) -> EngineInfo:
+        """Return what the engine says of itself and of its machine."""
 
     def probe(self, endpoint: Endpoint, patience: float) -> int | None:
         """Return the HTTP status of an endpoint, `None` when there is none within `patience` seconds.
@@ -120,74 +146,15 @@ class Rights(Protocol):
     def grants(self, *, user: str | None = None, group: str | None = None, image: str | None = None) -> list[Grant]:
         """Return the grants that a user has, those of a group, for an image, or all."""
 
+    def grants_by_id(self, ids: Iterable[str]) -> dict[str, Grant]:
+        """Return those of the grants that exist, by their ids."""
+
     def held(self, claims: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
         """Return those claims (user, grant id) that are true now."""
 
     @property
-    def records(self) -> "Records":
+    def records(self) -> Records:
         """What ran, and until when it may."""
-
-
-class Groups(Protocol):
-    """The groups in the accounting database."""
-
-    def groups(self) -> list[Group]:
-        """Give all groups by name."""
-
-    def group(self, name: str) -> Group:
-        """Give one group. Raises NotFoundError."""
-
-    def add_group(self, name: str) -> Group:
-        """Add a group. Raises ConflictError if the name exists or differs only in case, and where a user has it."""
-
-    def remove_group(self, name: str) -> None:
-        """Remove a group with its grants. Raises NotFoundError."""
-
-    def join(self, name: str, user: str) -> bool:
-        """Take a user into a group; return whether this is new. Raises NotFoundError for either."""
-
-    def leave(self, name: str, user: str) -> None:
-        """Take a user out of a group. Raises NotFoundError, also where the user is not in it."""
-
-    def memberships(self, names: Iterable[str] | None = None) -> dict[str, tuple[str, ...]]:
-        """Give the groups of each user who is in one, or of these users only."""
-
-
-class Records(Protocol):
-    """What ran, and until when it may. Writing may raise `UnsupportedError`."""
-
-    def begin(self, record: Record) -> bool:
-        """Keep the record of a session; return whether it is new."""
-
-    def end(self, session_id: str, ended: datetime, reason: str, cpu_seconds: float | None = None) -> bool:
-        """Note when and why a session ended, and forget its extension; return whether this was not known yet."""
-
-    def reopen(self, session_id: str) -> None:
-        """Take back the end of a session that runs again."""
-
-    def running(self, realm: str) -> list[Record]:
-        """Give the records of a realm that have no end, oldest first."""
-
-    def notice(self, found: Sequence[Record]) -> None:
-        """Keep what was noticed of running sessions."""
-
-    def warn(self, session_id: str, warning: str, warned: datetime) -> bool:
-        """Keep what the owner is told from now on; return false where the same is told already."""
-
-    def calm(self, session_ids: Iterable[str]) -> None:
-        """Take back what the owners of sessions were told."""
-
-    def warnings(self, session_ids: Iterable[str]) -> dict[str, str]:
-        """Give what the owners of sessions are told, by session."""
-
-    def between(self, since: datetime | None, until: datetime | None, user: str | None = None) -> list[Record]:
-        """Give the records of what ran in a time, oldest first; of one user only, if one is named."""
-
-    def extend(self, extension: Extension) -> None:
-        """Keep a later end of a session; what its owner was told is taken back."""
-
-    def extensions(self, session_ids: Iterable[str]) -> dict[str, Extension]:
-        """Give the extensions of sessions, by session."""
 
 
 class Store(Protocol):
@@ -225,6 +192,9 @@ class Store(Protocol):
     def keys(self, user: str) -> list[PublicKey]:
         """Give the keys of a user, oldest first. Raises NotFoundError for the user."""
 
+    def key_counts(self) -> Mapping[str, int]:
+        """Give how many keys users have, by name; those without any are left out."""
+
     def remove_key(self, user: str, fingerprint: str) -> None:
         """Remove one key of a user. Raises NotFoundError for the user or the key."""
 
@@ -251,6 +221,15 @@ class Store(Protocol):
 
     def grants(self, *, user: str | None = None, group: str | None = None, image: str | None = None) -> list[Grant]:
         """Give the grants that a user has, those of a group, of an application, or all; unknown names have none."""
+
+    def grant_page(self, after: str, most: int) -> GrantPage:
+        """Give at most so many grants of users in short, by id, from the one that follows the id `after`."""
+
+    def replace_grant(self, before: Grant, policy: Policy, *, keep: bool) -> Grant:
+        """Put another policy in the place of a grant's; without `keep` it is a new grant with a new id.
+
+        Raises NotFoundError if it is gone, ConflictError if it has changed or the user has such a grant beside it.
+        """
 
     def remove_grant(self, grant_id: str) -> None:
         """Remove a grant by its full id. Raises NotFoundError."""

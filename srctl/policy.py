@@ -115,6 +115,18 @@ def in_words(permits: Policy) -> str:
     return ", ".join(words + volumes + limits.in_words(permits)) or "default"
 
 
+def takes_away(before: Policy, after: Policy) -> bool:
+    """Tell whether anything that a policy permits is not permitted by another one, or only with another licence."""
+    flags = ("allow_home", "allow_view", "allow_startup_data")
+    kept = {(volume.source, volume.target): volume.mode for volume in after.volumes}
+    return (
+        any(getattr(before, name) and not getattr(after, name) for name in flags)
+        or limits.are_tighter(after, before)
+        or before.license not in (None, after.license)
+        or any(kept.get((each.source, each.target)) not in (each.mode, "rw") for each in before.volumes)
+    )
+
+
 def without_license(permits: Policy) -> Policy:
     """Return a policy that tells of its licence only that there is one."""
     return replace(permits, license="***") if permits.license else permits
@@ -162,7 +174,7 @@ def seat_name(grant_id: str, seat: int) -> str:
 
 def home_volume(realm: str, user: User) -> str:
     """Return the name of the volume that holds the user's home; distinct for distinct realms, names and ids."""
-    return f"srctl-home-{_owner(realm, user.name)}-{user.id}"
+    return f"srctl-home-{_owner(realm, user.name)}-{user.lasting_id}"
 
 
 def _owner(realm: str, user: str) -> str:

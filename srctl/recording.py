@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from srctl import labels
+from srctl.books import Records
 from srctl.errors import SrctlError, UnsupportedError
 from srctl.models import Container, Counters, Record
-from srctl.needs import Engine, Records
+from srctl.needs import Engine
 
 STOPPED, REPLACED, REMOVED = "stopped", "replaced", "removed"
 LIFETIME, IDLE, EXPIRED, UNGRANTED = "lifetime", "idle", "expired", "ungranted"

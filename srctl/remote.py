@@ -4,15 +4,13 @@ What can be called stands in the table of `calls.py`; arguments and results are 
 cases, whatever the gateway says.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from srctl import wire
+from srctl import pieces, wire
 from srctl.calls import CALLS, PROTOCOL, Call
 from srctl.errors import NotAllowedError
 from srctl.models import Container, Endpoint, Host, Progress, Session, Started, StartRequest
@@ -82,8 +80,11 @@ class GatewayHost:
 
     def events(self, container_id: str) -> Pieces:
         """Open a stream of what happens to such a container."""
-        call = CALLS["session.events"]
-        return self.remote.stream(call.name, arguments(call, container_id))
+        return self.words(CALLS["session.events"], container_id)
+
+    def words(self, call: Call, /, *given: Any, **named: Any) -> Pieces:
+        """Open a stream of words."""
+        return self.remote.stream(call.name, arguments(call, *given, **named))
 
     def version(self) -> str:
         """Return the version of the engine behind it."""
@@ -107,12 +108,12 @@ class GatewayHost:
 
     def logs(self, call: Call, /, *given: Any, **named: Any) -> Iterator[bytes]:
         """Yield the pieces of a stream of bytes; it ends there when nobody takes any more."""
-        pieces = self.remote.stream(call.name, arguments(call, *given, **named))
+        stream = self.remote.stream(call.name, arguments(call, *given, **named))
         try:
-            for piece in pieces:
-                yield _bytes(piece)
+            for piece in stream:
+                yield pieces.load_bytes(piece)
         finally:
-            pieces.close()
+            stream.close()
 
     def lead(self, endpoint: Endpoint) -> None:
         """See to it that this login may forward to a session which is new, or another person's.
@@ -177,10 +178,3 @@ def arguments(call: Call, *given: Any, **named: Any) -> dict[str, Any]:
 def _patience(call: Call, given: tuple[Any, ...]) -> float:
     asked = sum(each.timeout for each in given if isinstance(each, StartRequest))
     return (LONG if call.changes else PATIENCE) + asked
-
-
-def _bytes(piece: str) -> bytes:
-    try:
-        return base64.b64decode(piece, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise wire.nonsense("a piece of a log that is none") from error

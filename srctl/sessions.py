@@ -6,19 +6,22 @@ database whatever runs can still be listed, opened and stopped.
 
 import re
 import shlex
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 
-from srctl import choosing, images, labels, limits, policy, recording
+from srctl import choosing, describing, images, labels, limits, recording
+from srctl.books import Records
 from srctl.errors import NotAllowedError, NotFoundError
-from srctl.models import Available, Container, Grant, Policy, Session, User
-from srctl.needs import Engine, Records, Rights, Stream
+from srctl.models import Available, Container, EngineInfo, Grant, Image, Policy, Session, Usage, User
+from srctl.needs import Engine, Rights, Stream, UsageStream
 from srctl.recording import NoRecords
 
 RUNNING = ("running", "restarting", "paused")
 """Docker's states of containers that hold their ports and processes."""
+
+MOST_WATCHED = 60
+"""Containers of which it is told at once what they take: no screen shows many more."""
 
 _CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 
@@ -104,26 +107,57 @@ class Sessions:
         """Open a stream of what happens to such a container: `start`, `die`, `destroy`. Raises as `reachable`."""
         return self.engine.events(self.reachable(container_id).id)
 
-    def changes(self) -> Stream:
-        """Open a stream that says a word whenever a list of the user's sessions may differ from the one before."""
-        return self.engine.changes(labels.selector(self.realm, self.user))
+    def changes(self, *, all_users: bool = False) -> Stream:
+        """Open a stream that says a word whenever a list of the sessions may differ from the one before."""
+        return self.engine.changes(labels.selector(self.realm, None if all_users else self.user))
+
+    def watchable(self, container_ids: Sequence[str], *, all_users: bool = False) -> list[str]:
+        """Return those of the containers that hold running sessions which the user may see: one request."""
+        ids = [each for each in container_ids if _CONTAINER_ID.fullmatch(each)]
+        return [found.id for found in self._seen(ids, all_users=all_users)] if ids else []
+
+    def _seen(self, ids: list[str], *, all_users: bool) -> list[Container]:
+        return self.containers(all_users=all_users, ids=ids)
+
+    def stats(self, container_ids: Sequence[str], *, all_users: bool = False) -> UsageStream:
+        """Open a stream of what the containers of sessions take, each about once a second.
+
+        Those that the user may not see are left out, and so are those that do not run, and all beyond `MOST_WATCHED`.
+        """
+        from srctl.following import Following, Gathered
+
+        gathered = Gathered[Usage]()
+        following = Following(self.engine.stats, gathered.put)
+        gathered.finally_do(following.close)
+        following.watch(self.watchable(container_ids[:MOST_WATCHED], all_users=all_users))
+        return gathered
+
+    def images(self) -> list[Image]:
+        """Return the tagged images of the host; labels that are very long, such as icons, are cut."""
+        return [images.without_long_labels(image) for image in self.engine.images() if image.tags]
 
     def engine_version(self) -> str:
         """Return the version of the engine."""
         return self.engine.version()
 
+    def engine_info(self) -> EngineInfo:
+        """Return what the engine says of itself and of its machine."""
+        return self.engine.info()
+
     def describe(self, container: Container) -> Session:
         """Read a container as a session."""
         return self._sessions([container])[0]
 
-    def logs(self, prefix: str, *, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
+    def logs(
+        self, prefix: str, *, tail: int | None = None, follow: bool = False, all_users: bool = False
+    ) -> Iterator[bytes]:
         """Yield what the application wrote, in pieces."""
-        container = self.container(prefix)
+        container = self.container(prefix, all_users=all_users)
         return self.engine.logs(container.id, tail=tail, follow=follow)
 
-    def stop(self, prefix: str) -> tuple[str, bool]:
+    def stop(self, prefix: str, *, all_users: bool = False) -> tuple[str, bool]:
         """Stop and remove a session; return its id, and whether it was still there."""
-        container = self.container(prefix)
+        container = self.container(prefix, all_users=all_users)
         return labels.session_id(container) or "", self.end(container)
 
     def end(self, container: Container, reason: str = recording.STOPPED) -> bool:
@@ -216,9 +250,10 @@ class Sessions:
         hint = f"srctl ps still lists it, and srctl stop {session[:12]} ends it"
         raise NotAllowedError(f"The grant of session {session} has been removed", hint)
 
-    def containers(self, *, stopped: bool = False, all_users: bool = False) -> list[Container]:
-        """Return the containers of the sessions that this user may see."""
-        found = self.engine.containers(labels.selector(self.realm, None if all_users else self.user), stopped=stopped)
+    def containers(self, *, stopped: bool = False, all_users: bool = False, ids: Sequence[str] = ()) -> list[Container]:
+        """Return the containers of the sessions that this user may see; with `ids` only those of them."""
+        selector = labels.selector(self.realm, None if all_users else self.user)
+        found = self.engine.containers(selector, stopped=stopped, ids=ids)
         mine = [container for container in found if labels.session_id(container)]
         if all_users:
             return mine
@@ -231,7 +266,7 @@ class Sessions:
         `None` where nobody knows: without a database, and with one whose users have no ids.
         """
         try:
-            return self._rights.user(self.user).id or None if self._rights is not None else None
+            return self._rights.user(self.user).lasting_id or None if self._rights is not None else None
         except NotFoundError:
             return None
 
@@ -243,51 +278,20 @@ class Sessions:
         return self._identity is None or labels.user_id(container) in (None, labels.NOBODY, self._identity)
 
     def _sessions(self, containers: list[Container]) -> list[Session]:
-        found = self._read(containers)
-        return sorted(found, key=lambda session: (session.created, session.id))
+        return describing.sessions(containers, self._place, self._rights)
 
-    def _read(self, containers: list[Container]) -> list[Session]:
-        rights = self._rights
-        if rights is None:
-            return [self.session(container, granted=None) for container in containers]
-        claims = {container.id: (labels.user(container), labels.grant_id(container)) for container in containers}
-        held = rights.held(claim for claim in claims.values() if _is_claim(*claim))
-        # Only what may be ended can have a later end, or a warning: most lists cost one query.
-        limited = [c for c in containers if claims[c.id] not in held or labels.is_limited(c)]
-        ids = [str(labels.session_id(container)) for container in limited]
-        extended = rights.records.extensions(ids) if ids else {}
-        warnings = rights.records.warnings(ids) if ids else {}
-        found = []
-        for container in containers:
-            id_, granted = str(labels.session_id(container)), claims[container.id] in held
-            later = extended[id_].ends if id_ in extended else None
-            found.append(self.session(container, granted=granted, extended=later, warning=warnings.get(id_)))
-        return found
+    @property
+    def _place(self) -> describing.Place:
+        return describing.Place(self.engine.name, self.reached_directly)
 
-    def session(
-        self,
-        container: Container,
-        *,
-        granted: bool | None,
-        extended: datetime | None = None,
-        warning: str | None = None,
-    ) -> Session:
-        """Read a container as a session; `granted` is `None` where nobody knows, `extended` a later end."""
-        found = labels.session(container, host=self.engine.name, direct=self.reached_directly, granted=granted)
-        if found is None:
-            raise NotFoundError(f"{container.name} is not a session of srctl")
-        ends = labels.ends(container, extended)
-        return found if ends is None and warning is None else replace(found, ends=ends, warning=warning)
+    def started(self, container: Container) -> Session:
+        """Read the container of a session that was started a moment ago, so that nothing has to be asked about it."""
+        return describing.session(container, self._place, granted=True)
 
     def _current(self, grants: list[Grant]) -> list[Grant]:
         """Return the grants that have not expired."""
         now = datetime.now(UTC)
         return [grant for grant in grants if not limits.has_expired(grant.policy, now)]
-
-
-def _is_claim(user: str, grant_id: str) -> bool:
-    """Tell whether what a container's labels say can be in a database: whoever reaches the engine can write them."""
-    return policy.is_user_name(user) and policy.is_grant_id(grant_id)
 
 
 def _expired(grant: Grant) -> NotAllowedError:

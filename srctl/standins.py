@@ -4,12 +4,15 @@ This is wiring, like the context; `direct.py` has the same for direct mode. Who 
 knows.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from srctl.calls import BY_METHOD, AuditTrail
+from srctl import pieces
+from srctl.calls import BY_METHOD, CALLS, AuditTrail
 from srctl.models import Session, Started, StartRequest
 from srctl.remote import GatewayHost, Tell
+from srctl.tunnel.remote import Pieces
 
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from srctl.pruning import Leftovers
     from srctl.reaping import Reaper
     from srctl.sharing import SharedSessions
-    from srctl.usage import Usage
+    from srctl.usage import UsageReport
 
 
 class StandIn:
@@ -54,6 +57,14 @@ class RemoteSessions(StandIn):
     def user(self) -> str:
         """The name that the gateway knows the person by."""
         return self._gateway.greeting.user
+
+    def changes(self, *, all_users: bool = False) -> Pieces:
+        """Open a stream that says a word whenever a list may differ, and one once it does so."""
+        return self._gateway.words(CALLS["session.changes"], all_users=all_users)
+
+    def stats(self, container_ids: Sequence[str], *, all_users: bool = False) -> pieces.Usages:
+        """Open a stream of what the containers of sessions take."""
+        return pieces.Usages(self._gateway.words(CALLS["session.stats"], container_ids, all_users=all_users))
 
 
 class RemoteLeftovers(StandIn):
@@ -139,9 +150,9 @@ class RemoteParts:
         return cast("Reaper", StandIn(self.gateway, "reaper"))
 
     @property
-    def usage(self) -> "Usage":
+    def usage(self) -> "UsageReport":
         """What was used; by the person alone, for those who do not administer."""
-        return cast("Usage", StandIn(self.gateway, "usage"))
+        return cast("UsageReport", StandIn(self.gateway, "usage"))
 
     @property
     def explainer(self) -> "Explainer":

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from srctl.books import Records
 from srctl.errors import UsageError
 from srctl.models import Record
-from srctl.needs import Records
 
 BY = ("user", "app", "host", "month")
 
@@ -35,7 +35,7 @@ class _Part:
     cpu_seconds: float | None
 
 
-class Usage:
+class UsageReport:
     """What was used."""
 
     def __init__(self, records: Records) -> None:

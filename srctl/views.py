@@ -90,7 +90,7 @@ def _granted(value: Grant) -> str:
 
 def user(details: UserDetails) -> Row:
     """Return a user; `grants` is null where nobody asked for them."""
-    row = {name: getattr(details.user, name) for name in USER[:-2]} | {"id": details.user.id or None}
+    row = {name: getattr(details.user, name) for name in USER[:-2]} | {"id": details.user.lasting_id or None}
     grants = details.grants
     row["grants"] = None if grants is None else [
         {"id": grant.id, "image": grant.application.image, "policy": policy(grant.policy), "group": grant.group}
@@ -102,7 +102,7 @@ def user(details: UserDetails) -> Row:
 def application(value: Application) -> Row:
     """Return an application."""
     row = {name: getattr(value, name) for name in APPLICATION}
-    return row | {"id": value.id or None, "defaults": defaults(value.defaults)}
+    return row | {"id": value.id if value.id > 0 else None, "defaults": defaults(value.defaults)}
 
 
 def application_in_words(value: Application) -> Row:

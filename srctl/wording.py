@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from srctl import durations, limits, policy
+from srctl import durations, limits, policy, sizes
 from srctl.errors import UsageError
 from srctl.models import Volume
 
@@ -148,7 +148,7 @@ def _text(name: str, given: Any) -> str | None:
 
 def _whole(name: str, given: Any) -> int | None:
     if isinstance(given, str) and name in _SIZES:
-        return limits.parse_size(given)
+        return sizes.parse(given)
     if isinstance(given, str) and name in _LENGTHS:
         return limits.parse_length(given)
     return given if isinstance(given, int) and not isinstance(given, bool) else None

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
@@ -22,11 +22,13 @@ from srctl.models import (
     ContainerSpec,
     Counters,
     Endpoint,
+    EngineInfo,
     Grant,
     Image,
     Policy,
     Progress,
     StartRequest,
+    Usage,
     User,
 )
 from srctl.recording import NoRecords
@@ -87,6 +89,30 @@ class FakeEvents:
 
 
 @dataclass
+class FakeStats:
+    """A stream of what a container takes; a test tells what that is."""
+
+    container_id: str
+    lines: SimpleQueue[Usage | None] = field(default_factory=SimpleQueue)
+    closed: bool = False
+
+    def tell(self, cpu: float | None, memory: int = 100 << 20) -> None:
+        self.lines.put(Usage(self.container_id, cpu, memory, 16 << 30))
+
+    def __iter__(self) -> FakeStats:
+        return self
+
+    def __next__(self) -> Usage:
+        if line := self.lines.get():
+            return line
+        raise StopIteration
+
+    def close(self) -> None:
+        self.closed = True
+        self.lines.put(None)
+
+
+@dataclass
 class FakeEngine:
     """An engine in memory whose containers behave as the test page does: their `MODE` tells how.
 
@@ -96,6 +122,7 @@ class FakeEngine:
     time: FakeTime = field(default_factory=FakeTime)
     name: str = "fake"
     direct: bool = True
+    most_streams: int | None = None
     directories: set[str] = field(default_factory=set)
     networks: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
@@ -106,6 +133,8 @@ class FakeEngine:
     present: dict[str, Image] = field(default_factory=lambda: {WEB: web_image()})
     registry: dict[str, Image] = field(default_factory=dict)
     listeners: list[FakeEvents] = field(default_factory=list)
+    watched: list[FakeStats] = field(default_factory=list)
+    """The streams of stats that were opened."""
     used: dict[str, Counters] = field(default_factory=dict)
     """What containers have used; those that are not named, hardly anything."""
     ended: dict[str, tuple[Mapping[str, str], datetime]] = field(default_factory=dict)
@@ -114,12 +143,16 @@ class FakeEngine:
     def require_way_to_endpoints(self) -> None:
         """There is one."""
 
-    def containers(self, labels: Mapping[str, str], *, stopped: bool = False) -> list[Container]:
+    def containers(
+        self, labels: Mapping[str, str], *, stopped: bool = False, ids: Sequence[str] = ()
+    ) -> list[Container]:
         self._called("containers")
         return [
             container
             for container in self.stored.values()
-            if labels.items() <= container.labels.items() and (stopped or container.state == "running")
+            if labels.items() <= container.labels.items()
+            and (stopped or container.state == "running")
+            and (not ids or container.id in ids)
         ]
 
     def container(self, name: str) -> Container:
@@ -233,6 +266,13 @@ class FakeEngine:
         self.listeners.append(FakeEvents(None, labels))
         return self.listeners[-1]
 
+    def stats(self, container_id: str) -> FakeStats:
+        self._called("stats")
+        stream = FakeStats(self._find(container_id).id)
+        self.watched.append(stream)
+        stream.tell(None)
+        return stream
+
     def probe(self, endpoint: Endpoint, patience: float) -> int | None:
         self._called("probe")
         for container in self.stored.values():
@@ -242,6 +282,11 @@ class FakeEngine:
 
     def version(self) -> str:
         return "20.10"
+
+    def info(self) -> EngineInfo:
+        self._called("info")
+        running = sum(container.state == "running" for container in self.stored.values())
+        return EngineInfo("20.10", "Debian", 8, 16 << 30, running)
 
     def exit(self, container_id: str, code: int) -> None:
         """Let a container's process end."""
@@ -309,6 +354,9 @@ class FakeRights:
     def grants(self, *, user: str | None = None, group: str | None = None, image: str | None = None) -> list[Grant]:
         wanted = [g for g in self.given if user in (None, g.user) and group in (None, g.group)]
         return [g for g in wanted if image in (None, g.application.image)]
+
+    def grants_by_id(self, ids: Iterable[str]) -> dict[str, Grant]:
+        return {grant.id: grant for grant in self.given if grant.id in set(ids)}
 
     def held(self, claims: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
         self.asked = set(claims)

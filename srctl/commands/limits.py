@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from srctl import limits
+from srctl import limits, sizes
 from srctl.models import Limits
 
 _OPTIONS: dict[str, Any] = {
@@ -41,8 +41,8 @@ _OPTIONS: dict[str, Any] = {
 }
 _READ: dict[str, Callable[[str], Any]] = {
     "cpus": limits.parse_number,
-    "memory": limits.parse_size,
-    "shm_size": limits.parse_size,
+    "memory": sizes.parse,
+    "shm_size": sizes.parse,
     "pids": limits.parse_count,
     "max_sessions": limits.parse_count,
     "max_lifetime": limits.parse_length,

@@ -1,138 +1,62 @@
-"""Grants in the database: whose they are, a user's or a group's, and who has which through what.
-
-A user's right is the union of the own grants and of those of all groups that the user is in, read in one statement.
-"""
+"""Statements about grants: all of them in parts, and one put in the place of another."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, select
+from sqlalchemy import Connection, Result, delete, insert, select, update
 
 from srctl.db import policy_json, rows
-from srctl.db.engine import Database
-from srctl.db.schema import applications, grants, group_members, groups, users
-from srctl.db.statements import broke_constraint, group_id, insert_new, no_application, now, user_id
+from srctl.db.schema import grants
 from srctl.errors import ConflictError, NotFoundError
-from srctl.limits import has_expired
-from srctl.models import Grant, Policy
+from srctl.models import Grant, GrantPage, Policy
 
-_RACES = 3
-
-
-class Granting:
-    """The grants. Each method is one short transaction."""
-
-    _database: Database
-
-    def add_grant(self, image: str, user: str | None, policy: Policy, *, group: str | None = None) -> Grant:
-        """Grant an application to a user or a group; the same grant again is the one that stands, whoever adds it now.
-
-        Raises NotFoundError, for the application first.
-        """
-        for _ in range(_RACES):
-            try:
-                with self._database.writing() as connection:
-                    grant = _add_grant(connection, image, user, group, policy)
-            except ConflictError as error:  # user or application removed since we read their ids
-                if not broke_constraint(error):
-                    raise
-            else:
-                if grant is not None:
-                    return grant
-        raise ConflictError(f"The grant of {image} to {user or group} is being changed by others", "Try again")
-
-    def grants(self, *, user: str | None = None, group: str | None = None, image: str | None = None) -> list[Grant]:
-        """Give the grants that a user has, alone or by a group, those of a group, of an application, or all.
-
-        In one query; those of users first, by holder, image, age.
-        """
-        conditions = []
-        if user is not None:
-            conditions.append(_held_by(user))
-        if group is not None:
-            conditions.append(groups.c.name == group)
-        if image is not None:
-            conditions.append(applications.c.image == image)
-        order = (grants.c.group_id.is_not(None), users.c.name, groups.c.name, applications.c.image)
-        return rows.to_grants(self._all(rows.GRANTS.where(*conditions).order_by(*order, grants.c.created, grants.c.id)))
-
-    def remove_grant(self, grant_id: str) -> None:
-        """Remove a grant by its full id. Raises NotFoundError."""
-        with self._database.writing() as connection:
-            if not connection.execute(delete(grants).where(grants.c.id == grant_id)).rowcount:
-                raise NotFoundError(f"There is no grant {grant_id}", "See `srctl grant list`")
-
-    def find_grants(self, id_prefix: str) -> list[Grant]:
-        """Give the grants whose id starts so, by id."""
-        within = (grants.c.id >= id_prefix, grants.c.id < id_prefix + "g")
-        return rows.to_grants(self._all(rows.GRANTS.where(*within).order_by(grants.c.id)))
-
-    def grants_by_id(self, ids: Iterable[str]) -> dict[str, Grant]:
-        """Give those of the grants that exist, by their ids, in one query."""
-        wanted = list(ids)
-        found = self._all(rows.GRANTS.where(grants.c.id.in_(wanted))) if wanted else ()
-        return {grant.id: grant for grant in rows.to_grants(found)}
-
-    def held(self, claims: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-        """Give those claims (user, grant id) that are true: alone or by a group, and not expired; in one query.
-
-        A disabled user's count too.
-        """
-        asked = frozenset(claims)
-        if not asked:
-            return frozenset()
-        within = (
-            grants.c.id.in_({grant_id for _, grant_id in asked}),
-            users.c.name.in_({user for user, _ in asked}),
-        )
-        claim = select(users.c.name, grants.c.id, grants.c.policy)
-        own = claim.join_from(grants, users).where(*within)
-        shared = (
-            claim.join_from(grants, group_members, grants.c.group_id == group_members.c.group_id)
-            .join(users, users.c.id == group_members.c.user_id)
-            .where(*within)
-        )
-        moment = now()
-        found = {
-            (user, grant_id)
-            for user, grant_id, text in self._all(own.union_all(shared))
-            if '"expires"' not in text or not has_expired(policy_json.load(text), moment)
-        }
-        return asked & found
-
-    def _first(self, query: Any) -> Sequence[Any] | None:
-        with self._database.reading() as connection:
-            return connection.execute(query).first()
-
-    def _all(self, query: Any) -> Sequence[Sequence[Any]]:
-        with self._database.reading() as connection:
-            return connection.execute(query).all()
+_BATCH = 500
+"""Rows that are taken at once. No other thread runs meanwhile, and some of them must not wait."""
 
 
-def _held_by(name: str) -> ColumnElement[bool]:
-    """Return the condition that a user has a grant; each of both parts is found by its index."""
-    user = select(users.c.id).where(users.c.name == name).scalar_subquery()
-    own = select(grants.c.id).where(grants.c.user_id == user)
-    shared: Select[Any] = select(grants.c.id).join_from(
-        grants, group_members, grants.c.group_id == group_members.c.group_id
-    )
-    return grants.c.id.in_(own.union_all(shared.where(group_members.c.user_id == user)))
+def in_batches(result: Result[Any]) -> Iterator[Sequence[Any]]:
+    """Yield rows, taken in small parts."""
+    for batch in result.partitions(_BATCH):
+        yield from batch
 
 
-def _add_grant(connection: Connection, image: str, user: str | None, group: str | None, policy: Policy) -> Grant | None:
-    """Insert and read back; `None` if somebody removed the grant in between."""
-    application_id = connection.scalar(select(applications.c.id).where(applications.c.image == image))
-    if application_id is None:
-        raise no_application(image, f"Add it with `srctl app add {image}`")
-    if user is None:
-        holder = {"group_id": group_id(connection, str(group), f"Add it with `srctl group add {group}`")}
-    else:
-        holder = {"user_id": user_id(connection, user, f"Add the user with `srctl user add {user}`")}
+def page(connection: Connection, after: str, most: int) -> GrantPage:
+    """Return the grants of users whose ids follow `after`, at most so many."""
+    query = rows.SHORT_GRANTS.where(grants.c.id > after).order_by(grants.c.id).limit(most + 1)
+    found = list(in_batches(connection.execute(query)))
+    return rows.to_page(found[:most], more=len(found) > most)
+
+
+def replace(connection: Connection, before: Grant, policy: Policy, *, keep: bool) -> Grant:
+    """Give a grant another policy, or put a new grant with it in its place. Raises NotFoundError and ConflictError."""
+    columns = (grants.c.user_id, grants.c.group_id, grants.c.application_id, grants.c.policy_digest)
+    found = connection.execute(select(*columns).where(grants.c.id == before.id).with_for_update()).first()
+    if found is None:
+        raise NotFoundError(f"There is no grant {before.id}", "See `srctl grant list`")
+    if found.policy_digest != policy_json.digest(policy_json.dump(before.policy)):
+        raise ConflictError(f"The grant {before.id} has just been changed by somebody else", "Look again")
     text = policy_json.dump(policy)
-    key = holder | {"application_id": application_id, "policy_digest": policy_json.digest(text)}
-    values = key | {"id": secrets.token_hex(16), "policy": text, "created": now()}
-    insert_new(connection, grants, values)
-    query = rows.GRANTS.where(*(grants.c[name] == value for name, value in key.items()))
-    row = connection.execute(query).first()
-    return None if row is None else rows.to_grants([row])[0]
+    holder = {"user_id": found.user_id} if found.group_id is None else {"group_id": found.group_id}
+    place = holder | {"application_id": found.application_id}
+    values = {"policy": text, "policy_digest": policy_json.digest(text)}
+    _refuse_twin(connection, before, place | {"policy_digest": values["policy_digest"]})
+    if keep:
+        grant_id = before.id
+        connection.execute(update(grants).where(grants.c.id == grant_id).values(values))
+    else:
+        grant_id = secrets.token_hex(16)
+        connection.execute(delete(grants).where(grants.c.id == before.id))
+        connection.execute(insert(grants).values(place | values | {"id": grant_id, "created": datetime.now(UTC)}))
+    return rows.to_grants([connection.execute(rows.GRANTS.where(grants.c.id == grant_id)).one()])[0]
+
+
+def _refuse_twin(connection: Connection, before: Grant, key: dict[str, Any]) -> None:
+    """Raise ConflictError where its holder has another grant of the application with that policy."""
+    twin = connection.scalar(select(grants.c.id).where(*(grants.c[name] == value for name, value in key.items())))
+    if twin is not None and twin != before.id:
+        raise ConflictError(
+            f"{before.holder} has another grant of {before.application.image} with that policy: {twin}",
+            f"Remove this one: `srctl grant remove {before.id}`",
+        )

@@ -6,8 +6,9 @@ from sqlalchemy import Connection, delete, func, select
 
 from srctl.db import rows
 from srctl.db.engine import Database
+from srctl.db.inserting import insert_new
 from srctl.db.schema import grants, group_members, groups, users
-from srctl.db.statements import group_id, insert_new, now, user_id
+from srctl.db.statements import group_id, now, user_id
 from srctl.errors import ConflictError, NotFoundError
 from srctl.models import Group
 

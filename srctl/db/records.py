@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, sele
 
 from srctl.db import rows
 from srctl.db.engine import Database
+from srctl.db.inserting import insert_new
 from srctl.db.schema import extensions, records
-from srctl.db.statements import insert_new
 from srctl.models import Extension, Record
 
 _WATCHED = ("host", "cpu_seconds")

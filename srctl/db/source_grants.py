@@ -1,5 +1,6 @@
 """The grants and the groups of a source of another kind, read off its contents and written as changes of them."""
 
+import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,7 +11,7 @@ from srctl.contents import Changes, Contents, GrantEntry, GroupEntry, Source, Us
 from srctl.db.policy_json import canonical
 from srctl.errors import ConflictError, NotFoundError
 from srctl.limits import has_expired
-from srctl.models import Application, Grant, Group, Policy
+from srctl.models import Application, Grant, GrantPage, Group, Policy, User
 
 _UNKNOWN = datetime.fromtimestamp(0, UTC)
 
@@ -136,6 +137,43 @@ class SourceGrants(Reader):
         ]
         return _grants(sorted(found, key=_order), contents)
 
+    def grant_page(self, after: str, most: int) -> GrantPage:
+        """Give at most so many grants of users in short, by id, from the one that follows the id `after`."""
+        contents = self.source.contents()
+        rest = sorted((each for each in contents.grants if each.group is None and each.id > after), key=_by_id)
+        policies: dict[Policy, int] = {}
+        since, lines = created(contents), []
+        for each in rest[:most]:
+            number = policies.setdefault(each.policy, len(policies))
+            lines.append((each.id, _number(str(each.user)), _number(each.image), number, since))
+        return GrantPage(tuple(policies), tuple(lines), len(rest) > most)
+
+    def replace_grant(self, before: Grant, policy: Policy, *, keep: bool) -> Grant:
+        """Put another policy in the place of a grant's; without `keep` it is a new grant with a new id.
+
+        Raises NotFoundError if it is gone, ConflictError if it has changed or its holder has such a grant beside it.
+        """
+        self._require_writable()
+        contents = self.source.contents()
+        found = next((each for each in contents.grants if each.id == before.id), None)
+        if found is None:
+            raise NotFoundError(f"There is no grant {before.id}", "See `srctl grant list`")
+        if canonical(found.policy) != canonical(before.policy):
+            raise ConflictError(f"The grant {before.id} has just been changed by somebody else", "Look again")
+        new = found._replace(policy=canonical(policy))
+        twin = next((each for each in contents.grants if each._replace(id=new.id) == new and each.id != new.id), None)
+        if twin is not None:
+            raise ConflictError(
+                f"{before.holder} has another grant of {new.image} with that policy: {twin.id}",
+                f"Remove this one: `srctl grant remove {before.id}`",
+            )
+        if keep:
+            self._change(grants=(new,))
+        else:
+            new = new._replace(id=secrets.token_hex(16))
+            self.source.carry_out(Changes(Contents(grants=(new,)), removed=Contents(grants=(found,))))
+        return self.find_grants(new.id)[0]
+
     def remove_grant(self, grant_id: str) -> None:
         """Remove a grant by its full id. Raises NotFoundError."""
         self._require_writable()
@@ -148,7 +186,7 @@ class SourceGrants(Reader):
         """Give the grants whose id starts so, by id."""
         contents = self.source.contents()
         found = (each for each in contents.grants if each.id.startswith(id_prefix))
-        return _grants(sorted(found, key=lambda each: each.id), contents)
+        return _grants(sorted(found, key=_by_id), contents)
 
     def grants_by_id(self, ids: Iterable[str]) -> dict[str, Grant]:
         """Give those of the grants that exist, by their ids."""
@@ -206,12 +244,26 @@ def created(contents: Contents) -> datetime:
 
 def registered(entry: Application, contents: Contents) -> Application:
     """Return an application as stores give it."""
-    return replace(entry, created=created(contents))
+    return replace(entry, id=_number(entry.image), created=created(contents))
+
+
+def _number(name: str) -> int:
+    """Return the id of what has none: it follows from the name, so that it stays, and is below zero."""
+    return -int.from_bytes(hashlib.sha256(name.encode()).digest()[:6])
+
+
+def person(entry: UserEntry, contents: Contents) -> User:
+    """Return a user as stores give them."""
+    return User(_number(entry.name), entry.name, created(contents), entry.admin, entry.disabled)
 
 
 def _group(entry: GroupEntry, contents: Contents) -> Group:
     granted = sum(each.group == entry.name for each in contents.grants)
     return Group(0, entry.name, created(contents), entry.members, granted)
+
+
+def _by_id(entry: GrantEntry) -> str:
+    return entry.id
 
 
 def _order(entry: GrantEntry) -> tuple[bool, str, str]:

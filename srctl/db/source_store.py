@@ -4,6 +4,8 @@ A source knows no ids of rows and no times. So a person is a name here, whoever 
 been there since the source last changed. It keeps no records of what ran.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
@@ -15,6 +17,7 @@ from srctl.db.source_grants import (
     SourceGroups,
     application_entry,
     created,
+    person,
     registered,
     user_entry,
     without,
@@ -56,12 +59,12 @@ class SourceStore(SourceGrants):
     def user(self, name: str) -> User:
         """Give the user of exactly this name. Raises NotFoundError."""
         contents = self.source.contents()
-        return _user(user_entry(contents, name), contents)
+        return person(user_entry(contents, name), contents)
 
     def users(self) -> list[User]:
         """Give all users by name."""
         contents = self.source.contents()
-        return [_user(entry, contents) for entry in sorted(contents.users)]
+        return [person(entry, contents) for entry in sorted(contents.users)]
 
     def add_user(self, name: str, admin: bool = False) -> User:
         """Add a user. Raises ConflictError if the name exists or differs only in case from one that does."""
@@ -124,6 +127,10 @@ class SourceStore(SourceGrants):
         user_entry(contents, user)
         return [_key(entry, contents) for entry in contents.keys if entry.user == user]
 
+    def key_counts(self) -> Mapping[str, int]:
+        """Give how many keys users have, by name; those without any are left out."""
+        return Counter(entry.user for entry in self.source.contents().keys)
+
     def remove_key(self, user: str, fingerprint: str) -> None:
         """Remove one key of a user. Raises NotFoundError for the user or the key."""
         self._require_writable()
@@ -171,10 +178,6 @@ class SourceStore(SourceGrants):
         contents = self.source.contents()
         counts = len(contents.users), len(contents.applications), len(contents.grants)
         return StoreStatus(self.label, None, None, (), *counts)
-
-
-def _user(entry: UserEntry, contents: Contents) -> User:
-    return User(0, entry.name, created(contents), entry.admin, entry.disabled)
 
 
 def _key(entry: KeyEntry, contents: Contents) -> PublicKey:

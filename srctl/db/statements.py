@@ -1,32 +1,12 @@
-"""Statements that several parts of the database share: inserts that meet a unique key, ids, and what is missing."""
+"""Statements that several parts of the database share: ids by name, what is missing, and the time."""
 
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Insert, Table, select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from srctl.db.schema import groups, users
 from srctl.errors import ConflictError, NotFoundError
-
-
-def insert_new(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
-    """Insert unless a unique key forbids it; tell whether it was."""
-    result: CursorResult[Any] = connection.execute(
-        _insert_ignoring(connection.dialect.name, table).values(values).inline(),
-        execution_options={"preserve_rowcount": True},
-    )
-    return result.rowcount == 1
-
-
-def _insert_ignoring(dialect: str, table: Table) -> Insert:
-    if dialect == "postgresql":  # a large module, loaded with its dialect only
-        from sqlalchemy.dialects import postgresql
-
-        return postgresql.insert(table).on_conflict_do_nothing()
-    from sqlalchemy.dialects import sqlite
-
-    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 def broke_constraint(error: ConflictError) -> bool:

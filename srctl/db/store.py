@@ -14,11 +14,12 @@ from srctl.db import policy_json, rows
 from srctl.db.archive import Archive
 from srctl.db.book import Book
 from srctl.db.engine import Database
-from srctl.db.granting import Granting
+from srctl.db.grants import Granting
+from srctl.db.inserting import insert_new
 from srctl.db.location import parse
 from srctl.db.schema import HEAD, applications, grants, groups, user_keys, users
 from srctl.db.standing import Standing, look, refusal
-from srctl.db.statements import insert_new, no_application, no_user, now, user_id
+from srctl.db.statements import no_application, no_user, now, user_id
 from srctl.errors import ConflictError, NotFoundError
 from srctl.models import Application, Limits, PublicKey, StoreStatus, User
 
@@ -153,6 +154,11 @@ class SqlStore(Granting):
             owner = user_id(connection, user)
             found = connection.execute(rows.KEYS.where(user_keys.c.user_id == owner).order_by(user_keys.c.id))
             return [rows.to_key(row) for row in found]
+
+    def key_counts(self) -> dict[str, int]:
+        """Give how many keys users have, by name; those without any are left out."""
+        query = select(users.c.name, func.count()).select_from(user_keys.join(users)).group_by(users.c.name)
+        return {str(name): int(count) for name, count in self._all(query)}
 
     def remove_key(self, user: str, fingerprint: str) -> None:
         """Remove one key of a user. Raises NotFoundError for the user or the key."""

@@ -5,10 +5,8 @@ framing only; its high-level objects inspect every container they list and are n
 """
 
 import re
-import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,10 +22,13 @@ from srctl.errors import (
 from srctl.hosts import create, networks, parse, refusals, transport
 from srctl.hosts.endpoints import LOCAL_SCHEMES, scheme
 from srctl.hosts.events import CHANGES, WORDS, Events, labelled
+from srctl.hosts.facts import Facts
 from srctl.hosts.faults import plain, translated
+from srctl.hosts.pulling import pull_error
 from srctl.hosts.readiness import http_status, local_dial
 from srctl.hosts.sdk import docker
-from srctl.models import Container, ContainerSpec, Counters, Endpoint, Host, Image, Progress
+from srctl.hosts.stats import Stats
+from srctl.models import Container, ContainerSpec, Endpoint, Host, Image, Progress
 
 if TYPE_CHECKING:
     from srctl.hosts.ssh_adapter import SSHConnection
@@ -41,11 +42,14 @@ STOP_GRACE = 5
 START_TRIES = 4
 """How often a container is started: several processes may make its network at once, or take the port given to it."""
 
+STREAMS_BY_COMMAND = 4
+"""Streams at once where each takes a command on the far side: sshd allows 10 on one login (`MaxSessions`)."""
+
 _SUPPORTED = re.compile(r"(?:Maximum|Minimum) supported API version is ([0-9]+\.[0-9]+)")
 T = TypeVar("T")
 
 
-class DockerHost:
+class DockerHost(Facts):
     """One Docker host, connected at the first call. Every method may raise `UnreachableError`.
 
     `connect` opens the SSH connection to its machine, `None` where none is known; `timeout` is in seconds.
@@ -66,6 +70,13 @@ class DockerHost:
     def direct(self) -> bool:
         """Whether endpoints of this host can be reached from this machine without a tunnel."""
         return scheme(self.host) in LOCAL_SCHEMES
+
+    @property
+    def most_streams(self) -> int | None:
+        """How many streams may be open at once, `None` for any number: a login has few channels for commands."""
+        if scheme(self.host) != "ssh" or "_api" not in self.__dict__:
+            return None
+        return STREAMS_BY_COMMAND if self._api.get_adapter(self._api.base_url).by_command else None
 
     def require_way_to_endpoints(self) -> None:
         """Raise `UnsupportedError` where endpoints of this host can't be reached, directly or through SSH."""
@@ -111,13 +122,14 @@ class DockerHost:
                 del self.__dict__["_api"]
                 return call(self._api)
 
-    def version(self) -> str:
-        """Return the version of the engine."""
-        return str(self._call(lambda api: api.version(api_version=False))["Version"])
+    def containers(
+        self, labels: Mapping[str, str], *, stopped: bool = False, ids: Sequence[str] = ()
+    ) -> list[Container]:
+        """Return the containers that carry all these labels; with `stopped` also those that do not run.
 
-    def containers(self, labels: Mapping[str, str], *, stopped: bool = False) -> list[Container]:
-        """Return the containers that carry all these labels; with `stopped` also those that do not run."""
-        filters = {"label": labelled(labels)}
+        With `ids` only those of them.
+        """
+        filters = {"label": labelled(labels), **({"id": list(ids)} if ids else {})}
         read = parse.listed_container
         return self._call(lambda api: parse.listed(api.containers(all=stopped, filters=filters), read))
 
@@ -154,7 +166,7 @@ class DockerHost:
         except (UnreachableError, UsageError):
             raise
         except SrctlError as error:
-            raise refusals.of_pull(reference, self.name, error) from error
+            raise pull_error(reference, self.name, error) from error
 
     def create(self, spec: ContainerSpec) -> str:
         """Create the container and return its id.
@@ -215,32 +227,6 @@ class DockerHost:
             return True
         return False
 
-    def counters(self, container_id: str) -> Counters | None:
-        """Return what a container has used; `None` for one that does not run. Raises `NotFoundError`."""
-        return self._call(lambda api: parse.counters(api.stats(container_id, stream=False, one_shot=True)))
-
-    def deaths(self, labels: Mapping[str, str], since: datetime) -> dict[str, datetime]:
-        """Return when containers with these labels ended last, by id, as far as the engine remembers.
-
-        It remembers some hundred events, of all that happens to it.
-        """
-        filters = {"type": ["container"], "event": ["die"], "label": labelled(labels)}
-        span = {"since": f"{since.timestamp():.6f}", "until": f"{time.time():.6f}"}
-        events = self._call(lambda api: list(api.events(decode=True, filters=filters, **span)))
-        return dict(parse.listed(events, parse.death))
-
-    def network(self, name: str) -> tuple[str, ...] | None:
-        """Give the address ranges of the sessions' network, `None` where it is not there."""
-        return networks.ranges(self._call, name)
-
-    def make_network(self, name: str) -> None:
-        """Make the sessions' network, which `start` does too where it is missing."""
-        networks.make(self._call, name)
-
-    def remove_network(self, name: str) -> None:
-        """Remove the sessions' network if it is there. Raises `SrctlError` while a container is in it."""
-        networks.remove(self._call, name)
-
     def stop(self, container_id: str) -> None:
         """Ask the application to end, and kill it after `STOP_GRACE` seconds. Raises `NotFoundError`."""
         self._call(lambda api: api.stop(container_id, timeout=STOP_GRACE))
@@ -269,6 +255,10 @@ class DockerHost:
     def changes(self, labels: Mapping[str, str]) -> Events:
         """Open a stream of what happens to the containers that carry all these labels: one request."""
         return self._events({"label": labelled(labels), "event": list(CHANGES)})
+
+    def stats(self, container_id: str) -> Stats:
+        """Open a stream of what a container takes: one request. Raises `NotFoundError`."""
+        return Stats(self.host, container_id, self._call(lambda api: api.stats_lines(container_id)))
 
     def _events(self, filters: dict[str, list[str]]) -> Events:
         stream = self._call(lambda api: api.events(decode=True, filters={"type": ["container"], **filters}))

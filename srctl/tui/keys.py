@@ -7,7 +7,18 @@ from textual.binding import Binding
 
 from srctl.tui.columns import width_of
 
-SIGNS = {"enter": "⏎", "slash": "/", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]"}
+SIGNS = {
+    "enter": "⏎",
+    "slash": "/",
+    "backslash": "\\",
+    "question_mark": "?",
+    "colon": ":",
+    "minus": "-",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "circumflex_accent": "^",
+    "dollar_sign": "$",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +50,33 @@ def permitted(keys: Iterable[Key], readonly: bool) -> list[Key]:
     return [key for key in keys if not (readonly and key.changes)]
 
 
-def line(keys: Sequence[Key], width: int) -> str:
-    """Return the bottom line: as many keys, from the left, as there is room for; the last one always is there."""
-    shown = [f"{key.sign} {key.label}" for key in keys if key.label]
-    if not shown:
+def at(keys: Iterable[Key], shown: str, x: int) -> Key | None:
+    """Return the key that stands in the bottom line at cell `x`."""
+    end = 0
+    for key in keys:
+        word = f"{key.sign} {key.label}"
+        start = shown.find(word, end) if key.label else -1
+        if start >= 0:
+            end = start + len(word)
+            if width_of(shown[:start]) <= x < width_of(shown[:end]):
+                return key
+    return None
+
+
+def command_line(command: str, width: int) -> str:
+    """Return the line with a command, with the key that copies it where there is room for that."""
+    room = width - len(" $ ") - len("  y copy ")
+    if not command:
         return ""
-    *most, last = shown
-    found = " " + last
-    for count in range(len(most) + 1):
-        text = " " + "  ".join([*most[:count], last])
-        if width_of(text) > width:
+    return f" $ {command:<{room}}  y copy" if len(command) <= room else f" $ {command}"
+
+
+def line(keys: Sequence[Key], width: int) -> str:
+    """Return the bottom line: as many keys, from the left, as there is room for; of the last two as many as fit."""
+    shown = [f"{key.sign} {key.label}" for key in keys if key.label]
+    *most, before, last = ["", "", *shown]
+    for chosen in (*([*most[:count], before, last] for count in range(len(most), -1, -1)), [last]):
+        text = " " + "  ".join(filter(None, chosen))
+        if width_of(text) <= width:
             break
-        found = text
-    return found
+    return text

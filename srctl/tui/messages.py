@@ -7,7 +7,7 @@ from typing import Any
 from textual.message import Message
 
 from srctl.errors import SrctlError
-from srctl.models import Available, Progress, Session, Tunnel
+from srctl.models import Available, EngineInfo, Image, Progress, Session, Tunnel
 from srctl.tui.work import Work
 
 
@@ -21,6 +21,24 @@ class SessionsListed(Message):
     sessions: Sequence[Session]
     admin: bool = False
     """Whether the person administers what the host is reached by."""
+    took: float | None = None
+    """Seconds that it took to answer."""
+
+
+@dataclass
+class EveryoneListed(Message):
+    """A host has told the sessions of all users, as far as the person may see them."""
+
+    host: str
+    sessions: Sequence[Session]
+
+
+@dataclass
+class MachineTold(Message):
+    """A host has told what its engine and its machine are."""
+
+    host: str
+    machine: EngineInfo
 
 
 @dataclass
@@ -41,6 +59,15 @@ class ApplicationsListed(Message):
 
 
 @dataclass
+class ImagesListed(Message):
+    """The images that a host has; `error` tells why nobody knows them."""
+
+    host: str
+    images: Sequence[Image]
+    error: SrctlError | None = None
+
+
+@dataclass
 class TunnelsListed(Message):
     """The tunnels on this machine have changed; `error` tells why nobody knows them."""
 
@@ -55,7 +82,12 @@ class BooksWanted(Message):
 
 @dataclass
 class BooksChanged(Message):
-    """Another process may have changed the accounting database."""
+    """The accounting database may have changed."""
+
+
+@dataclass
+class BooksOutdated(Message):
+    """What is being read of the accounting database, if it is, may be old when it has been read."""
 
 
 @dataclass
@@ -96,6 +128,13 @@ class Copied(Message):
     """The person wants a text in the clipboard."""
 
     text: str
+
+
+@dataclass
+class Failed(Message):
+    """Something went wrong, and the person must know."""
+
+    error: SrctlError
 
 
 @dataclass

@@ -1,14 +1,19 @@
 """All that the screen knows: what the hosts have said last, and the tunnels. Panes read it, handlers write it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from srctl.accounting import UserDetails
 from srctl.context import Context
 from srctl.errors import SrctlError
-from srctl.models import Application, Available, Session, Tunnel
+from srctl.models import Application, Available, EngineInfo, Image, Session, Tunnel
 from srctl.tui.host import HostThread
+from srctl.tui.kept import Kept
+from srctl.tui.meters import Meters
 from srctl.tui.words import joined
+
+if TYPE_CHECKING:
+    from srctl.accounting import UserDetails
 
 FLAGS = ("config", "db", "realm", "user")
 """The global options that every command line must repeat."""
@@ -26,6 +31,19 @@ class HostView:
     """Why it can't be asked."""
     refusal: SrctlError | None = None
     """Why nobody knows what may be started there."""
+    url: str = ""
+    """How it is reached, without a password."""
+    took: float | None = None
+    """Seconds that its last answer took."""
+    everyone: Sequence[Session] | None = None
+    """The sessions of all users, as they were when a pane that needs them was shown last."""
+    machine: EngineInfo | None = None
+    """What its engine and its machine are, as it was told last."""
+    images: Sequence[Image] | None = None
+    images_error: SrctlError | None = None
+    """Why nobody knows the images."""
+    governed: bool = True
+    """Whether the accounting database that is administered says what may be started there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +51,10 @@ class Books:
     """What the accounting database held when it was read last; each user has the grants with it."""
 
     realm: str | None
-    users: Sequence[UserDetails]
+    users: "Sequence[UserDetails]"
     applications: Sequence[Application]
+    granted: Mapping[str, int] = field(default_factory=dict)
+    """How many grants there are, by image."""
 
 
 @dataclass
@@ -50,6 +70,16 @@ class State:
     """Whether the person administers: the accounting database of this machine, or a gateway."""
     books: Books | None = None
     books_error: SrctlError | None = None
+    meters: Meters = field(default_factory=Meters)
+    """What sessions in view take."""
+    kept: Kept = field(default_factory=Kept)
+    """What is remembered from one run to the next."""
+    themes: Sequence[str] = ()
+    """The themes that can be chosen; none where the terminal has no colours."""
+    audited: bool = False
+    """Whether the accounting database is a gateway's, which keeps an audit."""
+    edition: int = 0
+    """Counts up when the accounting database may have changed."""
 
     @property
     def several(self) -> bool:

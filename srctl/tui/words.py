@@ -2,14 +2,17 @@
 
 import shlex
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
+from srctl import sizes
+from srctl.errors import SeveralErrors, SrctlError
 from srctl.inert import inert
 from srctl.models import Tunnel
 
 STATES = {"running": "● running", "starting": "◐ starting", "exited": "✗ exited", "dead": "✗ dead"}
 TONES = {"running": "good", "starting": "warn", "exited": "bad", "dead": "bad", "up": "good", "reconnecting": "warn"}
 TUNNEL_STATES = {"up": "⇄ up", "reconnecting": "↻ reconnecting", "down": "✗ down"}
+size = sizes.in_words
 DIGITS = 12
 """Of an id, as in the tables of the commands."""
 
@@ -23,13 +26,30 @@ def age(since: datetime, now: datetime | None = None) -> str:
     return f"{seconds}s"
 
 
-def size(count: float) -> str:
-    """Return a number of bytes: `512 B`, `1.4 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
+def day(moment: datetime) -> str:
+    """Return the date here; made for thousands of rows, which format strings are not."""
+    return str(date.fromtimestamp(moment.timestamp()))
+
+
+def second(moment: datetime) -> str:
+    """Return date and time here."""
+    return f"{datetime.fromtimestamp(int(moment.timestamp()))}"
+
+
+def amount(count: float | None) -> str:
+    """Return so many bytes of memory in few cells: `512K`, `410M`, `1.2G`; a dash where nobody knows."""
+    if count is None:
+        return "-"
+    for unit in ("B", "K", "M", "G"):
         if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
+            return f"{count:.1f}{unit}" if count < 10 and unit in ("M", "G") else f"{count:.0f}{unit}"
+        count /= 1024
+    return f"{count:.1f}T"
+
+
+def percent(share: float | None) -> str:
+    """Return a share, a dash where nobody knows."""
+    return "-" if share is None else f"{share:.0f}%"
 
 
 def tunnel_state(tunnel: Tunnel) -> str:
@@ -42,6 +62,23 @@ def tunnel_standing(tunnel: Tunnel) -> str:
     cause = f": {tunnel.cause}" if tunnel.cause else ""
     through = f"{size(tunnel.bytes_in)} in, {size(tunnel.bytes_out)} out"
     return f"{tunnel_state(tunnel)}{cause}, {through}, {tunnel.reconnects} reconnects"
+
+
+def failure(error: SrctlError) -> str:
+    """Return what went wrong and what to do, in one line; of several errors all."""
+    errors = error.errors if isinstance(error, SeveralErrors) else (error,)
+    return "; ".join(". ".join(filter(None, (plainly(each.message), plainly(each.hint)))) for each in errors)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return how many there are: `no grants`, `1 grant`, `2 grants`."""
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+def bar(count: int, most: int, width: int) -> str:
+    """Return a bar of at most `width` cells; what is above zero is to be seen however small it is."""
+    eighths = max(round(8 * width * count / most), 1) if count and most else 0
+    return "█" * (eighths // 8) + "▏▎▍▌▋▊▉"[eighths % 8 - 1 : eighths % 8]
 
 
 def plainly(text: str) -> str:

@@ -48,9 +48,9 @@ def test_why_says_what_permits_it_and_what_does_not(team: FrontDoor) -> None:
     lines = team.ok("why", "ann", "desktop").lines
     assert lines[0] == f"ann may start {DESKTOP}."
     assert lines[1].startswith("By a grant of the user's own, since ")
-    assert lines[1].endswith(f"({own[:12]}): home; and as for all who have it: 4 CPUs, at most 8h.")
+    assert lines[1].endswith(f"({own[:12]}): home; and, as every grant of it: 4 CPUs, at most 8h.")
     assert lines[2].startswith("By the group lab, since ")
-    assert lines[2].endswith(f"({shared[:12]}): 2 CPUs; and as for all who have it: at most 8h.")
+    assert lines[2].endswith(f"({shared[:12]}): 2 CPUs; and, as every grant of it: at most 8h.")
     assert "the id of one" in lines[3]
     row = team.json("why", "ann", "desktop")
     assert (row["allowed"], [grant["id"] for grant in row["grants"]]) == (True, [own, shared])

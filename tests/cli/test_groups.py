@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from srctl.db.store import open_store
 from tests.cli.front_door import FrontDoor
 from tests.fakes import WEB
 
@@ -121,9 +122,12 @@ class TestSessions:
         lab.ok("group", "join", "staff", "bob")
         lab.add("grant", "add", WEB, "@staff")
         own, others = lab.add("start", WEB), lab.add("--user", "bob", "start", WEB)
+        lab.ok("group", "leave", "staff", "bob")
         lab.ok("group", "remove", "staff", "--yes", "--stop")
         assert lab.ok("ps", "--all-users", "--all", "-q").lines == [own]
-        assert others != own
+        with open_store(str(lab.database)) as store:
+            ended = {each.session_id: each.reason for each in store.records.between(None, None)}
+        assert ended == {own: None, others: "ungranted"}
 
     def test_a_start_that_loses_its_group_meanwhile_leaves_nothing(self, lab: FrontDoor) -> None:
         lab.ok("group", "add", "staff")

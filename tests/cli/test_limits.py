@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from srctl import limits
+from srctl.db.store import open_store
 from tests.cli.front_door import FrontDoor
 from tests.fakes import WEB, only
 
@@ -53,6 +55,48 @@ def test_a_limit_that_makes_no_sense_grants_nothing(team: FrontDoor, option: str
         ran = team(*words, option, value, "-o", "json")
         assert (ran.code, ran.error["code"]) == (2, "usage")
     assert team.json("grant", "list") == []
+
+
+def test_a_limit_that_is_wider_leaves_the_grant_the_same_and_one_that_is_tighter_does_not(team: FrontDoor) -> None:
+    team.ok("group", "add", "lab")
+    grant = team.add(
+        "grant", "add", "desktop", "@lab", "--cpus", "2", "--expires", "2099-01-31", "--network", "isolated"
+    )
+    wider = ("--cpus", "4", "--expires", "2099-02-28", "--network", "bridge")
+    assert team.ok("grant", "edit", grant, *wider).out == f"{grant}\n"
+    [row] = team.json("grant", "list")
+    assert (row["group"], row["policy"]["cpus"], row["policy"]["network"]) == ("lab", 4.0, "bridge")
+    less = ("--cpus 3", "--network none", "--expires 2099-01-01", "--pids 9", "--read-only")
+    for tighter in map(str.split, less):
+        before = team.json("grant", "list")[0]["id"]
+        [after] = team.ok("grant", "edit", before, *wider, *tighter).lines
+        assert after != before
+        assert team.ok("grant", "edit", after, *wider).out == f"{after}\n"
+    assert team("grant", "edit", after, "--expires", "2001-01-01").code == 2
+    other = team.add("grant", "add", "desktop", "@lab")
+    assert team("grant", "edit", other, *wider).code == 5
+
+
+def test_a_session_shows_when_its_grant_ends_now(lab: FrontDoor) -> None:
+    lab.ok("grant", "remove", WEB, "ann")
+    grant = lab.add("grant", "add", WEB, "ann", "--expires", "2099-01-31")
+    lab.ok("start", WEB)
+    assert lab.json("ps")[0]["ends"] == "2099-01-31T00:00:00Z"
+    lab.ok("grant", "edit", grant, "--expires", "2099-03-31")
+    assert lab.json("ps")[0]["ends"] == "2099-03-31T00:00:00Z"
+    lab.ok("grant", "edit", grant)
+    assert lab.json("ps")[0]["ends"] is None
+
+
+ODD = ("--no-read-only", "--gpus", "all", "--cpus", "1.333", "--memory", "6291457b", "--idle-timeout", "61s")
+
+
+@pytest.mark.parametrize("words", [LIMITS, ODD])
+def test_the_options_of_a_policy_name_its_grant(team: FrontDoor, words: tuple[str, ...]) -> None:
+    grant = team.add("grant", "add", "desktop", "ann", *words)
+    with open_store(str(team.database)) as store:
+        [found] = store.grants()
+    assert team.ok("grant", "remove", "desktop", "ann", *limits.as_options(found.policy)).out == f"{grant}\n"
 
 
 class TestDefaults:

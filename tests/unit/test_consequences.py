@@ -37,8 +37,15 @@ class Noting(Enforcer):
     def refuse_key(self, fingerprint: str) -> None:
         self.ended.append(fingerprint)
 
-    def withdraw(self, grants: Sequence[Grant], *, of: Collection[str] | None = None, stop: bool = False) -> None:
-        assert not stop
+    def withdraw(
+        self,
+        grants: Sequence[Grant],
+        *,
+        of: Collection[str] | None = None,
+        had: Collection[str] | None = None,
+        stop: bool = False,
+    ) -> None:
+        assert (had, stop) == (None, False)
         self.ended.append(({grant.id for grant in grants}, set(of or ())))
 
 

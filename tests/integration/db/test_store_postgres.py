@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 
 import srctl.db.engine
 from srctl.db import rows
-from srctl.db.granting import _held_by
+from srctl.db.grants import _held_by
 from srctl.db.location import parse
 from srctl.db.setup import initialise, status
 from srctl.db.store import open_store

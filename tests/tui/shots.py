@@ -1,0 +1,394 @@
+"""How one gets to each picture of the screen, and what the eye should see in it."""
+
+from __future__ import annotations
+
+from srctl.errors import SrctlError, UnreachableError
+from srctl.tui.dialogs import Secret
+from srctl.tui.work import Work
+from tests.tui.pictures import LARGE, SHOTS, SMALL, picture, quiet, scripts, several
+from tests.tui.stage import Seat
+
+__all__ = ["SHOTS"]
+
+
+# -- for the documentation
+
+
+@picture((100, 26), shown=True)
+async def day(seat: Seat) -> None:
+    """Sessions with their tunnels, and below the list why one of them is not up."""
+    await seat.see("⇄ up", "4 Use")
+    await seat.press("j", "j", "j")
+    await seat.see("the server is silent")
+
+
+@picture((100, 26), shown=True)
+async def palette(seat: Seat) -> None:
+    """What can be done with a session, each with its key."""
+    await seat.see("⇄ up", "4 Use")
+    await seat.press("j", "ctrl+p")
+    await seat.see("Stop the session")
+
+
+# -- the panes
+
+
+@picture(SMALL, LARGE)
+async def sessions(seat: Seat) -> None:
+    """Five sessions: each state has a sign and a word, and the titles of all columns stand over their cells."""
+    await seat.see("● running", "◐ starting", "✗ exited", "↻ reconnecting")
+
+
+@picture(SMALL, on=quiet)
+async def nothing_runs(seat: Seat) -> None:
+    """A sentence in the empty list says what to do first."""
+    await seat.see("Nothing runs for you")
+
+
+@picture(SMALL, LARGE)
+async def applications(seat: Seat) -> None:
+    """What is to be pulled and what runs already is seen at once."""
+    await seat.press("2")
+    await seat.see("↓ to pull", "● 4d59")
+
+
+@picture(SMALL, LARGE)
+async def tunnels(seat: Seat) -> None:
+    """Of the tunnel that reconnects the reason stands below; numbers stand at the right of their columns."""
+    await seat.press("3")
+    await seat.see("⇄ up", "✗ down")
+    await seat.press("G")
+    await seat.see("the server is silent")
+
+
+@picture(SMALL, on=scripts)
+async def all_scripts(seat: Seat) -> None:
+    """No title moves the columns, whatever it is written in; what would colour or turn the text is spelled out."""
+    await seat.see("部屋", "⇄ up")
+
+
+@picture((200, 60))
+async def all_the_room(seat: Seat) -> None:
+    """The list and what is said about its row stand side by side, and no address is broken."""
+    await seat.see("↻ reconnecting")
+    await seat.press("j")
+    await seat.see("▸ 2dab")
+
+
+@picture((40, 12))
+async def little_room(seat: Seat) -> None:
+    """Application and state are still there, the keys too, and no line is broken."""
+    await seat.see("● running")
+
+
+@picture((20, 5))
+async def hardly_any_room(seat: Seat) -> None:
+    """A few cells tell what runs, and how to get help and out."""
+    await seat.see("JupyterLab")
+
+
+@picture(SMALL, readonly=True)
+async def only_looking(seat: Seat) -> None:
+    """No key that would change anything stands in the last line."""
+    await seat.see("● running")
+
+
+# -- what administrators have
+
+
+@picture(SMALL, LARGE)
+async def users(seat: Seat) -> None:
+    """Who is disabled and who administers is told by words; numbers stand at the right of their columns."""
+    await seat.go("Users")
+    await seat.see("✗ disabled", "administrator")
+
+
+@picture(SMALL)
+async def adding_users(seat: Seat) -> None:
+    """The form has a line for each thing that can be set, and below it the command with what was typed."""
+    await seat.go("Users")
+    await seat.see("✗ disabled")
+    await seat.press("n")
+    await seat.see("srctl user add")
+    await seat.paste("emil frida")
+    await seat.press("down", "space")
+    await seat.see("◂ administrator ▸", "emil")
+
+
+@picture(SMALL)
+async def keys_of_a_user(seat: Seat) -> None:
+    """Where there is no key the list says how one is added."""
+    await seat.go("Users")
+    await seat.see("✗ disabled")
+    await seat.press("enter")
+    await seat.see("There is no key yet")
+
+
+@picture(SMALL, LARGE)
+async def images(seat: Seat) -> None:
+    """It is seen at once what is registered, and which of that no host has."""
+    await seat.go("Images")
+    await seat.see("✓ registered", "↓ on no host")
+
+
+@picture(SMALL, LARGE)
+async def registering(seat: Seat) -> None:
+    """What the image says of itself is filled in and marked as such."""
+    await seat.go("Images")
+    await seat.see("↓ on no host")
+    await seat.press("G", "n")
+    await seat.see("Register an application", "◂ the image's")
+
+
+@picture(SMALL)
+async def overview(seat: Seat) -> None:
+    """Numbers with their bars, by users, hosts and applications."""
+    await seat.go("Overview")
+    await seat.see("running on", "█")
+
+
+@picture(SMALL, LARGE, on=several)
+async def everyone(seat: Seat) -> None:
+    """Whose session it is stands beside each, and what it takes as bars and in numbers; no key opens another's."""
+    await seat.go("Everyone")
+    await seat.see("ada", "● running", "% of a core")
+
+
+# -- the hosts
+
+
+@picture(SMALL, LARGE, on=several)
+async def hosts(seat: Seat) -> None:
+    """Of each host it is told whether it answers; of one that is away why, and what to do."""
+    await seat.go("Hosts")
+    await seat.see("✗ away", "● up", " of 8")
+    for view in seat.app.state.hosts.values():
+        view.took = None if view.error else 0.012
+    seat.app.main.changed()
+    await seat.see("12 ms")
+    await seat.press("G")
+    await seat.see("gpu-2 refuses connections")
+
+
+@picture(SMALL, LARGE, on=several)
+async def a_host_is_away(seat: Seat) -> None:
+    """Who is away stands at the top right and in a toast with what to do; sessions of the others are there."""
+    await seat.see("● running", "gpu-2 ✗ away")
+    await seat.hear("gpu-2 refuses connections")
+
+
+@picture(SMALL, on=quiet)
+async def the_host_is_lost(seat: Seat) -> None:
+    """The empty list says why it is empty and what to do, in the words of the toast."""
+    seat.stage.engine.faults["containers"] = [UnreachableError("lab refuses connections", "Is it up?")] * 9
+    await seat.press("r")
+    await seat.see("✗ away", "Is it up?")
+
+
+@picture(SMALL, on=quiet)
+async def no_database(seat: Seat) -> None:
+    """Where nobody can say what may be started, the list says why."""
+    seat.stage.lab.database.unlink()
+    await seat.press("2", "r")
+    await seat.see("There is no accounting database")
+
+
+# -- questions, and what is told
+
+
+@picture(SMALL, LARGE)
+async def stopping_asks(seat: Seat) -> None:
+    """The question names what is stopped and shows the command; `No` has the focus."""
+    await seat.see("● running")
+    await seat.press("j", "s")
+    await seat.see("Stop JupyterLab")
+
+
+@picture(SMALL, on=quiet)
+async def the_form(seat: Seat) -> None:
+    """What can be set is asked for in one line each, and the command line has what was typed."""
+    await seat.press("2")
+    await seat.see("Desktop")
+    await seat.type("/desktop")
+    await seat.press("enter", "enter")
+    await seat.see("Start Desktop")
+    await seat.type("1280x800")
+    await seat.see("--set resolution=1280x800")
+
+
+@picture(SMALL)
+async def an_address(seat: Seat) -> None:
+    """The whole address stands there, and the whole line for another machine."""
+    await seat.press("3")
+    await seat.see("⇄ up")
+    await seat.press("G", "enter")
+    await seat.see("can be opened in a browser")
+
+
+@picture(SMALL)
+async def leaving_asks(seat: Seat) -> None:
+    """What becomes of the tunnels is asked with their addresses; to keep them comes first."""
+    await seat.see("⇄ up")
+    await seat.press("q")
+    await seat.see("What shall become of that?")
+
+
+@picture(SMALL)
+async def a_secret(seat: Seat) -> None:
+    """What is typed is not to be read."""
+    await seat.see("⇄ up")
+    seat.app.push_screen(Secret("Enter passphrase for key /home/ada/.ssh/id_ed25519:"))
+    await seat.see("Enter passphrase")
+    await seat.type("sesame")
+    await seat.see("••••••")
+
+
+@picture(SMALL)
+async def a_log(seat: Seat) -> None:
+    """The log has all the room, and the command that shows the same stands below it."""
+    await seat.see("⇄ up")
+    await seat.press("j", "l")
+    await seat.see("Log of JupyterLab", "the end")
+
+
+@picture(SMALL)
+async def what_goes_on(seat: Seat) -> None:
+    """A line above the command says what is being done, and how far it is."""
+    await seat.see("⇄ up")
+    work = Work("Opening MATLAB", "lab", lambda *_: None, lambda _: None, step="layer 3 Downloading 42 %")
+    seat.app.main.show_work([work])
+    await seat.see("Downloading 42 %")
+
+
+@picture(SMALL)
+async def an_error(seat: Seat) -> None:
+    """The toast says what went wrong and what to do, and hides no row of the list that matters."""
+    await seat.see("⇄ up")
+    seat.app.fail(SrctlError("The session limit of 16 is reached", "Stop one of yours first: srctl ps lists them"))
+    await seat.hear("The session limit")
+
+
+# -- finding one's way
+
+
+@picture(SMALL)
+async def a_filter(seat: Seat) -> None:
+    """The field is at the bottom of the list, whose title says how many rows of how many are left."""
+    await seat.see("⇄ up")
+    await seat.type("/running")
+    await seat.see("Sessions 3 of 5 · /running")
+
+
+@picture(SMALL)
+async def a_jump(seat: Seat) -> None:
+    """After a colon one types; at the right stands what can be meant."""
+    await seat.see("⇄ up", "4 Use")
+    await seat.type(":use")
+    await seat.press("tab")
+    await seat.see("users")
+
+
+@picture(SMALL, LARGE)
+async def the_palette(seat: Seat) -> None:
+    """All that can be done stands in a list, with its key; letters that were typed are marked."""
+    await seat.see("⇄ up", "4 Use")
+    await seat.press("ctrl+p")
+    await seat.type("stop")
+    await seat.see("Stop the session")
+
+
+@picture(SMALL, LARGE)
+async def the_help(seat: Seat) -> None:
+    """First come the keys of the pane, then those that are the same everywhere, each with what it does."""
+    await seat.see("⇄ up")
+    await seat.press("question_mark")
+    await seat.see("Everywhere")
+
+
+@picture(SMALL)
+async def sorted_rows(seat: Seat) -> None:
+    """An arrow in the title of a column says by what the rows are sorted, and in which direction."""
+    await seat.see("⇄ up")
+    await seat.press("o", "o", "O")
+    await seat.see("APPLICATION ▼")
+
+
+# -- grants
+
+
+@picture(SMALL, LARGE)
+async def grants(seat: Seat) -> None:
+    """Users by applications: what is granted stands in few letters, which the lower edge explains. The cell under the
+    cursor is in brackets, its column underlined; dmitri is marked as disabled."""
+    await seat.see("⇄ up")
+    await seat.go("Grants")
+    await seat.press("l", "l", "l", "l", "l")
+    await seat.see("[✓hr]")
+
+
+@picture(SMALL, NO_COLOR="1")
+async def no_colour_grants(seat: Seat) -> None:
+    """Without any colour the cell under the cursor stands out from its row, and its title from the others."""
+    await grants(seat)
+
+
+@picture(SMALL, LARGE)
+async def a_grant(seat: Seat) -> None:
+    """The form has boxes that are ticked or not, and two fields of several lines; below stands the command line, and
+    what becomes of the sessions."""
+    await grants(seat)
+    await seat.press("enter", "space")
+    await seat.see("Takes something away")
+
+
+@picture(SMALL)
+async def a_grant_is_taken(seat: Seat) -> None:
+    """The question says what is taken from whom, and has a third answer that stops the sessions; No has the focus."""
+    await grants(seat)
+    await seat.press("space")
+    await seat.see("Yes, and stop sessions")
+
+
+# -- colours
+
+
+@picture(SMALL, LARGE)
+async def high_contrast(seat: Seat) -> None:
+    """White and bright colours on black; the row under the cursor stands out."""
+    await seat.see("⇄ up")
+    await seat.app.run_action("wear('high-contrast')")
+
+
+@picture(SMALL)
+async def on_light(seat: Seat) -> None:
+    """On a light ground all texts can be read."""
+    await seat.see("⇄ up")
+    await seat.app.run_action("wear('textual-light')")
+
+
+@picture(SMALL, TERM="xterm", COLORTERM="")
+async def few_colours(seat: Seat) -> None:
+    """Where there are few colours they are the terminal's own, and so is the ground."""
+    await seat.see("⇄ up")
+
+
+@picture(SMALL, NO_COLOR="1")
+async def no_colour(seat: Seat) -> None:
+    """Without any colour the row under the cursor, the pane that is shown and all states are told."""
+    await seat.see("⇄ up")
+
+
+@picture(SMALL, NO_COLOR="1")
+async def no_colour_asks(seat: Seat) -> None:
+    """Without any colour it is seen which answer has the focus."""
+    await seat.see("⇄ up")
+    await seat.press("s")
+    await seat.see("Stop")
+
+
+@picture(SMALL, NO_COLOR="1")
+async def no_colour_says(seat: Seat) -> None:
+    """Without any colour a toast has a frame."""
+    await seat.see("⇄ up")
+    seat.app.say("Stopped JupyterLab")
+    await seat.hear("Stopped")
