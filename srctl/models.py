@@ -46,7 +46,7 @@ class Policy(Limits):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person in the accounting database. `id` is never reused; one below 0 is made of the name, where there is none."""
+    """A person in the accounting database. `id` is never reused; below 0 it is made of the name, for lack of one."""
 
     id: int
     name: str

@@ -9,6 +9,7 @@ import pytest
 from srctl.contents import Contents
 from srctl.db.source_store import SourceStore
 from srctl.db.store import SqlStore
+from srctl.models import Policy
 from tests.fakes import MemorySource
 from tests.integration.db import test_store_contract as contract
 from tests.integration.db import test_store_groups as groups_contract
@@ -36,6 +37,13 @@ class TestApplications(contract.TestApplications):
 
 class TestGrants(contract.TestGrants):
     test_grants_of_a_user_take_one_query = None  # type: ignore[assignment]
+
+    @pytest.mark.parametrize("keep", [True, False])
+    def test_a_grant_is_replaced_in_one_step(self, filled: SqlStore, keep: bool) -> None:
+        before = filled.add_grant("paraview:5", "alice", Policy())
+        after = filled.replace_grant(before, contract.POLICY, keep=keep)
+        assert filled.grants() == [after]
+        assert (after.policy.license, after.id == before.id) == ("secret", keep)
 
 
 team = groups_contract.team
