@@ -7,11 +7,12 @@ for an image, never while the store is in a transaction, and refuses to guess: w
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from srctl import images, policy, public_keys
+from srctl import applications, choosing, images, limits, policy, public_keys
 from srctl.enforcing import Enforcer
-from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError, UsageError
-from srctl.models import Application, Grant, GrantPage, Image, Policy, PublicKey, StoreStatus, User
+from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError
+from srctl.models import Application, Grant, GrantPage, Image, Limits, Policy, PublicKey, StoreStatus, User
 from srctl.needs import Store
 from srctl.outcome import Outcome, try_each
 
@@ -20,19 +21,18 @@ ImageLookUp = Callable[[str], Image]
 
 _SKIP_HINT = "Register it unseen with --no-verify"
 _GRANT_ID = re.compile(r"[0-9a-f]{1,32}")
-_MAX_PORT = 65535
-_MAX_TITLE = 200
 _CANDIDATES = 10
 _PAGE = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class UserDetails:
-    """A user with what is granted, and with how many SSH keys; each is `None` where nobody asked."""
+    """A user with what is granted, also by groups, how many SSH keys, and those groups; each `None` if nobody asked."""
 
     user: User
     grants: tuple[Grant, ...] | None = None
     keys: int | None = None
+    groups: tuple[str, ...] | None = None
 
 
 class Accounting:
@@ -85,12 +85,21 @@ class Accounting:
             return [UserDetails(user, None, keys.get(user.name, 0)) for user in users]
         granted: dict[str, list[Grant]] = {}
         for grant in self._store.grants():
-            granted.setdefault(grant.user, []).append(grant)
-        return [UserDetails(user, tuple(granted.get(user.name, ())), keys.get(user.name, 0)) for user in users]
+            granted.setdefault(grant.holder, []).append(grant)
+        inside = self._store.groups.memberships()
+
+        def details(user: User) -> UserDetails:
+            groups = inside.get(user.name, ())
+            holders = (user.name, *(f"@{group}" for group in groups))
+            held = tuple(grant for each in holders for grant in granted.get(each, ()))
+            return UserDetails(user, held, keys.get(user.name, 0), groups)
+
+        return [details(user) for user in users]
 
     def user(self, name: str) -> UserDetails:
         """Give one user with grants. Raises NotFoundError."""
-        return UserDetails(self._store.user(name), tuple(self._store.grants(user=name)))
+        user, groups = self._store.user(name), self._store.groups.memberships([name])
+        return UserDetails(user, tuple(self._store.grants(user=name)), groups=groups.get(name, ()))
 
     def remove_users(self, names: Sequence[str]) -> Outcome[str]:
         """Remove users with their grants and keys, each for itself; gives the names. NotFoundError."""
@@ -140,11 +149,11 @@ class Accounting:
         Raises UsageError for bad values, ConflictError if it is registered, and when verifying NotFoundError or
         UnreachableError; nothing is added then.
         """
-        application = _checked(application)
+        application = applications.checked(application)
         if verify:
             self._refuse_registered(application.image)
             found = self._image(application.image)
-            application = replace(application, title=application.title or _own_title(found))
+            application = replace(application, title=application.title or applications.own_title(found))
         return self._store.add_application(application)
 
     def application(self, image: str) -> Application:
@@ -154,6 +163,13 @@ class Accounting:
     def applications(self) -> list[Application]:
         """Give all applications by image."""
         return self._store.applications()
+
+    def set_defaults(self, image: str, defaults: Limits) -> Application:
+        """Give an application other limits for its grants that set none; sessions that run keep theirs.
+
+        Raises NotFoundError and UsageError.
+        """
+        return self._store.set_defaults(images.canonical(image), limits.check_defaults(defaults))
 
     def remove_applications(self, names: Sequence[str]) -> Outcome[str]:
         """Remove applications with their grants, each for itself; gives the images. NotFoundError, UsageError."""
@@ -168,21 +184,30 @@ class Accounting:
         return try_each(names, remove)
 
     def add_grant(self, image: str, user: str, permits: Policy | None = None) -> Grant:
-        """Permit a user to run an application; the same again gives the same grant.
+        """Permit a user, or each member of a group (`@GROUP`), to run an application; the same again is the same grant.
 
         `permits` comes from `policy.make_policy`, none is the default policy. Raises NotFoundError, for the
         application first, and UsageError.
         """
-        return self._store.add_grant(images.canonical(image), user, permits or Policy())
+        permits = permits or Policy()
+        limits.check_future(permits, datetime.now(UTC))
+        name, group = self._holder(user)
+        return self._store.add_grant(images.canonical(image), name, permits, group=group)
 
     def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
-        """Give the grants of a user, of an application, or all. Raises NotFoundError for an unknown one."""
+        """Give the grants that a user has, alone or by groups, those of a group (`@GROUP`), of an application, or all.
+
+        Raises NotFoundError for an unknown one.
+        """
         image = None if image is None else images.canonical(image)
-        found = self._store.grants(user=user, image=image)
+        name, group = (None, None) if user is None else self._holder(user)
+        found = self._store.grants(user=name, group=group, image=image)
         if not found and image is not None:
             self._store.application(image)
-        if not found and user is not None:
-            self._store.user(user)
+        if not found and name is not None:
+            self._store.user(name)
+        if not found and group is not None:
+            self._store.groups.group(group)
         return found
 
     def grant_page(self, after: str = "") -> GrantPage:
@@ -197,6 +222,8 @@ class Accounting:
         NotFoundError, and ConflictError if ambiguous or if the user has a grant with that policy already.
         """
         before = after = self.grant(id_prefix)
+        if permits.expires != before.policy.expires:
+            limits.check_future(permits, datetime.now(UTC))
         keep = not policy.takes_away(before.policy, permits)
         if before.policy != permits:
             after = self._store.replace_grant(before, permits, keep=keep)
@@ -214,14 +241,16 @@ class Accounting:
     def remove_grants_of(
         self, image: str, user: str, permits: Policy | None = None, *, every: bool = False, stop: bool = False
     ) -> Outcome[str]:
-        """Remove a user's grant of an application with exactly this policy (none: the default one), or `every` one.
+        """Remove a grant of a user or a group (`@GROUP`) with exactly this policy (none: the default), or `every` one.
 
-        Gives the ids. Raises NotFoundError if there is no such grant, for the application first, and UsageError.
+        What a user has by a group stays. Gives the ids. Raises NotFoundError if there is no such grant, for the
+        application first, and UsageError.
         """
         found = self.grants(user=user, image=image)
-        chosen = [grant for grant in found if every or grant.policy == (permits or Policy())]
+        own = [grant for grant in found if grant.holder == user]
+        chosen = [grant for grant in own if every or grant.policy == (permits or Policy())]
         if not chosen:
-            hint = "Name the policy as it was granted, or use --all" if found else "See `srctl grant list`"
+            hint = "Name the policy as it was granted, or use --all" if own else choosing.by_groups(found, user)
             raise NotFoundError(f"{user} has no such grant of {images.canonical(image)}", hint)
         return try_each(chosen, lambda grant: self._remove_grant(grant, stop))
 
@@ -232,7 +261,7 @@ class Accounting:
         if not found:
             raise NotFoundError(f"There is no grant {id_prefix!r}", "See `srctl grant list`")
         if len(found) > 1:
-            candidates = [f"{grant.id} ({grant.user}, {grant.application.image})" for grant in found[:_CANDIDATES]]
+            candidates = [f"{grant.id} ({grant.holder}, {grant.application.image})" for grant in found[:_CANDIDATES]]
             more = f" and {len(found) - _CANDIDATES} more" if len(found) > _CANDIDATES else ""
             raise ConflictError(f"{id_prefix} could be {', '.join(candidates)}{more}", "Give more digits of the id")
         return found[0]
@@ -240,6 +269,15 @@ class Accounting:
     def status(self) -> StoreStatus:
         """Give revision and counts."""
         return self._store.status()
+
+    def _holder(self, word: str) -> tuple[str | None, str | None]:
+        """Return the user, or the group, that people write so; a user's name may begin with an `@` too."""
+        if word.startswith("@") and word != "@":
+            try:
+                return self._store.user(word).name, None
+            except NotFoundError:
+                return None, word[1:]
+        return word, None
 
     def _remove_grant(self, grant: Grant, stop: bool) -> str:
         self._store.remove_grant(grant.id)
@@ -265,34 +303,3 @@ class Accounting:
 def _with_hint(error: SrctlError) -> SrctlError:
     hint = f"{error.hint}; or register it unseen with --no-verify" if error.hint else _SKIP_HINT
     return type(error)(error.message, hint)
-
-
-def _own_title(image: Image) -> str | None:
-    title = images.title(image.labels, "")
-    return title if title and title.isprintable() and len(title) <= _MAX_TITLE else None
-
-
-def _checked(application: Application) -> Application:
-    """Return the application with its image in full. Raises UsageError saying which value is wrong."""
-    image = images.canonical(application.image)
-    port, path, title = application.port, application.path, application.title
-    if port is not None and not 1 <= port <= _MAX_PORT:
-        raise UsageError(f"{port} is not a port", f"Give a number from 1 to {_MAX_PORT}")
-    if path is not None and not (path.startswith("/") and path.isprintable()):
-        raise UsageError(f"{path!r} is not a URL path", "Start it with a slash")
-    if title is not None and not (title.strip() and title.isprintable() and len(title) <= _MAX_TITLE):
-        raise UsageError(f"{title!r} is not a title", f"Give one line of at most {_MAX_TITLE} characters")
-    if application.scheme not in (None, "http", "https"):
-        raise UsageError(f"The scheme {application.scheme!r} is neither http nor https")
-    if application.profile not in (None, *policy.PROFILES):
-        raise UsageError(f"There is no profile {application.profile!r}", f"Choose {' or '.join(policy.PROFILES)}")
-    _check_devices(application)
-    return replace(application, image=image)
-
-
-def _check_devices(application: Application) -> None:
-    if application.shm_size is not None and application.shm_size < 1:
-        raise UsageError("The size of the shared memory must be above zero")
-    gpus = application.gpus
-    if gpus is not None and gpus != "all" and not re.fullmatch(r"[1-9][0-9]{0,3}", gpus):
-        raise UsageError(f"{gpus!r} is not a number of GPUs", "Give `all` or a count")

@@ -10,12 +10,18 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from srctl.accounting import Accounting
+from srctl.declaring import Declaring
+from srctl.explaining import Explainer
+from srctl.extending import Extender
+from srctl.groups import Groups
 from srctl.joining import Joiner
 from srctl.launch import Launcher
 from srctl.models import AuditEntry
 from srctl.pruning import Leftovers
+from srctl.reaping import Reaper
 from srctl.sessions import Sessions
 from srctl.sharing import SharedSessions
+from srctl.usage import UsageReport
 from srctl.wire import Signature
 
 PROTOCOL = 1
@@ -82,6 +88,7 @@ _ALL = [
         [("session.stop", "stop"), ("session.share", "share"), ("session.unshare", "unshare")],
         changes=True,
     ),
+    *_calls("extender", Extender, [("session.extend", "extend")], changes=True),
     _streaming("session.logs", "sessions", Sessions.logs),
     _streaming("session.events", "sessions", Sessions.happenings),
     _streaming("session.changes", "sessions", Sessions.changes),
@@ -119,6 +126,7 @@ _ALL = [
             ("user.key.add", "add_keys"),
             ("user.key.remove", "remove_key"),
             ("app.add", "add_application"),
+            ("app.limit", "set_defaults"),
             ("app.remove", "remove_applications"),
             ("grant.add", "add_grant"),
             ("grant.edit", "replace_grant"),
@@ -128,6 +136,19 @@ _ALL = [
         admin=True,
         changes=True,
     ),
+    *_calls("groups", Groups, [("group.list", "all"), ("group.show", "one")], admin=True),
+    *_calls(
+        "groups",
+        Groups,
+        [("group.add", "add"), ("group.remove", "remove"), ("group.join", "join"), ("group.leave", "leave")],
+        admin=True,
+        changes=True,
+    ),
+    *_calls("reaper", Reaper, [("session.reap", "run")], admin=True, changes=True),
+    *_calls("usage", UsageReport, [("usage.tally", "tally")]),
+    *_calls("explainer", Explainer, [("right.whocan", "who_can"), ("right.why", "why")], admin=True),
+    *_calls("declaring", Declaring, [("db.contents", "contents")], admin=True),
+    *_calls("declaring", Declaring, [("db.apply", "carry_out")], admin=True, changes=True),
     *_calls("sessions", SharedSessions, [("image.list", "images")], admin=True),
     *_calls("audit", AuditTrail, [("audit.list", "entries")], admin=True),
 ]

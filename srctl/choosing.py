@@ -32,15 +32,39 @@ def grant(grants: Sequence[Grant], app: str, user: str, applications: Applicatio
     Raises `NotFoundError` for an application that nobody knows, `NotAllowedError` for one without a grant and
     `ConflictError` for one with several.
     """
-    found = named_grants(grants, app, applications) or _begun(grants, app, applications)
+    found = _distinct(named_grants(grants, app, applications) or _begun(grants, app, applications))
     if len(found) == 1:
         return found[0]
     if found:
-        choice = "; ".join(f"{each.id} ({policy.in_words(each.policy)})" for each in found)
+        choice = "; ".join(f"{each.id} ({_in_words(each)})" for each in found)
         raise ConflictError(f"{app!r} means several grants of {user}", f"Name one by its id: {choice}")
     image = _known(app, applications()).image
     hint = f"An administrator can: srctl grant add {shlex.quote(image)} {shlex.quote(user)}"
     raise NotAllowedError(f"{user!r} has no grant for {app!r}", hint)
+
+
+def _distinct(grants: Sequence[Grant]) -> list[Grant]:
+    """Return the grants without those that permit the same as one before: what comes by a group, too, is no choice."""
+
+    def same(one: Grant, other: Grant) -> bool:
+        return (one.application, one.policy) == (other.application, other.policy)
+
+    return [each for index, each in enumerate(grants) if not any(same(each, other) for other in grants[:index])]
+
+
+def _in_words(grant: Grant) -> str:
+    return policy.in_words(grant.policy) + ("" if grant.group is None else f", by {grant.holder}")
+
+
+def by_groups(grants: Sequence[Grant], user: str) -> str:
+    """Return a hint for who looks for a grant of a user's own, where there are others, if any."""
+    if not grants:
+        return "See `srctl grant list`"
+    grant = grants[0]
+    return (
+        f"It comes by {grant.holder}: `srctl group leave {grant.group} {user}`, or"
+        f" `srctl grant remove {grant.application.image} {grant.holder}`"
+    )
 
 
 def container(containers: Sequence[Container], word: str) -> Container | None:

@@ -99,7 +99,7 @@ def _directory(value: Any) -> str:
 
 
 KEYS = (
-    Key("db", ("SRCTL_DB",), _text, None, "the accounting database: a path or a SQLAlchemy URL"),
+    Key("db", ("SRCTL_DB",), _text, None, "the accounting database: a path, a SQLAlchemy URL or `csv:///PATH`"),
     Key("host", ("SRCTL_HOST", "DOCKER_HOST", "DOCKER_CONTEXT"), _text, None, "the Docker host: a name or a URL"),
     Key("realm", ("SRCTL_REALM",), _realm, "srctl", "the label that separates deployments sharing one engine"),
     Key("user", ("SRCTL_USER",), _text, None, "whom to act as in direct mode; else the login name"),
@@ -112,6 +112,8 @@ KEYS = (
     Key("starts_per_minute", (), _count(1000), 30, "how often a user may start or open behind a gateway in a minute"),
     Key("commands_at_once", (), _count(1000), 100, "commands that a user may have running at once behind a gateway"),
     Key("entries_per_minute", (), _count(100_000), 600, "entries of the audit that a user may cause in a minute"),
+    Key("reap_warning", (), seconds, 900.0, "seconds for which `reap` warns the owner of a session before it ends it"),
+    Key("reap_ungranted", (), _switch, False, "whether `reap` ends sessions whose user has no grant for them any more"),
     Key("browser", (), _switch, True, "whether `open` starts a browser where there is one"),
 )
 HOST_FIELDS = ("url", "ssh", "tls")

@@ -31,3 +31,19 @@ def moment(text: str, now: datetime) -> datetime:
     except (ValueError, OverflowError) as error:
         hint = "Write it as 24h, for so long ago, or as a date, e.g. 2030-01-31T12:00:00Z"
         raise UsageError(f"Not a time: {text!r}", hint) from error
+
+
+def words(seconds: float) -> str:
+    """Return a length as people write it, in its two largest units: `90s` is `1m 30s`, and 26 hours are `1d 2h`."""
+    left, counts = max(int(seconds), 0), []
+    for unit, length in reversed(_UNITS.items()):
+        count, left = divmod(left, length)
+        counts.append((count, unit))
+    first = next((index for index, (count, _) in enumerate(counts) if count), len(counts) - 1)
+    return " ".join(f"{count}{unit}" for count, unit in counts[first : first + 2] if count) or "0s"
+
+
+def exact(seconds: int) -> str:
+    """Return a length in one unit, as `parse` reads it."""
+    unit, length = next((unit, length) for unit, length in reversed(_UNITS.items()) if seconds % length == 0)
+    return f"{seconds // length}{unit}"

@@ -7,12 +7,15 @@ is left to them. Without a gateway there are no such connections, and a grant gu
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Protocol
 
-from srctl import labels, slots
+from srctl import labels, recording, slots
+from srctl.books import Records
 from srctl.errors import NotFoundError, SrctlError
 from srctl.models import Container, Grant, Share, SharedSlot, User
 from srctl.needs import Engine, Store
+from srctl.recording import NoRecords
 
 
 class Ending(Protocol):
@@ -54,6 +57,15 @@ class SlotBook(Protocol):
 
     def vacate(self, owner_id: int, slot: int) -> Collection[Share]:
         """Forget what was permitted or closed at a slot; return the shares."""
+
+    def remove_shares(self, session_id: str, guest: str | None = None) -> Collection[Share]:
+        """Remove the shares of a session, or its one with a guest; return them."""
+
+    def expired(self, now: datetime) -> Collection[Share]:
+        """Return the shares that have expired."""
+
+    def take_shares(self, owner: str, grant_ids: Iterable[str]) -> Collection[Share]:
+        """Remove the shares of a user's sessions under these grants; return them."""
 
 
 class Gateway:
@@ -103,11 +115,17 @@ class Gateway:
 
 
 class Enforcer:
-    """Ends what depends on what was taken away. `engine` gives the host of the sessions."""
+    """Ends what depends on what was taken away. `engine` gives the host of the sessions, `records` keep their ends."""
 
-    def __init__(self, engine: Callable[[], Engine] | None = None, gateway: Gateway | None = None) -> None:
+    def __init__(
+        self,
+        engine: Callable[[], Engine] | None = None,
+        gateway: Gateway | None = None,
+        records: Records | None = None,
+    ) -> None:
         self._engine = engine
         self._gateway = gateway
+        self._records = records or NoRecords()
 
     def refuse(self, user: User) -> None:
         """End the connections of a user who is gone or disabled, and those of guests in that user's sessions."""
@@ -115,57 +133,96 @@ class Enforcer:
             every = {SharedSlot(user.id, slot) for slot in slots.SLOTS}
             self._gateway.end(user_ids={user.id}, shares=every)
 
+    def refuse_all(self) -> None:
+        """End all connections: nobody knows any more what they were made for."""
+        if self._gateway is not None:
+            self._gateway.end(user_ids=range(1, slots.MOST + 1))
+
     def refuse_key(self, fingerprint: str) -> None:
         """End the connections that were made with a key."""
         if self._gateway is not None:
             self._gateway.end(fingerprints={fingerprint})
 
-    def withdraw(self, grants: Sequence[Grant], *, stop: bool = False) -> None:
-        """Close the ways to the sessions of grants that were removed; with `stop` end those sessions.
+    def withdraw(
+        self,
+        grants: Sequence[Grant],
+        *,
+        of: Collection[str] | None = None,
+        had: Collection[str] | None = None,
+        stop: bool = False,
+    ) -> None:
+        """Close the ways to the sessions of grants that were taken away; with `stop` end those sessions.
 
-        Raises `UnreachableError` where they can't be stopped.
+        `of` are the users who lose them, where others keep them: those who left a group. `had` are the users who had
+        them, where the database does not say so any more. Raises `UnreachableError` where they can't be stopped.
         """
         if self._gateway is not None:  # first: an engine that does not answer must not keep a way open
-            self._close(self._gateway, grants)
+            self._close(self._gateway, grants, of, had)
         if stop and self._engine is not None:
-            for container in self._containers(self._engine(), grants):
-                _end(self._engine(), container)
+            engine = self._engine()
+            for container in self._containers(engine, grants, of):
+                self._end(engine, container)
 
-    def _close(self, gateway: Gateway, grants: Sequence[Grant]) -> None:
+    def _end(self, engine: Engine, container: Container) -> None:
+        with suppress(NotFoundError):
+            counters = recording.used(engine, container)
+            engine.stop(container.id)
+            recording.stopped(self._records, container, recording.UNGRANTED, counters)
+            engine.remove(container.id)
+
+    def _close(
+        self,
+        gateway: Gateway,
+        grants: Sequence[Grant],
+        of: Collection[str] | None,
+        had: Collection[str] | None,
+    ) -> None:
         places: set[SharedSlot] = set()
         owners: set[int] = set()
-        for grant in grants:
-            taken = self._slots(grant)
-            if not taken:
-                continue
-            gateway.book.close_slots(grant.user, taken)
+        for name, taken in self._slots(gateway, grants, of, had).items():
+            gateway.book.close_slots(name, taken)
+            gateway.book.take_shares(name, [grant.id for grant in grants])
             with suppress(NotFoundError):  # a user removed meanwhile has been refused
-                owner = gateway.store.user(grant.user).id
+                owner = gateway.store.user(name).id
                 owners.add(owner)
                 places.update(SharedSlot(owner, slot) for slot in taken)
         if places:
             gateway.end(user_ids=owners, shares=places)
 
-    def _slots(self, grant: Grant) -> set[int]:
-        """Return the slots of a grant's sessions; all where the engine can't say: what is not known is closed."""
+    def _slots(
+        self,
+        gateway: Gateway,
+        grants: Sequence[Grant],
+        of: Collection[str] | None,
+        had: Collection[str] | None,
+    ) -> dict[str, set[int]]:
+        """Return the slots of the grants' sessions by user; all where the engine can't say, since nothing may stay."""
         try:
-            found = self._containers(self._engine(), [grant]) if self._engine is not None else []
+            found = self._containers(self._engine(), grants, of) if self._engine is not None else []
         except SrctlError:
-            return set(slots.SLOTS)
-        return {slot for container in found if (slot := labels.slot(container)) is not None}
+            known = of if of is not None else had
+            holders = known if known is not None else {n for each in grants for n in _holders(gateway.store, each)}
+            return {name: set(slots.SLOTS) for name in holders}
+        taken: dict[str, set[int]] = {}
+        for container in found:
+            if (slot := labels.slot(container)) is not None:
+                taken.setdefault(labels.user(container), set()).add(slot)
+        return taken
 
-    def _containers(self, engine: Engine, grants: Sequence[Grant]) -> list[Container]:
+    def _containers(self, engine: Engine, grants: Sequence[Grant], of: Collection[str] | None) -> list[Container]:
         found = [
             container
             for grant in grants
             for container in engine.containers({labels.RUNINFO + "mapping_id": grant.id}, stopped=True)
         ]
-        return [container for container in found if labels.session_id(container)]
+        ours = [container for container in found if labels.session_id(container)]
+        return ours if of is None else [container for container in ours if labels.user(container) in of]
 
 
-def _end(engine: Engine, container: Container) -> None:
-    try:
-        engine.stop(container.id)
-        engine.remove(container.id)
-    except NotFoundError:
-        return
+def _holders(store: Store, grant: Grant) -> tuple[str, ...]:
+    """Return the users who have a grant."""
+    if grant.user is not None:
+        return (grant.user,)
+    with suppress(NotFoundError):
+        return store.groups.group(str(grant.group)).members
+    return ()

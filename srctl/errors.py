@@ -54,6 +54,12 @@ class NameTakenError(ConflictError):
     """The engine has a container of this name already: somebody else was first."""
 
 
+class LackingError(NotAllowedError):
+    """The host has less than a session is to have; `limit` is the name of what it lacks."""
+
+    limit = ""
+
+
 class PortTakenError(ConflictError):
     """Each port of the host at which a session could be published is taken."""
 

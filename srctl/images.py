@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from srctl.errors import NotAllowedError, UsageError
-from srctl.models import Application, Image, Policy
+from srctl.models import Application, Available, Grant, Image, Policy
 
 PREFIX = "eu.simphony-project.docker."
 """Prefix of the labels that the protocol of SimPhoNy-Remote 2 puts on images."""
@@ -146,3 +146,20 @@ def container_port(application: Application, image: Image) -> int:
     if kind(image.labels) is None and len(image.ports) == 1:
         return image.ports[0]
     return DEFAULT_PORT
+
+
+def offer(grant: Grant, image: Image | None, session_id: str | None) -> Available:
+    """Return what a user may start by a grant; `image` is `None` where the host does not have it."""
+    marks = image.labels if image else {}
+    application = grant.application
+    return Available(
+        grant_id=grant.id,
+        image=application.image,
+        title=application.title or title(marks, application.image),
+        description=description(marks),
+        type=kind(marks),
+        policy=grant.policy,
+        configurables=configurables(marks, grant.policy),
+        image_present=image is not None,
+        session_id=session_id,
+    )

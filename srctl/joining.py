@@ -4,14 +4,15 @@ A session that is there is left alone and keeps its settings, whatever happens.
 """
 
 import re
+import shlex
 
-from srctl import labels, policy
-from srctl.errors import ConflictError, NotFoundError, UsageError
-from srctl.launch import Launcher, reached
-from srctl.models import Container, Started, StartRequest
+from srctl import labels, limits, planning
+from srctl.errors import ConflictError, NotAllowedError, NotFoundError, UsageError
+from srctl.launch import Launcher
+from srctl.models import Container, Started, StartRequest, no_page
 from srctl.needs import ProgressCallback
 from srctl.sessions import RUNNING, Sessions
-from srctl.waiting import REAL, Clock, Watch
+from srctl.waiting import REAL, Clock, Watch, reached
 
 _SESSION = re.compile(r"[0-9a-fA-F]{4,32}|srctl-[A-Za-z0-9_.-]+")
 """What may be a session's id, or the name of its container."""
@@ -34,7 +35,10 @@ class Joiner:
         Raises what `join` and `start` raise.
         """
         container = self._named(request.app)
-        return self._launcher.start(request) if container is None else self.join(container, request)
+        if container is not None:
+            return self.join(container, request)
+        self._check_page(request)
+        return self._launcher.start(request)
 
     def running(self, request: StartRequest) -> str | None:
         """Return the id of the running session that `bring` would find, `None` where it would start one."""
@@ -48,20 +52,31 @@ class Joiner:
     def join(self, container: Container, request: StartRequest) -> Started:
         """Wait until a session that is there answers; it is left alone, and keeps its settings, whatever happens.
 
-        Raises what `Sessions.permits` and `policy.requested` raise, `UsageError` where it is to be replaced and
+        Raises what `Sessions.permits` and `planning.requested` raise, `UsageError` where it is to be replaced and
         `ConflictError` for one that is over.
         """
         self._engine.require_way_to_endpoints()
         permits = self._sessions.permits(container)
         session = self._sessions.describe(container)
+        if not labels.has_page(container):
+            raise no_page(session.id)
         if request.replace:
             raise UsageError("--replace goes with an application, not with a session", "Name its image or its grant")
         if session.status not in ("running", "starting"):
             hint = f"srctl logs {session.id[:12]} tells why; start it again with: srctl start {session.image}"
             raise ConflictError(f"Session {session.id} does not run any more ({session.status})", hint)
-        policy.requested(request, session.image, container.labels, permits)
+        planning.requested(request, session.image, container.labels, permits)
         ready = self._watch.until_ready(session.container_id, request.timeout)
         return Started(session, reached(ready), fresh=False)
+
+    def _check_page(self, request: StartRequest) -> None:
+        """Raise `NotAllowedError` for an application that could not be opened, before it is started."""
+        grant = self._sessions.grant(request.app)
+        if limits.effective(grant).network == "none":
+            raise NotAllowedError(
+                f"{grant.application.image} can't be opened: its grant gives it no network (--network none)",
+                f"srctl start {shlex.quote(request.app)} starts it; {limits.who_changes(grant, 'network')}",
+            )
 
     def _named(self, text: str) -> Container | None:
         """Return the container of the session whose id begins so; an application of exactly this name goes first."""

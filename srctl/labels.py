@@ -6,6 +6,7 @@ Whoever reaches the engine can write labels: what is read here is checked before
 """
 
 import re
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from srctl import images
@@ -15,7 +16,12 @@ RUNINFO = "eu.simphony-project.docker.runinfo."
 """Prefix of the five labels of the protocol: `user`, `mapping_id`, `url_id`, `urlpath`, `realm`."""
 
 EXTRA = "io.srctl."
-"""Prefix of ours: `image`, `port`, `scheme`, `path`, `title`, `profile`, `user_id`, and `slot` behind a gateway."""
+"""Prefix of ours: `image`, `port`, `scheme`, `path`, `title`, `profile`, `user_id`, the group and the limits in time
+(`group`, `max_lifetime`, `idle_timeout`, `expires`), and `slot` behind a gateway.
+"""
+
+NOBODY = 0
+"""The `user_id` of a session that was started where users have no ids: the name alone says whose it is."""
 
 _SESSION_ID = re.compile(r"[0-9a-f]{32}")
 _STATUS = {"created": "starting", "restarting": "starting", "running": "running", "paused": "running"}
@@ -36,6 +42,11 @@ def session_id(container: Container) -> str | None:
     return value if _SESSION_ID.fullmatch(value) else None
 
 
+def user(container: Container) -> str:
+    """Return the name of the session's user."""
+    return container.labels.get(RUNINFO + "user", "")
+
+
 def grant_id(container: Container) -> str:
     """Return the id of the grant that the session was started under."""
     return container.labels.get(RUNINFO + "mapping_id", "")
@@ -51,6 +62,53 @@ def slot(container: Container) -> int | None:
     """Return the port of the user's own address at which a session is published; `None` for one that has none."""
     value = container.labels.get(EXTRA + "slot", "")
     return int(value) if re.fullmatch(r"[0-9]{1,5}", value) else None
+
+
+def group(container: Container) -> str | None:
+    """Return the group by which the session's user had the right; `None` for a grant of the user's own."""
+    return container.labels.get(EXTRA + "group") or None
+
+
+def idle_timeout(container: Container) -> int | None:
+    """Return the seconds that a session may lie unused; `None` without such a limit."""
+    return _seconds(container, "idle_timeout")
+
+
+def max_lifetime(container: Container) -> int | None:
+    """Return the seconds that a session may run; `None` without such a limit."""
+    return _seconds(container, "max_lifetime")
+
+
+def expires(container: Container) -> datetime | None:
+    """Return when the grant ends that the session was started under; `None` for one without an end."""
+    try:
+        found = datetime.fromisoformat(container.labels.get(EXTRA + "expires", ""))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
+def is_limited(container: Container) -> bool:
+    """Tell whether a session has any limit in time."""
+    return any(container.labels.get(EXTRA + name) for name in ("max_lifetime", "idle_timeout", "expires"))
+
+
+def ends(container: Container, extended: datetime | None = None, expiry: datetime | None = None) -> datetime | None:
+    """Return when a session's time is over: that of its lifetime, which may be `extended`, or its grant's, `expiry`."""
+    lifetime = max_lifetime(container)
+    over = None if lifetime is None else extended or container.created + timedelta(seconds=lifetime)
+    known = [moment for moment in (over, expiry) if moment is not None]
+    return min(known) if known else None
+
+
+def _seconds(container: Container, name: str) -> int | None:
+    value = container.labels.get(EXTRA + name, "")
+    return int(value) if re.fullmatch(r"[0-9]{1,9}", value) else None
+
+
+def has_page(container: Container) -> bool:
+    """Tell whether a session is to be reached at all: one without a network is not."""
+    return container.labels.get(EXTRA + "port") != ""
 
 
 def endpoint(container: Container) -> Endpoint | None:

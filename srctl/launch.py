@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from srctl import labels, policy
+from srctl import labels, limits, planning, policy, recording
 from srctl.errors import (
     ApplicationExitedError,
     ApplicationNotReadyError,
     ConflictError,
     InterruptedByUserError,
+    LackingError,
     NameTakenError,
     NotFoundError,
     PortTakenError,
@@ -24,7 +25,6 @@ from srctl.errors import (
 from srctl.models import (
     Container,
     ContainerSpec,
-    Endpoint,
     Grant,
     Image,
     Progress,
@@ -34,8 +34,9 @@ from srctl.models import (
 )
 from srctl.needs import ProgressCallback
 from srctl.publishing import AnyPort, Publisher
+from srctl.seats import Seats, TwinError
 from srctl.sessions import RUNNING, Sessions
-from srctl.waiting import REAL, Clock, Watch
+from srctl.waiting import REAL, Clock, Watch, reached
 
 STALE = 10.0
 """Seconds that another process may take from creating a container to starting it; later it is taken for dead."""
@@ -79,7 +80,7 @@ class Launcher:
     def start(self, request: StartRequest) -> Started:
         """Start the application, or find the session that runs under the same grant already.
 
-        Raises what `Sessions.grant` and `policy.plan` raise, `NotFoundError` for a missing image or volume source,
+        Raises what `Sessions.grant` and `planning.plan` raise, `NotFoundError` for a missing image or volume source,
         `ConflictError` when somebody else removes the container meanwhile, `ApplicationExitedError` and
         `ApplicationNotReadyError`; no container is left then. What can be known to be wrong beforehand costs no
         running session that was to be replaced.
@@ -91,11 +92,11 @@ class Launcher:
         for _ in range(ATTEMPTS):
             running = self._clear(grant, replace=request.replace)
             if running is not None:
-                policy.requested(request, grant.application.image, running.labels, grant.policy)
+                planning.requested(request, grant.application.image, running.labels, grant.policy)
                 found = self._wait(running, request)
             else:
                 spec = spec or self._plan(user, grant, request)
-                found = self._make(user, spec, request)
+                found = self._make(user, grant, spec, request)
             if found is not None:
                 return found
         raise ConflictError(
@@ -107,17 +108,24 @@ class Launcher:
         """Return the grant's running container; remove those that are over, and with `replace` that one too."""
         name = policy.container_name(self._sessions.realm, self._sessions.user, grant.id)
         running = None
-        for container in self._sessions.containers(stopped=True):
-            if labels.grant_id(container) != grant.id:
-                continue
+        for container in self._under(grant):
             if replace:
                 self._progress(Progress(f"Removing {container.name}"))
-                self._sessions.end(container)
+                self._sessions.end(container, recording.REPLACED)
             elif container.state in RUNNING:
                 running = container
-            elif container.name == name and not self._being_made(container):
+            elif not self._being_made(container) and (
+                container.name == name or self._seats(grant).is_one(container.name)
+            ):
                 self._sessions.end(container)
         return running
+
+    def _under(self, grant: Grant) -> list[Container]:
+        """Return the user's containers of a grant."""
+        return [each for each in self._sessions.containers(stopped=True) if labels.grant_id(each) == grant.id]
+
+    def _seats(self, grant: Grant, count: int = 0) -> Seats:
+        return Seats(self._engine, grant, count, self._being_made)
 
     def _being_made(self, container: Container) -> bool:
         """Tell whether another process may be about to start it; clocks that differ cost a wait, or a second try."""
@@ -127,21 +135,28 @@ class Launcher:
     def _plan(self, user: User, grant: Grant, request: StartRequest) -> ContainerSpec:
         image = self._image(grant, request.pull)
         new_id = secrets.token_hex(16)
-        return policy.plan(policy.Order(user, grant, image, request, self._sessions.realm, new_id, self._home_root))
+        return planning.plan(planning.Order(user, grant, image, request, self._sessions.realm, new_id, self._home_root))
 
-    def _make(self, user: User, spec: ContainerSpec, request: StartRequest) -> Started | None:
+    def _make(self, user: User, grant: Grant, spec: ContainerSpec, request: StartRequest) -> Started | None:
         """Make a container and wait until it answers; `None` where another process came first and is gone again."""
         taken: set[int] = set()
         while True:
             placed = self._publisher.place(spec, user, lambda: self._sessions.containers(stopped=True), taken)
             try:
                 with self._until_kept(placed) as container_id:
-                    self._sessions.require_grant(spec.labels[labels.RUNINFO + "mapping_id"])
+                    if spec.seats is not None:
+                        self._seats(grant, spec.seats).take(container_id, self._under(grant))
+                    self._sessions.require_grant(grant.id)
                     self._progress(Progress(f"Starting {spec.image}"))
                     self._engine.start(container_id, spec.network)
-                    return self._started(self._watch.until_ready(container_id, request.timeout), fresh=True)
-            except NameTakenError:
-                return self._join_winner(spec.name, request)
+                    ready = self._watch.until_ready(container_id, request.timeout)
+                    self._record(ready)
+                    return self._started(ready, fresh=True)
+            except LackingError as error:
+                error.hint = limits.who_changes(grant, error.limit)
+                raise
+            except NameTakenError as error:
+                return self._join_winner(error.by if isinstance(error, TwinError) else spec.name, request)
             except PortTakenError:
                 if placed.host_port is None:
                     raise
@@ -155,21 +170,23 @@ class Launcher:
             self._progress(Progress(f"Creating {spec.name}"))
             created = self._engine.create(spec)
             yield created
-        except NameTakenError:
+        except NameTakenError as error:
+            if created is not None:
+                self._undo(spec, error, created)
             raise
         except NotFoundError as error:
             if created is None or self._exists(created):
-                self._undo(spec, error)
+                self._undo(spec, error, created)
                 raise
             raise _removed(spec) from error
         except ApplicationExitedError as error:
             if created is not None and self._is_taken_away(created):
                 raise _removed(spec) from error
-            self._undo(spec, error)
+            self._undo(spec, error, created)
             raise
         except BaseException as error:
             in_doubt = created is None and (isinstance(error, UnreachableError) or not isinstance(error, SrctlError))
-            self._undo(spec, error, patience=LATE if in_doubt else 0.0)
+            self._undo(spec, error, created, patience=LATE if in_doubt else 0.0)
             raise
 
     def _exists(self, container_id: str) -> bool:
@@ -189,22 +206,22 @@ class Launcher:
             return True
         return False
 
-    def _undo(self, spec: ContainerSpec, reason: BaseException, patience: float = 0.0) -> None:
+    def _undo(self, spec: ContainerSpec, reason: BaseException, created: str | None, patience: float = 0.0) -> None:
         """Remove what this start made, or tell in the error that it can't be done."""
         try:
-            self._discard(spec, self._clock.now() + patience)
+            self._discard(spec, created or spec.name, self._clock.now() + patience)
         except SrctlError as error:
             left = f"{spec.name} may be left behind: srctl session prune removes it, or srctl stop"
             if not isinstance(reason, SrctlError):
                 raise InterruptedByUserError(f"Interrupted, and {error.message}", left) from reason
             reason.hint = f"{reason.hint}. {left}" if reason.hint else left
 
-    def _discard(self, spec: ContainerSpec, limit: float) -> None:
-        """Remove the container of this name if it is the one that this start made; it may appear until `limit`."""
+    def _discard(self, spec: ContainerSpec, name: str, limit: float) -> None:
+        """Remove the container of this name, or id, if this start made it; it may appear until `limit`."""
         mark = labels.RUNINFO + "url_id"
         while True:
             try:
-                container = self._engine.container(spec.name)
+                container = self._engine.container(name)
                 if container.labels.get(mark) == spec.labels[mark]:
                     self._engine.remove(container.id)
             except NotFoundError:
@@ -268,20 +285,16 @@ class Launcher:
             raise
         return self._started(replace(container, image=running.image), fresh=False)
 
+    def _record(self, container: Container) -> None:
+        record = recording.record_of(container, self._engine.name, self._sessions.realm)
+        recording.begin(self._sessions.records, record)
+
     def _started(self, container: Container, *, fresh: bool) -> Started:
-        session = self._sessions.session(container, frozenset({labels.grant_id(container)}))
-        return Started(session, reached(container), fresh)
+        session = self._sessions.started(container)
+        return Started(session, reached(container) if labels.has_page(container) else None, fresh)
 
 
 def _removed(spec: ContainerSpec) -> ConflictError:
     return ConflictError(
         f"{spec.name} was removed by somebody else while it started", "Start it again if it is still wanted"
     )
-
-
-def reached(container: Container) -> Endpoint:
-    """Return where a container's application is reached. Raises `NotFoundError` for one that publishes nothing."""
-    endpoint = labels.endpoint(container)
-    if endpoint is None:
-        raise NotFoundError(f"{container.name} has no published port")
-    return endpoint

@@ -10,6 +10,18 @@ from datetime import datetime
 from typing import NamedTuple
 
 from srctl.entry import AuditEntry as AuditEntry  # noqa: PLC0414 - one of the words
+from srctl.errors import NotAllowedError
+from srctl.terms import ISOLATED as ISOLATED  # noqa: PLC0414 - words as well
+from srctl.terms import NETWORK as NETWORK  # noqa: PLC0414
+from srctl.terms import NO_NETWORK as NO_NETWORK  # noqa: PLC0414
+from srctl.terms import Counters as Counters  # noqa: PLC0414
+from srctl.terms import Extension as Extension  # noqa: PLC0414 - words as well
+from srctl.terms import Group as Group  # noqa: PLC0414
+from srctl.terms import Limits as Limits  # noqa: PLC0414
+from srctl.terms import Record as Record  # noqa: PLC0414
+from srctl.terms import Watch as Watch  # noqa: PLC0414
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +34,8 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """What a grant permits."""
+class Policy(Limits):
+    """What a grant permits, and within which limits."""
 
     allow_home: bool = False
     allow_view: bool = False
@@ -34,13 +46,18 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person in the accounting database. `id` is never reused."""
+    """A person in the accounting database. `id` is never reused; below 0 it is made of the name, for lack of one."""
 
     id: int
     name: str
     created: datetime
     admin: bool = False
     disabled: bool = False
+
+    @property
+    def lasting_id(self) -> int:
+        """The id for what outlives the person's row: homes, and the labels of sessions; 0 where there is none."""
+        return max(self.id, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +77,8 @@ class PublicKey:
 class Application:
     """A Docker image registered for use. `None` means: what the image itself says.
 
-    `image` carries its tag or digest; `shm_size` is in bytes; `gpus` is `all` or a count.
+    `image` carries its tag or digest; `shm_size` is in bytes; `gpus` is `all` or a count. `defaults` are the limits of
+    each grant that sets none.
     """
 
     image: str
@@ -73,17 +91,27 @@ class Application:
     shm_size: int | None = None
     gpus: str | None = None
     created: datetime | None = None
+    defaults: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The right of `user` to run `application` under `policy`. `id` is 32 hexadecimal digits and never reused."""
+    """The right of `user`, or of each member of `group`, to run `application` under `policy`; one of both is `None`.
+
+    `id` is 32 hexadecimal digits and never reused.
+    """
 
     id: str
-    user: str
+    user: str | None
     application: Application
     policy: Policy
     created: datetime
+    group: str | None = None
+
+    @property
+    def holder(self) -> str:
+        """Who has it, as people type it: the user's name, or that of the group after an `@`."""
+        return f"@{self.group}" if self.user is None else self.user
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +128,14 @@ class GrantPage:
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """State of the accounting database. `pending` lists the migrations that `db upgrade` would apply."""
+    """State of the accounting database. `pending` lists the migrations that `db upgrade` would apply.
+
+    What has no schema has neither `revision` nor `head`.
+    """
 
     url: str
     revision: str | None
-    head: str
+    head: str | None
     pending: tuple[str, ...]
     users: int | None
     applications: int | None
@@ -152,7 +183,10 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container as its engine lists it. `state` is Docker's own word; `exit_code` is known after an inspect only."""
+    """A container as its engine lists it. `state` is Docker's own word.
+
+    `exit_code`, and when its process ended last (`finished`), are known after an inspect only.
+    """
 
     id: str
     name: str
@@ -163,6 +197,7 @@ class Container:
     created: datetime
     bindings: tuple[Binding, ...] = ()
     exit_code: int | None = None
+    finished: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +242,8 @@ class ContainerSpec:
     """Where the port is published, a loopback address."""
     host_port: int | None = None
     """The port there; `None` lets the engine choose."""
+    seats: int | None = None
+    """How many sessions of its grant may run at once, whoever's they are; `None`: any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +281,10 @@ class Session:
     granted: bool | None
     created: datetime
     shared_with: tuple[str, ...] = ()
+    ends: datetime | None = None
+    """When its time is over; `None` where it has no end."""
+    warning: str | None = None
+    """What its owner should know: that it will be ended, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,11 +361,29 @@ class StartRequest:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The outcome of `start`: `fresh` is false where a running session was found."""
+    """The outcome of `start`: `fresh` is false where a running session was found.
+
+    `endpoint` is `None` where the grant gives no network, and so no page.
+    """
 
     session: Session
-    endpoint: Endpoint
+    endpoint: Endpoint | None
     fresh: bool
+
+    @property
+    def page(self) -> Endpoint:
+        """Where its page is. Raises `NotAllowedError` where there is none."""
+        if self.endpoint is None:
+            raise no_page(self.session.id)
+        return self.endpoint
+
+
+def no_page(session_id: str) -> NotAllowedError:
+    """Return the error for a session that can't be opened."""
+    return NotAllowedError(
+        f"Session {session_id} has no page: its grant gives it no network (--network none)",
+        f"srctl logs {session_id[:12]} shows what it writes; an administrator can grant it with another --network",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,21 @@
 """What use cases need of the edges, which are handed to them: a Docker host, and the rights that people have."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
+from srctl.books import Groups, Records
 from srctl.models import (
     Application,
     Container,
     ContainerSpec,
+    Counters,
     Endpoint,
     EngineInfo,
     Grant,
     GrantPage,
     Image,
+    Limits,
     Policy,
     Progress,
     PublicKey,
@@ -87,6 +91,9 @@ class Engine(Protocol):
     def create(self, spec: ContainerSpec) -> str:
         """Create a container, return its id. Raises `NameTakenError` and `NotFoundError`."""
 
+    def rename(self, container_id: str, name: str) -> None:
+        """Give a container another name. Raises `NameTakenError` and `NotFoundError`."""
+
     def start(self, container_id: str, network: str) -> None:
         """Start a created container."""
 
@@ -95,6 +102,12 @@ class Engine(Protocol):
 
     def remove(self, container_id: str, *, force: bool = True) -> None:
         """Remove a container. Raises `NotFoundError`, and without `force` `ConflictError` for one that runs."""
+
+    def counters(self, container_id: str) -> Counters | None:
+        """Return what a container has used; `None` for one that does not run. Raises `NotFoundError`."""
+
+    def deaths(self, labels: Mapping[str, str], since: datetime) -> dict[str, datetime]:
+        """Return when containers with these labels ended last, by id, as far as the engine remembers."""
 
     def logs(self, container_id: str, *, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
         """Yield a container's output. Raises `NotFoundError`."""
@@ -122,7 +135,7 @@ class Engine(Protocol):
 
 
 class Rights(Protocol):
-    """What sessions need of the accounting database."""
+    """What sessions need of the accounting database. A user's grants are the own ones and those of groups."""
 
     def user(self, name: str) -> User:
         """Return a user. Raises `NotFoundError`."""
@@ -130,15 +143,30 @@ class Rights(Protocol):
     def applications(self) -> list[Application]:
         """Return all applications."""
 
-    def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
-        """Return the grants of a user, for an image, or all."""
+    def grants(self, *, user: str | None = None, group: str | None = None, image: str | None = None) -> list[Grant]:
+        """Return the grants that a user has, those of a group, for an image, or all."""
 
-    def existing_grants(self, ids: Iterable[str]) -> frozenset[str]:
-        """Return those of the grant ids that exist."""
+    def grants_by_id(self, ids: Iterable[str]) -> dict[str, Grant]:
+        """Return those of the grants that exist, by their ids."""
+
+    def held(self, claims: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Return those claims (user, grant id) that are true now."""
+
+    @property
+    def records(self) -> Records:
+        """What ran, and until when it may."""
 
 
 class Store(Protocol):
     """The accounting database. Images carry their tag; any method may raise the errors of a database that fails."""
+
+    @property
+    def groups(self) -> Groups:
+        """The groups of users."""
+
+    @property
+    def records(self) -> Records:
+        """What ran, and until when it may."""
 
     def user(self, name: str) -> User:
         """Give the user of exactly this name. Raises NotFoundError."""
@@ -182,14 +210,20 @@ class Store(Protocol):
     def remove_application(self, image: str) -> None:
         """Remove an application with its grants. Raises NotFoundError."""
 
-    def add_grant(self, image: str, user: str, policy: Policy) -> Grant:
-        """Grant; the same grant again is the one that stands. Raises NotFoundError, for the application first."""
+    def set_defaults(self, image: str, defaults: Limits) -> Application:
+        """Give an application other defaults. Raises NotFoundError."""
 
-    def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
-        """Give the grants of a user, of an application, or all, in one query; unknown names have none."""
+    def add_grant(self, image: str, user: str | None, policy: Policy, *, group: str | None = None) -> Grant:
+        """Grant to a user or a group; the same grant again is the one that stands. Raises NotFoundError.
+
+        For the application first.
+        """
+
+    def grants(self, *, user: str | None = None, group: str | None = None, image: str | None = None) -> list[Grant]:
+        """Give the grants that a user has, those of a group, of an application, or all; unknown names have none."""
 
     def grant_page(self, after: str, most: int) -> GrantPage:
-        """Give at most so many grants in short, by id, from the one that follows the id `after`."""
+        """Give at most so many grants of users in short, by id, from the one that follows the id `after`."""
 
     def replace_grant(self, before: Grant, policy: Policy, *, keep: bool) -> Grant:
         """Put another policy in the place of a grant's; without `keep` it is a new grant with a new id.
@@ -203,8 +237,11 @@ class Store(Protocol):
     def find_grants(self, id_prefix: str) -> list[Grant]:
         """Give the grants whose id starts so, by id."""
 
-    def existing_grants(self, ids: Iterable[str]) -> frozenset[str]:
-        """Give those of the grant ids that exist."""
+    def grants_by_id(self, ids: Iterable[str]) -> dict[str, Grant]:
+        """Give those of the grants that exist, by their ids."""
+
+    def held(self, claims: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Give those claims (user, grant id) that are true: alone or by a group, and not expired."""
 
     def status(self) -> StoreStatus:
         """Give revision and counts."""

@@ -125,7 +125,7 @@ class Opener:
         if door is not None and door.listener is None:
             self._check_ours(request, door.port)
         started = self._starter.bring(request)
-        session, endpoint = started.session, started.endpoint
+        session, endpoint = started.session, started.page
         if place.direct:
             url, tunnel = labels.direct_url(endpoint), self._ways.direct(session, endpoint)
         else:

@@ -4,6 +4,7 @@ Between looking and removing a container may be started. So nothing is removed b
 started is looked at twice: another srctl may have made it a moment ago.
 """
 
+from srctl import recording
 from srctl.errors import ConflictError, NotFoundError
 from srctl.models import Session
 from srctl.sessions import Sessions
@@ -38,8 +39,10 @@ class Leftovers:
 
     def remove(self, session: Session) -> bool:
         """Remove what is left of a session; return false where it runs again and is left alone."""
+        engine = self._sessions.engine
+        recording.end_of(self._sessions.records, engine, session.id, session.container_id)
         try:
-            self._sessions.engine.remove(session.container_id, force=False)
+            engine.remove(session.container_id, force=False)
         except NotFoundError:
             pass
         except ConflictError:

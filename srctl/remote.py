@@ -1,28 +1,23 @@
-"""A gateway in place of everything that direct mode builds: each use case is a stand-in whose methods are calls.
+"""A gateway in the part of a Docker host, and the calls that it does: what is sent, and what is taken for an answer.
 
-This is wiring, like the context. What can be called stands in the table of `calls.py`; arguments and results are
-checked against the use cases' own types, whatever the gateway says. Who one is, and in which realm, the gateway knows.
+What can be called stands in the table of `calls.py`; arguments and results are checked against the types of the use
+cases, whatever the gateway says.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from srctl import pieces, wire
-from srctl.calls import BY_METHOD, CALLS, PROTOCOL, AuditTrail, Call
+from srctl.calls import CALLS, PROTOCOL, Call
 from srctl.errors import NotAllowedError
 from srctl.models import Container, Endpoint, Host, Progress, Session, Started, StartRequest
 from srctl.tunnel.errors import ConnectionLostError
 from srctl.tunnel.remote import PATIENCE, Greeting, Pieces, Remote, Speech
 
 if TYPE_CHECKING:
-    from srctl.accounting import Accounting
-    from srctl.joining import Joiner
-    from srctl.launch import Launcher
-    from srctl.pruning import Leftovers
-    from srctl.sharing import SharedSessions
     from srctl.tunnel.connection import SSHConnection
 
 LONG = 600.0
@@ -156,132 +151,12 @@ class GatewayHost:
             return replace(value, host=self.name, url=None)
         if isinstance(value, Started):
             to = value.endpoint
-            if to.scheme not in ("http", "https") or not _PATH.fullmatch(to.path) or not 0 < to.port < 65536:
+            if to and (to.scheme not in ("http", "https") or not _PATH.fullmatch(to.path) or not 0 < to.port < 65536):
                 raise wire.nonsense("an address that is none")
             return replace(value, session=self._ours(value.session))
         if isinstance(value, list):
             return [self._ours(each) for each in value]
         return value
-
-
-class StandIn:
-    """One object of the table: its methods are calls to the gateway. `tell` hears of progress."""
-
-    def __init__(self, gateway: GatewayHost, part: str, tell: Tell | None = None) -> None:
-        self._gateway = gateway
-        self._part = part
-        self._tell = tell
-
-    def __getattr__(self, method: str) -> Any:
-        """Return what makes the call."""
-        call = BY_METHOD.get((self._part, method))
-        if call is None:
-            raise AttributeError(f"A gateway has no call for {self._part}.{method}")
-        if call.streams:
-            return partial(self._gateway.logs, call)
-        return partial(self._gateway.call, call, tell=self._tell)
-
-
-class RemoteSessions(StandIn):
-    """The sessions that the person has or may open, as the gateway says; `engine` is where they are."""
-
-    def __init__(self, gateway: GatewayHost) -> None:
-        super().__init__(gateway, "sessions")
-        self.engine = gateway
-
-    @property
-    def user(self) -> str:
-        """The name that the gateway knows the person by."""
-        return self._gateway.greeting.user
-
-    def changes(self, *, all_users: bool = False) -> Pieces:
-        """Open a stream that says a word whenever a list may differ, and one once it does so."""
-        return self._gateway.words(CALLS["session.changes"], all_users=all_users)
-
-    def stats(self, container_ids: Sequence[str], *, all_users: bool = False) -> pieces.Usages:
-        """Open a stream of what the containers of sessions take."""
-        return pieces.Usages(self._gateway.words(CALLS["session.stats"], container_ids, all_users=all_users))
-
-
-class RemoteLeftovers(StandIn):
-    """What is left of sessions."""
-
-    def __init__(self, gateway: GatewayHost) -> None:
-        super().__init__(gateway, "leftovers")
-
-    def remove(self, session: Session) -> bool:
-        """Remove what is left of a session; return false where it runs again and is left alone."""
-        named: dict[str, Any] = {"all_users": True} if session.user != self._gateway.greeting.user else {}
-        return bool(self._gateway.call(BY_METHOD["leftovers", "clear"], session.id, **named))
-
-
-class RemoteJoiner(StandIn):
-    """Finds or starts sessions there, and sees to it that they can be reached."""
-
-    def __init__(self, gateway: GatewayHost, tell: Tell) -> None:
-        super().__init__(gateway, "joiner", tell)
-
-    def bring(self, request: StartRequest) -> Started:
-        """Return the session that is meant, or start that application. Raises as `Joiner.bring` does."""
-        started: Started = self._gateway.call(BY_METHOD["joiner", "bring"], request, tell=self._tell)
-        if started.fresh or started.session.user != self._gateway.greeting.user:
-            self._gateway.lead(started.endpoint)
-        return started
-
-
-class RemoteParts:
-    """The use cases, done by a gateway."""
-
-    def __init__(self, gateway: GatewayHost) -> None:
-        self.gateway = gateway
-
-    @property
-    def sessions(self) -> "SharedSessions":
-        """What users do."""
-        return cast("SharedSessions", RemoteSessions(self.gateway))
-
-    @property
-    def sharing(self) -> "SharedSessions":
-        """How they let others open a session."""
-        return self.sessions
-
-    @property
-    def user(self) -> str:
-        """The name that the gateway knows the person by."""
-        return self.gateway.greeting.user
-
-    @property
-    def admin(self) -> bool:
-        """Whether the person administers the gateway."""
-        return self.gateway.greeting.admin
-
-    @property
-    def realm(self) -> str | None:
-        """Which deployment it is, if the gateway says so."""
-        return self.gateway.greeting.realm
-
-    @property
-    def accounting(self) -> "Accounting":
-        """What administrators do."""
-        return cast("Accounting", StandIn(self.gateway, "accounting"))
-
-    @property
-    def audit(self) -> AuditTrail:
-        """What people did."""
-        return cast("AuditTrail", StandIn(self.gateway, "audit"))
-
-    @property
-    def leftovers(self) -> "Leftovers":
-        """What is left of sessions."""
-        return cast("Leftovers", RemoteLeftovers(self.gateway))
-
-    def launcher(self, tell: Tell) -> "Launcher":
-        """Return what starts sessions."""
-        return cast("Launcher", StandIn(self.gateway, "launcher", tell))
-
-    def joiner(self, tell: Tell) -> "Joiner":
-        """Return what finds or starts them."""
-        return cast("Joiner", RemoteJoiner(self.gateway, tell))
 
 
 def reached(link: "SSHConnection", name: str) -> Remote:

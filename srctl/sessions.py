@@ -5,13 +5,17 @@ database whatever runs can still be listed, opened and stopped.
 """
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 
-from srctl import choosing, images, labels, policy
+from srctl import choosing, describing, images, labels, limits, recording
+from srctl.books import Records
 from srctl.errors import NotAllowedError, NotFoundError
 from srctl.models import Available, Container, EngineInfo, Grant, Image, Policy, Session, Usage, User
 from srctl.needs import Engine, Rights, Stream, UsageStream
+from srctl.recording import NoRecords
 
 RUNNING = ("running", "restarting", "paused")
 """Docker's states of containers that hold their ports and processes."""
@@ -50,6 +54,11 @@ class Sessions:
         return self._rights
 
     @property
+    def records(self) -> Records:
+        """What ran; nothing is kept where there is no database."""
+        return NoRecords() if self._rights is None else self._rights.records
+
+    @property
     def reached_directly(self) -> bool:
         """Whether sessions are reached on this machine as they are."""
         return self.engine.direct
@@ -57,10 +66,10 @@ class Sessions:
     def available(self) -> list[Available]:
         """Return what the user may start. Raises `NotAllowedError` for an unknown or disabled user."""
         self.entitled_user()
-        grants = self.rights.grants(user=self.user)
+        grants = self._current(self.rights.grants(user=self.user))
         present = {tag: image for image in self.engine.images() for tag in image.tags}
         running = {labels.grant_id(c): labels.session_id(c) for c in self.containers()}
-        return [_available(grant, present.get(grant.application.image), running.get(grant.id)) for grant in grants]
+        return [images.offer(grant, present.get(grant.application.image), running.get(grant.id)) for grant in grants]
 
     def find(self, *, stopped: bool = False, all_users: bool = False) -> list[Session]:
         """Return the sessions, oldest first: one request of the Engine API."""
@@ -151,11 +160,15 @@ class Sessions:
         container = self.container(prefix, all_users=all_users)
         return labels.session_id(container) or "", self.end(container)
 
-    def end(self, container: Container) -> bool:
-        """Stop and remove a container of ours; return whether it was still there."""
+    def end(self, container: Container, reason: str = recording.STOPPED) -> bool:
+        """Stop and remove a container of ours, and note why; return whether it was still there."""
         try:
             if container.state in RUNNING:
+                counters = recording.used(self.engine, container)
                 self.engine.stop(container.id)
+                recording.stopped(self.records, container, reason, counters)
+            else:
+                recording.end_of(self.records, self.engine, str(labels.session_id(container)), container.id)
             self.engine.remove(container.id)
         except NotFoundError:
             return False
@@ -184,7 +197,15 @@ class Sessions:
         Raises `NotFoundError` for an application that nobody knows, `NotAllowedError` for one that this user has
         no grant for and `ConflictError` for one that he has several for.
         """
-        return choosing.grant(self.rights.grants(user=self.user), app, self.user, self.rights.applications)
+        granted = self.rights.grants(user=self.user)
+        current = self._current(granted)
+        try:
+            return choosing.grant(current, app, self.user, self.rights.applications)
+        except NotAllowedError:
+            past = [grant for grant in granted if grant not in current]
+            for grant in choosing.named_grants(past, app, self.rights.applications):
+                raise _expired(grant) from None
+            raise
 
     def require_grant(self, grant_id: str) -> None:
         """Raise `NotAllowedError` unless the user may still start under this grant.
@@ -193,27 +214,38 @@ class Sessions:
         one of both sees the other.
         """
         self.entitled_user()
-        if grant_id not in self.rights.existing_grants([grant_id]):
+        if not self.rights.held([(self.user, grant_id)]):
             raise NotAllowedError("The grant was removed a moment ago", "See what there is: srctl session available")
 
     def named_grants(self, app: str) -> list[Grant]:
         """Return the user's grants that `app` names in full: by id, image or title."""
-        return choosing.named_grants(self.rights.grants(user=self.user), app, self.rights.applications)
+        granted = self._current(self.rights.grants(user=self.user))
+        return choosing.named_grants(granted, app, self.rights.applications)
 
     def permits(self, container: Container) -> Policy:
-        """Return what the grant of a session permits; without a database, whatever the session's image offers.
+        """Return what the grant of a session permits; where there is none, whatever the session's image offers.
 
-        Raises `NotAllowedError` for a user who is unknown or disabled and for a grant that is gone. Sessions of
-        SimPhoNy-Remote 2 have grants that no database of ours knows.
+        Raises as `granted`.
+        """
+        grant = self.granted(container)
+        return _ANY if grant is None else grant.policy
+
+    def granted(self, container: Container) -> Grant | None:
+        """Return the grant of a session of the user's; `None` where none is needed.
+
+        That is without a database, and for sessions of SimPhoNy-Remote 2, whose grants no database of ours knows.
+        Raises `NotAllowedError` for a user who is unknown or disabled, and for a grant that is gone or has expired.
         """
         if self._rights is None:
-            return _ANY
+            return None
         self.entitled_user()
         for grant in self._rights.grants(user=self.user):
             if grant.id == labels.grant_id(container):
-                return grant.policy
+                if not self._current([grant]):
+                    raise _expired(grant)
+                return grant
         if labels.user_id(container) is None:
-            return _ANY
+            return None
         session = str(labels.session_id(container))
         hint = f"srctl ps still lists it, and srctl stop {session[:12]} ends it"
         raise NotAllowedError(f"The grant of session {session} has been removed", hint)
@@ -229,9 +261,12 @@ class Sessions:
 
     @cached_property
     def _identity(self) -> int | None:
-        """The user's id: a session of a namesake who was removed carries another one and is not this person's."""
+        """The user's id: a session of a namesake who was removed carries another one and is not this person's.
+
+        `None` where nobody knows: without a database, and with one whose users have no ids.
+        """
         try:
-            return self._rights.user(self.user).id if self._rights is not None else None
+            return self._rights.user(self.user).lasting_id or None if self._rights is not None else None
         except NotFoundError:
             return None
 
@@ -240,36 +275,28 @@ class Sessions:
         self.__dict__["_identity"] = user_id
 
     def _belongs(self, container: Container) -> bool:
-        return self._identity is None or labels.user_id(container) in (None, self._identity)
+        return self._identity is None or labels.user_id(container) in (None, labels.NOBODY, self._identity)
 
     def _sessions(self, containers: list[Container]) -> list[Session]:
-        known: frozenset[str] | None = None
-        if self._rights is not None:
-            claimed = {labels.grant_id(container) for container in containers}
-            known = self._rights.existing_grants(filter(policy.is_grant_id, claimed))
-        found = [self.session(container, known) for container in containers]
-        return sorted(found, key=lambda session: (session.created, session.id))
+        return describing.sessions(containers, self._place, self._rights)
 
-    def session(self, container: Container, known: frozenset[str] | None) -> Session:
-        """Read a container as a session; `known` are the grant ids that exist, `None` where nobody knows."""
-        granted = None if known is None else labels.grant_id(container) in known
-        found = labels.session(container, host=self.engine.name, direct=self.reached_directly, granted=granted)
-        if found is None:
-            raise NotFoundError(f"{container.name} is not a session of srctl")
-        return found
+    @property
+    def _place(self) -> describing.Place:
+        return describing.Place(self.engine.name, self.reached_directly)
+
+    def started(self, container: Container) -> Session:
+        """Read the container of a session that was started a moment ago, so that nothing has to be asked about it."""
+        return describing.session(container, self._place, granted=True)
+
+    def _current(self, grants: list[Grant]) -> list[Grant]:
+        """Return the grants that have not expired."""
+        now = datetime.now(UTC)
+        return [grant for grant in grants if not limits.has_expired(grant.policy, now)]
 
 
-def _available(grant: Grant, image: Image | None, session_id: str | None) -> Available:
-    marks = image.labels if image else {}
-    application = grant.application
-    return Available(
-        grant_id=grant.id,
-        image=application.image,
-        title=application.title or images.title(marks, application.image),
-        description=images.description(marks),
-        type=images.kind(marks),
-        policy=grant.policy,
-        configurables=images.configurables(marks, grant.policy),
-        image_present=image is not None,
-        session_id=session_id,
+def _expired(grant: Grant) -> NotAllowedError:
+    image, end = grant.application.image, grant.policy.expires
+    return NotAllowedError(
+        f"The grant of {image} to {grant.holder} has expired" + (f", {limits.when(end)}" if end else ""),
+        f"An administrator can renew it: srctl grant add {shlex.quote(image)} {shlex.quote(grant.holder)} --expires D",
     )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from srctl import choosing, labels, policy, slots
+from srctl import choosing, labels, policy, recording, slots
 from srctl.errors import ConflictError, NotAllowedError, NotFoundError, UsageError
 from srctl.models import Available, Container, Grant, Policy, Session, Share
 from srctl.needs import Engine, Rights, Stream
@@ -58,13 +58,14 @@ class SharedSessions(Sessions):
         """Return the user's one grant for an application. Raises as `Sessions.grant`.
 
         Raises `NotAllowedError` too where a volume lies in a folder that somebody may write to by another grant: a
-        link that is put in its place leads anywhere on the host, since the engine follows it as root.
+        link that is put in its place leads anywhere on the host, since the engine follows it as root. Anybody can
+        join a group, so that one never counts as administrators.
         """
         found = super().grant(app)
         for other in self.rights.grants() if found.policy.volumes else ():
             for volume in found.policy.volumes:
                 outer = policy.writable_parent(other.policy, volume.source)
-                if outer is not None and not self.rights.user(other.user).admin:
+                if outer is not None and not (other.user and self.rights.user(other.user).admin):
                     raise NotAllowedError(
                         f"The volume {volume.source} is not safe: another grant lets people write to {outer}",
                         "An administrator has to change one of both grants: none may lie in what others may write to",
@@ -120,9 +121,9 @@ class SharedSessions(Sessions):
         self._grant_to_share(owner, container)
         return Policy()
 
-    def end(self, container: Container) -> bool:
+    def end(self, container: Container, reason: str = recording.STOPPED) -> bool:
         """Stop and remove a container of ours, and what others were permitted there."""
-        was_there = super().end(container)
+        was_there = super().end(container, reason)
         self._end_guests(self._book.remove_shares(labels.session_id(container) or ""))
         return was_there
 
@@ -182,8 +183,8 @@ class SharedSessions(Sessions):
         return False
 
     def _grant_to_share(self, owner: str, container: Container) -> Grant:
-        found = (grant for grant in self.rights.grants(user=owner) if grant.id == labels.grant_id(container))
-        grant = next(found, None)
+        granted = self._current(self.rights.grants(user=owner))
+        grant = next((grant for grant in granted if grant.id == labels.grant_id(container)), None)
         if grant is None or not grant.policy.allow_view:
             raise NotAllowedError(
                 f"The grant of session {labels.session_id(container)} does not allow others to open it",

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from srctl import labels
-from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, ConflictError, SrctlError
+from srctl.errors import (
+    ApplicationExitedError,
+    ApplicationNotReadyError,
+    ConflictError,
+    NotFoundError,
+    SrctlError,
+)
 from srctl.models import Container, Endpoint, Progress
 from srctl.needs import Engine, ProgressCallback
 from srctl.sessions import RUNNING
@@ -51,8 +57,9 @@ class Watch:
     def until_ready(self, container_id: str, timeout: float) -> Container:
         """Return the container as soon as its application answers, within `timeout` seconds.
 
-        The port is asked first, and the container's state when the port is closed. Raises `ApplicationExitedError`,
-        `ApplicationNotReadyError`, `ConflictError` for a paused container and `NotFoundError` for one that is gone.
+        The port is asked first, and the container's state when the port is closed. One without a network is ready as
+        soon as it runs. Raises `ApplicationExitedError`, `ApplicationNotReadyError`, `ConflictError` for a paused
+        container and `NotFoundError` for one that is gone.
         """
         limit = self._clock.now() + timeout
         container, looked = self._engine.container(container_id), self._clock.now()
@@ -60,6 +67,8 @@ class Watch:
         self._progress(Progress("Waiting until the application answers"))
         while True:
             self._check_runs(container)
+            if container.state in RUNNING and not labels.has_page(container):
+                return container
             ready, closed = self._answers(container, limit)
             if ready:
                 return container
@@ -119,3 +128,11 @@ def is_ready(endpoint: Endpoint, status: int | None) -> bool:
     if status is None:
         return False
     return status < 500 if endpoint.lenient else 200 <= status < 400
+
+
+def reached(container: Container) -> Endpoint:
+    """Return where a container's application is reached. Raises `NotFoundError` for one that publishes nothing."""
+    endpoint = labels.endpoint(container)
+    if endpoint is None:
+        raise NotFoundError(f"{container.name} has no published port")
+    return endpoint

@@ -11,14 +11,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 
-from srctl import policy as rules
+from srctl import planning
 from srctl.errors import ConflictError, NameTakenError, NotFoundError, SrctlError
 from srctl.hosts.events import WORDS
 from srctl.models import (
+    NO_NETWORK,
     Application,
     Binding,
     Container,
     ContainerSpec,
+    Counters,
     Endpoint,
     EngineInfo,
     Grant,
@@ -29,6 +31,8 @@ from srctl.models import (
     Usage,
     User,
 )
+from srctl.recording import NoRecords
+from srctl.sources import Changes, Contents, GrantEntry, UserEntry, applied
 from srctl.waiting import Clock
 
 WEB = "srctl/web:latest"
@@ -131,6 +135,9 @@ class FakeEngine:
     listeners: list[FakeEvents] = field(default_factory=list)
     watched: list[FakeStats] = field(default_factory=list)
     """The streams of stats that were opened."""
+    used: dict[str, Counters] = field(default_factory=dict)
+    """What containers have used; those that are not named, hardly anything."""
+    ended: dict[str, tuple[Mapping[str, str], datetime]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def require_way_to_endpoints(self) -> None:
@@ -193,6 +200,22 @@ class FakeEngine:
         self._tell(container, "create")
         return container.id
 
+    def rename(self, container_id: str, name: str) -> None:
+        self._called("rename")
+        container = self._find(container_id)
+        if any(other.name == name for other in self.stored.values()):
+            raise NameTakenError(f"The name {name} is taken")
+        self.stored[container.id] = replace(container, name=name)
+
+    def counters(self, container_id: str) -> Counters | None:
+        self._called("counters")
+        return self.used.get(container_id, Counters(0.1, 0)) if self._find(container_id).state == "running" else None
+
+    def deaths(self, labels: Mapping[str, str], since: datetime) -> dict[str, datetime]:
+        self._called("deaths")
+        late = {name: found for name, found in self.ended.items() if found[1] >= since}
+        return {name: when for name, (marks, when) in late.items() if labels.items() <= marks.items()}
+
     def start(self, container_id: str, network: str) -> None:
         self._called("start")
         self.networks.add(network)
@@ -202,7 +225,8 @@ class FakeEngine:
         else:
             port = self.specs[container.id].port
             binding = Binding(port, "127.0.0.1", 30000 + int(container.id, 16))
-            self.stored[container.id] = replace(container, state="running", bindings=(binding,))
+            bindings = () if network == NO_NETWORK else (binding,)
+            self.stored[container.id] = replace(container, state="running", bindings=bindings)
             self._tell(container, "start")
 
     def stop(self, container_id: str) -> None:
@@ -215,6 +239,7 @@ class FakeEngine:
         if container.state == "running" and not force:
             raise ConflictError(f"{container.name} runs")
         if container.state == "running":
+            self.ended[container.id] = (container.labels, self.time.date())
             self._tell(container, "die")
         del self.stored[container.id]
         self._tell(container, "destroy")
@@ -265,7 +290,9 @@ class FakeEngine:
 
     def exit(self, container_id: str, code: int) -> None:
         """Let a container's process end."""
-        ended = replace(self.stored[container_id], state="exited", bindings=(), exit_code=code)
+        now = self.time.date()
+        ended = replace(self.stored[container_id], state="exited", bindings=(), exit_code=code, finished=now)
+        self.ended[container_id] = (ended.labels, now)
         self.stored[container_id] = ended
         self._tell(ended, "die")
 
@@ -311,7 +338,8 @@ class FakeRights:
     users: list[User] = field(default_factory=list)
     given: list[Grant] = field(default_factory=list)
     registered: list[Application] = field(default_factory=list)
-    asked: set[str] = field(default_factory=set)
+    asked: set[tuple[str, str]] = field(default_factory=set)
+    records: NoRecords = field(default_factory=NoRecords)
 
     def user(self, name: str) -> User:
         for user in self.users:
@@ -323,12 +351,16 @@ class FakeRights:
         granted = {grant.application.image: grant.application for grant in self.given}
         return [*granted.values(), *self.registered]
 
-    def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
-        return [g for g in self.given if user in (None, g.user) and image in (None, g.application.image)]
+    def grants(self, *, user: str | None = None, group: str | None = None, image: str | None = None) -> list[Grant]:
+        wanted = [g for g in self.given if user in (None, g.user) and group in (None, g.group)]
+        return [g for g in wanted if image in (None, g.application.image)]
 
-    def existing_grants(self, ids: Iterable[str]) -> frozenset[str]:
-        self.asked = set(ids)
-        return frozenset(self.asked) & {grant.id for grant in self.given}
+    def grants_by_id(self, ids: Iterable[str]) -> dict[str, Grant]:
+        return {grant.id: grant for grant in self.given if grant.id in set(ids)}
+
+    def held(self, claims: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        self.asked = set(claims)
+        return frozenset(self.asked) & {(str(grant.user), grant.id) for grant in self.given}
 
 
 def web_image() -> Image:
@@ -354,8 +386,8 @@ def other_process(engine: FakeEngine, *, started: bool) -> str:
     grant = rights().given[0]
     user = rights().users[0]
     session_id = "b" * 32
-    order = rules.Order(user, grant, engine.present[WEB], StartRequest(WEB), "test", session_id)
-    container_id = engine.create(rules.plan(order))
+    order = planning.Order(user, grant, engine.present[WEB], StartRequest(WEB), "test", session_id)
+    container_id = engine.create(planning.plan(order))
     if started:
         engine.start(container_id, "srctl")
     engine.calls.clear()
@@ -366,3 +398,28 @@ def only(engine: FakeEngine) -> Container:
     """Return the one container there is."""
     [container] = engine.stored.values()
     return container
+
+
+class MemorySource:
+    """An accounting database of another kind, in memory; the last of what is `kept` counts, which several may share."""
+
+    def __init__(self, kept: list[Contents]) -> None:
+        self._kept = kept
+
+    def contents(self) -> Contents:
+        return self._kept[-1]
+
+    def carry_out(self, changes: Changes) -> None:
+        if changes:
+            self._kept.append(applied(self.contents(), changes))
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+SOME = Contents(
+    (UserEntry("ann"), UserEntry("bob")),
+    applications=(Application(WEB),),
+    grants=(GrantEntry("a" * 32, "ann", WEB, Policy(allow_home=True)),),
+)
+"""What may be in one."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import typer
 
-from srctl import config, errors, policy
+from srctl import config, errors, planning
 from srctl.cli import tree
 from srctl.commands import tree as commands
 from srctl.hosts import create
@@ -39,6 +39,7 @@ MAPPED = {
     "srctl/tui": "*.py",
     "tools": "*.py",
     "bench": "*.py",
+    "bench/db": "*.py",
     "bench/gateway": "*.py",
     "bench/tunnel": "*.py",
     "bench/tui": "*.py",
@@ -200,10 +201,10 @@ def example_plan(
     then = datetime(2026, 1, 1, tzinfo=UTC)
     grant = Grant("0" * 32, "ada", Application("example/app:1.0"), permits or Policy(), then)
     image = Image("sha256:0", labels=labels)
-    order = policy.Order(
+    order = planning.Order(
         User(1, "ada", then), grant, image, request or StartRequest("example/app:1.0"), "srctl", "1" * 32
     )
-    return policy.plan(order)
+    return planning.plan(order)
 
 
 def profiles() -> str:

@@ -22,7 +22,8 @@ from srctl import labels
 from srctl.hosts.engine import DockerHost
 from srctl.models import Host
 from srctl.reaching import reach
-from srctl.remote import GatewayHost, RemoteParts
+from srctl.remote import GatewayHost
+from srctl.standins import RemoteParts
 from tools.clean_home import PROGRAM
 from tools.machine import VENV
 

@@ -16,7 +16,7 @@ export DISPLAY=":$number" TERM=xterm HOME="$state"
 [ -w /workspace ] && export HOME=/workspace
 cd "$HOME"
 
-x11vnc -display "$DISPLAY" -localhost -rfbport 5900 -forever -shared -nopw -noxrecord -quiet -flag "$state/vnc" \
+x11vnc -display "$DISPLAY" -localhost -rfbport 5900 -forever -shared -nopw -noxrecord -quiet -ping 30 -flag "$state/vnc" \
     > /dev/null &
 read -r _ < "$state/vnc"
 

@@ -1,13 +1,15 @@
 """`srctl app`: the Docker images that are registered for use."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from srctl import sizes, views
+from srctl import views
+from srctl.commands.limits import limited
 from srctl.commands.options import YesOption, complete_applications, confirm, noun, tell, verb
 from srctl.context import Context
-from srctl.models import Application
+from srctl.models import Application, Limits
 
 app = noun("The applications: Docker images that can be granted.")
 
@@ -15,6 +17,7 @@ ImageArgument = Annotated[str, typer.Argument(metavar="IMAGE", autocompletion=co
 
 
 @verb(app, "add")
+@limited(without=("expires",))
 def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     context: Context,
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="As for docker; without a tag, :latest is meant.")],
@@ -30,31 +33,48 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     scheme: Annotated[str | None, typer.Option(metavar="SCHEME", help="http or https.")] = None,
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Look the image up on the host first.")] = True,
     profile: Annotated[str | None, typer.Option(metavar="NAME", help="Hardening: strict or standard.")] = None,
-    shm_size: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Shared memory, e.g. 512m; browsers need it.")
-    ] = None,
-    gpus: Annotated[str | None, typer.Option(metavar="N|all", help="all, or how many.")] = None,
+    *,
+    within: Limits,
 ) -> None:
-    """Register an image, and print its full name."""
+    """Register an image, and print its full name; limits are those of its grants that set none."""
     wanted = Application(
         image=image, title=title, port=port, path=path, scheme=scheme, profile=profile,
-        shm_size=None if shm_size is None else sizes.parse(shm_size), gpus=gpus,
+        shm_size=within.shm_size, gpus=within.gpus, defaults=replace(within, shm_size=None, gpus=None),
     )  # fmt: skip
     added = context.accounting.add_application(wanted, verify=verify)
     context.output.made(added.image, views.application(added))
 
 
+@verb(app, "limit")
+@limited(without=("expires",))
+def limit(context: Context, image: ImageArgument, *, within: Limits) -> None:
+    """Give an application these limits, in place of all that it had, for its grants that set none.
+
+    Sessions that run keep theirs.
+    """
+    changed = context.accounting.set_defaults(image, within)
+    context.output.made(changed.image, views.application(changed))
+
+
 @verb(app, "list")
 def list_applications(context: Context) -> None:
     """List all applications."""
-    rows = [views.application(found) for found in context.accounting.applications()]
-    context.output.rows(rows, ids="image", columns=("image", "title", "port", "created"), keys=views.APPLICATION)
+    found = context.accounting.applications()
+    columns = ["image", "title", "port", "created"]
+    if context.output.format == "table":
+        rows = [views.application_in_words(each) for each in found]
+        columns += ["defaults"] if any(row["defaults"] for row in rows) else []
+    else:
+        rows = [views.application(each) for each in found]
+    context.output.rows(rows, ids="image", columns=columns, keys=views.APPLICATION)
 
 
 @verb(app, "show")
 def show(context: Context, image: ImageArgument) -> None:
     """Show one application."""
-    context.output.one(views.application(context.accounting.application(image)), ids="image")
+    found = context.accounting.application(image)
+    row = views.application_in_words(found) if context.output.format == "table" else views.application(found)
+    context.output.one(row, ids="image")
 
 
 @verb(app, "remove")

@@ -58,6 +58,11 @@ def users(ctx: typer.Context, incomplete: str) -> list[str]:
     return _names(ctx, incomplete, lambda context: (user.name for user in context.store.users()))
 
 
+def groups(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the groups whose name begins so."""
+    return _names(ctx, incomplete, lambda context: (group.name for group in context.store.groups.groups()))
+
+
 def applications(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the applications whose image begins so."""
     return _names(ctx, incomplete, lambda context: (found.image for found in context.store.applications()))

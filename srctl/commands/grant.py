@@ -1,20 +1,27 @@
 """`srctl grant`: who may run what, and how."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from srctl import policy, views
-from srctl.commands.options import complete_applications, complete_users, noun, read_text, tell, verb
+from srctl.commands import bulk
+from srctl.commands.limits import limited
+from srctl.commands.options import complete_applications, complete_holders, noun, read_text, tell, verb
 from srctl.context import Context
 from srctl.errors import UsageError
-from srctl.models import Policy
+from srctl.models import Limits, Policy
 from srctl.revoking import alter, revoke
 
 app = noun("The grants: who may run which application, and how.")
 
-ImageArgument = Annotated[str, typer.Argument(metavar="IMAGE", autocompletion=complete_applications)]
-UserArgument = Annotated[str, typer.Argument(metavar="USER", autocompletion=complete_users)]
+HolderArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="USER|@GROUP", help="A user, or a group; - reads them from stdin.", autocompletion=complete_holders
+    ),
+]
 Home = Annotated[bool, typer.Option("--allow-home", help="Mount a workspace of the user's own at /workspace.")]
 View = Annotated[bool, typer.Option("--allow-view", help="Allow to share the session with others.")]
 StartupData = Annotated[bool, typer.Option("--allow-startup-data", help="Allow to start with a file of the user's.")]
@@ -33,25 +40,45 @@ Volumes = Annotated[
 
 
 @verb(app, "add")
+@limited()
 def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     context: Context,
-    image: ImageArgument,
-    grantee: UserArgument,
+    image: Annotated[
+        str,
+        typer.Argument(
+            metavar="IMAGE",
+            help="- reads grants from stdin: on each line what could stand here.",
+            autocompletion=complete_applications,
+        ),
+    ],
+    grantee: HolderArgument = None,
     allow_home: Home = False,
     allow_view: View = False,
     allow_startup_data: StartupData = False,
     licence: License = None,
     licence_file: LicenseFile = None,
     volume: Volumes = None,
+    *,
+    within: Limits,
 ) -> None:
-    """Grant an application to a user, and print the grant's id; the same grant again prints the same id."""
+    """Grant an application to a user or a group, and print the grant's id; the same grant again prints the same id."""
     licence = _licence(context, licence, licence_file)
-    permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume)
-    granted = context.accounting.add_grant(image, grantee, permits)
-    context.output.made(granted.id, views.grant(granted))
+    permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume, within)
+    show = partial(bulk.show, context)
+    if image == bulk.STDIN:
+        if grantee is not None or permits != Policy():
+            raise UsageError("With - each line says whose grant it is, and what it permits", "Leave out all else")
+        tell(bulk.each_line(context, app, "add"), show)
+    elif grantee is None:
+        raise UsageError("Missing argument 'USER|@GROUP'.", "See: srctl grant add --help")
+    elif grantee == bulk.STDIN:
+        tell(bulk.each_name(context, lambda name: _granted(context, image, name, permits)), show)
+    else:
+        context.output.made(*_granted(context, image, grantee, permits))
 
 
 @verb(app, "edit")
+@limited()
 def edit(  # noqa: PLR0913, PLR0917 - one parameter an option
     context: Context,
     grant: Annotated[str, typer.Argument(metavar="ID", help="Its id, or at least four digits of it.")],
@@ -62,6 +89,8 @@ def edit(  # noqa: PLR0913, PLR0917 - one parameter an option
     licence: License = None,
     licence_file: LicenseFile = None,
     volume: Volumes = None,
+    *,
+    within: Limits,
 ) -> None:
     """Give a grant exactly this policy, and print its id.
 
@@ -69,7 +98,7 @@ def edit(  # noqa: PLR0913, PLR0917 - one parameter an option
     a new grant takes its place, and sessions of the old one are treated as by `grant remove`.
     """
     licence = _licence(context, licence, licence_file)
-    permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume)
+    permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume, within)
     granted = alter(context.accounting, grant, permits, stop=stop)
     context.output.made(granted.id, views.grant(granted))
 
@@ -78,7 +107,13 @@ def edit(  # noqa: PLR0913, PLR0917 - one parameter an option
 def list_grants(
     context: Context,
     user: Annotated[
-        str | None, typer.Option("--user", metavar="NAME", help="Of this user.", autocompletion=complete_users)
+        str | None,
+        typer.Option(
+            "--user",
+            metavar="NAME|@GROUP",
+            help="Of this user, also by groups; or of a group.",
+            autocompletion=complete_holders,
+        ),
     ] = None,
     image: Annotated[
         str | None,
@@ -97,9 +132,12 @@ def list_grants(
 
 
 @verb(app, "remove")
+@limited()
 def remove(  # noqa: PLR0913, PLR0917 - one parameter an option
     context: Context,
-    target: Annotated[list[str], typer.Argument(metavar="ID... | IMAGE USER", help="Ids, or an image and a user.")],
+    target: Annotated[
+        list[str], typer.Argument(metavar="ID... | IMAGE USER|@GROUP", help="Ids, or an image and whose grant.")
+    ],
     every: Annotated[bool, typer.Option("--all", help="With IMAGE USER: whatever the policy.")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="Stop the sessions that run under them, too.")] = False,
     allow_home: Home = False,
@@ -108,6 +146,8 @@ def remove(  # noqa: PLR0913, PLR0917 - one parameter an option
     licence: License = None,
     licence_file: LicenseFile = None,
     volume: Volumes = None,
+    *,
+    within: Limits,
 ) -> None:
     """Remove grants; sessions that run under them stay, but nobody is led to them through a gateway any more.
 
@@ -115,8 +155,13 @@ def remove(  # noqa: PLR0913, PLR0917 - one parameter an option
     only.
     """
     licence = _licence(context, licence, licence_file)
-    permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume)
+    permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume, within)
     tell(revoke(context.accounting, target, permits, every=every, stop=stop), context.output.removed)
+
+
+def _granted(context: Context, image: str, grantee: str, permits: Policy) -> bulk.Made:
+    granted = context.accounting.add_grant(image, grantee, permits)
+    return granted.id, views.grant(granted)
 
 
 def _licence(context: Context, text: str | None, file: str | None) -> str | None:
@@ -128,7 +173,12 @@ def _licence(context: Context, text: str | None, file: str | None) -> str | None
 
 
 def _policy(
-    allow_home: bool, allow_view: bool, allow_startup_data: bool, licence: str | None, volumes: list[str] | None
+    allow_home: bool,
+    allow_view: bool,
+    allow_startup_data: bool,
+    licence: str | None,
+    volumes: list[str] | None,
+    within: Limits,
 ) -> Policy:
     return policy.make_policy(
         allow_home=allow_home,
@@ -136,4 +186,5 @@ def _policy(
         allow_startup_data=allow_startup_data,
         license=licence,
         volumes=[policy.parse_volume(text) for text in volumes or ()],
+        within=within,
     )

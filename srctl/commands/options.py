@@ -35,6 +35,20 @@ def complete_users(ctx: typer.Context, incomplete: str) -> list[str]:
     return users(ctx, incomplete)
 
 
+def complete_groups(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the names of groups."""
+    from srctl.commands.completion import groups
+
+    return groups(ctx, incomplete)
+
+
+def complete_holders(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete who can have a grant: users, and groups after an `@`."""
+    if incomplete.startswith("@"):
+        return [f"@{name}" for name in complete_groups(ctx, incomplete[1:])]
+    return complete_users(ctx, incomplete)
+
+
 def complete_applications(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the images of applications."""
     from srctl.commands.completion import applications
@@ -144,11 +158,11 @@ def confirm(context: Context, yes: bool, question: str) -> None:
         raise SrctlError("Nothing was done")
 
 
-def read_text(context: Context, file: str, errors: str = "strict") -> str:
+def read_text(context: Context, file: str, errors: str = "strict", largest: int = text_files.LARGEST) -> str:
     """Return the text of a file; `-` is stdin. Raises `UsageError` and `SrctlError`."""
     if file == "-":
-        return text_files.read_stream(context.stdin, "What stands on stdin")
-    return text_files.read(file, errors)
+        return text_files.read_stream(context.stdin, "What stands on stdin", largest)
+    return text_files.read(file, errors, largest)
 
 
 def tell(outcome: Outcome[R], show: Callable[[Iterable[R]], None]) -> None:

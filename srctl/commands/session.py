@@ -2,12 +2,12 @@
 
 import codecs
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated
 
 import typer
 
-from srctl import config as configuration
 from srctl import durations, views
 from srctl.commands.options import (
     PortOption,
@@ -20,25 +20,28 @@ from srctl.commands.options import (
     tell,
     verb,
 )
+from srctl.commands.requests import (
+    Environment,
+    Pull,
+    Replace,
+    Settings,
+    StartupData,
+    Timeout,
+    make_request,
+    sets_anything,
+)
 from srctl.context import Context
-from srctl.errors import UsageError
+from srctl.limits import when
 from srctl.models import Session, StartRequest
 from srctl.outcome import try_each
 from srctl.policy import in_words
 
 app = noun("The sessions: containers that run for users.")
 
-PULLS = ("missing", "never", "always")
 Id = Annotated[
     str, typer.Argument(metavar="ID", help="The session's id (or its beginning).", autocompletion=complete_sessions)
 ]
 AllUsers = Annotated[bool, typer.Option("--all-users", help="Of all users of the realm.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="E.g. resolution=1280x800.")]
-StartupData = Annotated[str | None, typer.Option("--startup-data", metavar="PATH", help="File to start with.")]
-Environment = Annotated[list[str] | None, typer.Option("--env", metavar="NAME=VALUE", help="Environment variable.")]
-Timeout = Annotated[str | None, typer.Option("--timeout", metavar="S", help="Seconds to wait for it.")]
-Pull = Annotated[str, typer.Option("--pull", metavar="WHEN", help="missing, never or always.")]
-Replace = Annotated[bool, typer.Option("--replace", help="Remove a running session of this grant and start afresh.")]
 
 
 @verb(app, "available")
@@ -66,7 +69,7 @@ def start(  # noqa: PLR0913, PLR0917 - one parameter an option
     replace: Replace = False,
 ) -> None:
     """Start an application, wait until it answers, and print the session's id."""
-    request = _request(context, application, settings, startup_data, env, timeout, pull, replace)
+    request = make_request(context, application, settings, startup_data, env, timeout, pull, replace)
     with context.output.progress() as progress:
         started = context.launcher(progress).start(request)
     if not started.fresh:
@@ -87,8 +90,13 @@ def list_sessions(
     columns = ["id", "title", "image", "host", "status", "port", "created"]
     if all_users or any(each.user != sessions.user for each in found):
         columns.insert(1, "user")
+    if any(each.ends for each in found):
+        columns.insert(-1, "left")
+        rows = [row | {"left": _left(each)} for row, each in zip(rows, found, strict=True)]
     if any(each.shared_with for each in found):
         columns.append("shared_with")
+    if any(each.warning for each in found):
+        columns.append("warning")
     if _on_screen(context):
         rows = [row | {"id": row["id"][:12]} for row in rows]
     context.output.rows(rows, ids="id", columns=columns, keys=views.SESSION)
@@ -151,13 +159,26 @@ def open_session(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Open an application in your browser: start it if needed, and hold the tunnel until Ctrl-C."""
     from srctl.commands import holding
 
-    request = _request(context, target, settings, startup_data, env, timeout, pull, replace)
+    request = make_request(context, target, settings, startup_data, env, timeout, pull, replace)
     door = context.door(local_port)
     with context.output.progress() as progress:
         opened = context.opener(progress).open(request, door)
-    if not opened.fresh and _sets_anything(request):
+    if not opened.fresh and sets_anything(request):
         context.output.note("The session keeps the settings that it was started with; --replace starts it afresh")
     holding.hold(context, opened, browser=browser and context.config.get("browser"))
+
+
+@verb(app, "extend")
+def extend(
+    context: Context,
+    session: Id,
+    duration: Annotated[str, typer.Argument(metavar="TIME", help="How much later it is to end, e.g. 2h.")],
+) -> None:
+    """Give a session of yours more time: as long as its grant allows, counted from now."""
+    extended = context.parts.extender.extend(session, durations.parse(duration))
+    if extended.ends is not None:
+        context.output.note(f"It ends at {when(extended.ends)}")
+    context.output.made(extended.id, views.session(extended))
 
 
 @verb(app, "share")
@@ -209,6 +230,14 @@ def prune(context: Context, all_users: AllUsers = False, yes: YesOption = False)
     tell(try_each(found, remove), lambda removed: context.output.removed(chain.from_iterable(removed)))
 
 
+def _left(session: Session) -> str | None:
+    """Return how long a session may run on."""
+    if session.ends is None:
+        return None
+    seconds = (session.ends - datetime.now(UTC)).total_seconds()
+    return durations.words(seconds) if seconds > 0 else "over"
+
+
 def _available(context: Context, row: views.Row, policy: str) -> views.Row:
     """Return the row as people read it."""
     digits = 12 if _on_screen(context) else 32
@@ -219,68 +248,17 @@ def _available(context: Context, row: views.Row, policy: str) -> views.Row:
     }
 
 
-def _sets_anything(request: StartRequest) -> bool:
-    return bool(request.settings or request.env or request.startup_data is not None)
-
-
 def _joined(request: StartRequest, session: Session) -> str:
     """Say that the session was there already."""
     if request.replace:
         return f"Another srctl has started it meanwhile, as {session.id}"
-    kept = " and keeps its settings" if _sets_anything(request) else ""
+    kept = " and keeps its settings" if sets_anything(request) else ""
     return f"It runs already as {session.id}{kept}; --replace starts it afresh"
 
 
 def _on_screen(context: Context) -> bool:
     """Tell whether a person reads the table, who is served with the beginning of an id."""
     return context.output.format == "table" and context.stdout.isatty()
-
-
-def start_request(context: Context, application: str, timeout: str | None, replace: bool) -> StartRequest:
-    """Return the request of a command that has only these options of `start`."""
-    return _request(context, application, None, None, None, timeout, "missing", replace)
-
-
-def _request(  # noqa: PLR0913, PLR0917 - the options of start
-    context: Context,
-    application: str,
-    settings: list[str] | None,
-    startup_data: str | None,
-    env: list[str] | None,
-    timeout: str | None,
-    pull: str,
-    replace: bool,
-) -> StartRequest:
-    if pull not in PULLS:
-        raise UsageError(f"--pull is {pull!r}", f"Choose {', '.join(PULLS)}")
-    return StartRequest(
-        app=application,
-        settings=_pairs("--set", settings),
-        startup_data=startup_data,
-        env=_pairs("--env", env),
-        timeout=context.config.get("timeout") if timeout is None else _seconds(timeout),
-        pull=pull,
-        replace=replace,
-    )
-
-
-def _seconds(timeout: str) -> float:
-    try:
-        return configuration.seconds(timeout)
-    except ValueError as error:
-        raise UsageError(f"--timeout is {timeout!r}, but must be {error}") from error
-
-
-def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
-    pairs = {}
-    for text in texts or ():
-        name, sign, value = text.partition("=")
-        if not sign or not name:
-            raise UsageError(f"{option} {text!r} is not NAME=VALUE")
-        if name in pairs:
-            raise UsageError(f"{option} {name} is given twice")
-        pairs[name] = value
-    return pairs
 
 
 def _decoded(pieces: Iterator[bytes]) -> Iterator[str]:

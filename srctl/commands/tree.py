@@ -40,6 +40,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("session", "session", None, "The sessions: containers that run for users."),
         Entry("tunnel", "tunnel", None, "The tunnels: local ports that lead to sessions."),
         Entry("user", "user", None, "The people who may use srctl, and their SSH keys."),
+        Entry("group", "group", None, "The groups: people who are granted applications together."),
         Entry("app", "app", None, "The applications: Docker images that can be granted."),
         Entry("grant", "grant", None, "The grants: who may run which application, and how."),
         Entry("host", "host", None, "The Docker hosts, and gateways to them."),
@@ -47,6 +48,17 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("db", "db", None, "The accounting database."),
         Entry("gateway", "gateway", None, "The gateway on this machine: grants enforced by sshd."),
         Entry("config", "config", None, "The configuration."),
+    ),
+    "Rights and use": (
+        Entry("whocan", "explain", "whocan", "List who may start an application."),
+        Entry("why", "explain", "why", "Say why a user may start an application, or may not."),
+        Entry("usage", "time", "usage", "Count sessions, hours and CPU hours."),
+        Entry("reap", "time", "reap", "End sessions that are past their time, unused or without their grant."),
+    ),
+    "Everything at once": (
+        Entry("export", "declare", "export", "Write who may run what as one file."),
+        Entry("plan", "declare", "plan", "Show what a file would change."),
+        Entry("apply", "declare", "apply", "Make the database as a file says."),
     ),
     "Setup": (
         Entry("quickstart", "status", "quickstart", "Set up all for an image and yourself, and open it."),

@@ -8,7 +8,7 @@ import typer
 
 from srctl import views
 from srctl.commands.options import PortOption, complete_openable, complete_tunnels, noun, tell, verb
-from srctl.commands.session import Replace, Timeout, start_request
+from srctl.commands.requests import Replace, Timeout, start_request
 from srctl.context import Context
 from srctl.errors import UsageError
 from srctl.models import Tunnel

@@ -80,10 +80,15 @@ class Book:
             if fresh:
                 connection.execute(insert(closed_slots), fresh)
 
-    def shares_under(self, grant_ids: Iterable[str]) -> list[Share]:
-        """Return the shares that go when these grants go."""
+    def take_shares(self, owner: str, grant_ids: Iterable[str]) -> list[Share]:
+        """Remove the shares of a user's sessions under these grants; return them."""
+        owner_id = select(users.c.id).where(users.c.name == owner).scalar_subquery()
+        return self._taken(shares.c.owner_id == owner_id, shares.c.grant_id.in_(list(grant_ids)))
+
+    def expired(self, now: datetime) -> list[Share]:
+        """Return the shares that have expired."""
         with self._database.reading() as connection:
-            return rows.to_shares(connection.execute(rows.SHARES.where(shares.c.grant_id.in_(list(grant_ids)))).all())
+            return rows.to_shares(connection.execute(rows.SHARES.where(shares.c.expires <= now)).all())
 
     # -- the audit
 

@@ -25,9 +25,16 @@ from srctl.db.failures import BUSY_SECONDS, translated
 from srctl.db.location import Location
 from srctl.errors import NotFoundError, SrctlError, UsageError
 
-_WRITES = "srctl_writes"
+_WRITES, _MIGRATES = "srctl_writes", "srctl_migrates"
 _PAUSE = (0.001, 0.01)
-_CONNECT_SECONDS = "10"
+_PATIENCE = {
+    "connect_timeout": "10",
+    "tcp_user_timeout": "20000",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+}
+"""How long libpq waits for a server, unless the URL says otherwise; by itself it does so for hours once connected."""
 _NEEDS_SIDE_FILES = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 _INIT_HINT = "Create it with `srctl db init`"
 
@@ -60,6 +67,20 @@ class Database:
         with translated(self.location), self._writer.begin() as connection:
             yield connection
 
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """Lend a connection as `writing` does, to change tables: SQLite's rows outlive the row they refer to.
+
+        What is left without the row it refers to at the end is an error, and all is rolled back.
+        """
+        try:
+            with translated(self.location), self._writer.execution_options(**{_MIGRATES: True}).begin() as connection:
+                yield connection
+                if self.location.path is not None and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                    raise SrctlError("The database has rows that refer to nothing", "Restore it from a backup")
+        finally:
+            self._engine.dispose()  # the connection's settings are not for others
+
     def close(self) -> None:
         """Close all connections; SQLite's last one removes the files beside the database."""
         self._engine.dispose()
@@ -82,7 +103,10 @@ def _sqlite(path: Path) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         raw = connection.connection.dbapi_connection
-        if connection.get_execution_options().get(_WRITES) and isinstance(raw, sqlite3.Connection):
+        options = connection.get_execution_options()
+        if options.get(_WRITES) and isinstance(raw, sqlite3.Connection):
+            if options.get(_MIGRATES):  # within a transaction it would do nothing
+                raw.execute("PRAGMA foreign_keys=OFF")
             _take_lock(raw)
 
     return engine
@@ -107,8 +131,8 @@ def _take_lock(connection: sqlite3.Connection) -> None:
 
 def _server(url: URL) -> Engine:
     driver = url.get_driver_name()
-    if driver == "psycopg" and "connect_timeout" not in url.query:
-        url = url.update_query_dict({"connect_timeout": _CONNECT_SECONDS})
+    if driver == "psycopg":
+        url = url.update_query_dict({name: value for name, value in _PATIENCE.items() if name not in url.query})
     try:
         engine = create_engine(url, pool_pre_ping=True)
     except (NoSuchModuleError, ArgumentError) as error:
@@ -125,14 +149,14 @@ def _server(url: URL) -> Engine:
     return engine
 
 
-def open_file(path: Path) -> sqlite3.Connection:
+def open_file(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
     """Open an existing SQLite file: foreign keys on, transactions begun by us. Raises as `check_file` and the driver.
 
-    Where the folder cannot be written and nobody writes (no `-wal` file with content), it is read as unchanging,
+    Where the folder cannot be written and nobody writes (no journal with content), it is read as unchanging,
     since reading in WAL mode needs files beside the database otherwise.
     """
     check_file(path)
-    connection = _connect(path, "mode=rw")
+    connection = _connect(path, f"mode={mode}")
     try:
         connection.execute("PRAGMA schema_version").fetchone()
     except sqlite3.Error as error:
@@ -144,8 +168,8 @@ def open_file(path: Path) -> sqlite3.Connection:
 
 
 def _nobody_writes(path: Path) -> bool:
-    journal = Path(f"{path}-wal")
-    return not os.access(path.parent, os.W_OK) and not (journal.exists() and journal.stat().st_size)
+    journals = (Path(f"{path}{suffix}") for suffix in ("-wal", "-journal"))
+    return not os.access(path.parent, os.W_OK) and not any(each.exists() and each.stat().st_size for each in journals)
 
 
 def check_file(path: Path) -> None:

@@ -23,7 +23,7 @@ def in_batches(result: Result[Any]) -> Iterator[Sequence[Any]]:
 
 
 def page(connection: Connection, after: str, most: int) -> GrantPage:
-    """Return the grants whose ids follow `after`, at most so many."""
+    """Return the grants of users whose ids follow `after`, at most so many."""
     query = rows.SHORT_GRANTS.where(grants.c.id > after).order_by(grants.c.id).limit(most + 1)
     found = list(in_batches(connection.execute(query)))
     return rows.to_page(found[:most], more=len(found) > most)
@@ -31,14 +31,15 @@ def page(connection: Connection, after: str, most: int) -> GrantPage:
 
 def replace(connection: Connection, before: Grant, policy: Policy, *, keep: bool) -> Grant:
     """Give a grant another policy, or put a new grant with it in its place. Raises NotFoundError and ConflictError."""
-    columns = (grants.c.user_id, grants.c.application_id, grants.c.policy_digest)
+    columns = (grants.c.user_id, grants.c.group_id, grants.c.application_id, grants.c.policy_digest)
     found = connection.execute(select(*columns).where(grants.c.id == before.id).with_for_update()).first()
     if found is None:
         raise NotFoundError(f"There is no grant {before.id}", "See `srctl grant list`")
     if found.policy_digest != policy_json.digest(policy_json.dump(before.policy)):
         raise ConflictError(f"The grant {before.id} has just been changed by somebody else", "Look again")
     text = policy_json.dump(policy)
-    place = {"user_id": found.user_id, "application_id": found.application_id}
+    holder = {"user_id": found.user_id} if found.group_id is None else {"group_id": found.group_id}
+    place = holder | {"application_id": found.application_id}
     values = {"policy": text, "policy_digest": policy_json.digest(text)}
     _refuse_twin(connection, before, place | {"policy_digest": values["policy_digest"]})
     if keep:
@@ -52,10 +53,10 @@ def replace(connection: Connection, before: Grant, policy: Policy, *, keep: bool
 
 
 def _refuse_twin(connection: Connection, before: Grant, key: dict[str, Any]) -> None:
-    """Raise ConflictError where the user has another grant of the application with that policy."""
+    """Raise ConflictError where its holder has another grant of the application with that policy."""
     twin = connection.scalar(select(grants.c.id).where(*(grants.c[name] == value for name, value in key.items())))
     if twin is not None and twin != before.id:
         raise ConflictError(
-            f"{before.user} has another grant of {before.application.image} with that policy: {twin}",
+            f"{before.holder} has another grant of {before.application.image} with that policy: {twin}",
             f"Remove this one: `srctl grant remove {before.id}`",
         )

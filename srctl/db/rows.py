@@ -10,8 +10,21 @@ from typing import Any
 from sqlalchemy import select
 
 from srctl.db import policy_json
-from srctl.db.schema import applications, audit, grants, shares, user_keys, users
-from srctl.models import Application, AuditEntry, Grant, GrantPage, Policy, PublicKey, Share, User
+from srctl.db.schema import applications, audit, extensions, grants, groups, records, shares, user_keys, users
+from srctl.models import (
+    Application,
+    AuditEntry,
+    Extension,
+    Grant,
+    GrantPage,
+    Group,
+    Policy,
+    PublicKey,
+    Record,
+    Share,
+    User,
+    Watch,
+)
 
 APPLICATION_COLUMNS = (
     applications.c.image,
@@ -24,9 +37,11 @@ APPLICATION_COLUMNS = (
     applications.c.shm_size,
     applications.c.gpus,
     applications.c.created,
+    applications.c.defaults,
 )
 
 USERS = select(users.c.id, users.c.name, users.c.created, users.c.admin, users.c.disabled)
+GROUPS = select(groups.c.id, groups.c.name, groups.c.created)
 KEYS = select(
     user_keys.c.type,
     user_keys.c.blob,
@@ -36,10 +51,12 @@ KEYS = select(
     user_keys.c.last_used,
 )
 APPLICATIONS = select(*APPLICATION_COLUMNS)
-GRANTS = select(grants.c.id, users.c.name, grants.c.policy, grants.c.created, *APPLICATION_COLUMNS).select_from(
-    grants.join(users).join(applications)
+GRANTS = select(
+    grants.c.id, users.c.name, groups.c.name, grants.c.policy, grants.c.created, *APPLICATION_COLUMNS
+).select_from(grants.join(applications).outerjoin(users).outerjoin(groups))
+SHORT_GRANTS = select(grants.c.id, grants.c.user_id, grants.c.application_id, grants.c.policy, grants.c.created).where(
+    grants.c.user_id.is_not(None)
 )
-SHORT_GRANTS = select(grants.c.id, grants.c.user_id, grants.c.application_id, grants.c.policy, grants.c.created)
 OWNERS, GUESTS = users.alias("owners"), users.alias("guests")
 SHARES = (
     select(
@@ -63,6 +80,8 @@ AUDIT = select(
     audit.c.detail,
     audit.c.result,
 )
+EXTENSIONS = select(extensions.c.session_id, extensions.c.ends, extensions.c.by, extensions.c.made)
+RECORDS = select(*(column for column in records.c if column.name != "id"))
 
 
 def to_grants(rows: Iterable[Sequence[Any]]) -> list[Grant]:
@@ -70,14 +89,14 @@ def to_grants(rows: Iterable[Sequence[Any]]) -> list[Grant]:
     policies: dict[str, Policy] = {}
     known: dict[str, Application] = {}
     result = []
-    for grant_id, user, text, created, *columns in rows:
+    for grant_id, user, group, text, created, *columns in rows:
         policy = policies.get(text)
         if policy is None:
             policy = policies[text] = policy_json.load(text)
         application = known.get(columns[0])
         if application is None:
             application = known[columns[0]] = to_application(columns)
-        result.append(Grant(grant_id, user, application, policy, _utc(created)))
+        result.append(Grant(grant_id, user, application, policy, _utc(created), group))
     return result
 
 
@@ -97,6 +116,12 @@ def to_user(row: Sequence[Any]) -> User:
     return User(user_id, name, _utc(created), admin, disabled)
 
 
+def to_group(row: Sequence[Any], members: Sequence[str], granted: int) -> Group:
+    """Make a group of a row of `GROUPS`, its members and how many grants it has."""
+    number, name, created = row
+    return Group(number, name, _utc(created), tuple(members), granted)
+
+
 def to_key(row: Sequence[Any]) -> PublicKey:
     """Make a key of a row of `KEYS`."""
     kind, blob, fingerprint, comment, added, last_used = row
@@ -105,8 +130,9 @@ def to_key(row: Sequence[Any]) -> PublicKey:
 
 def to_application(row: Sequence[Any]) -> Application:
     """Make an application of a row of `APPLICATIONS`."""
-    image, app_id, title, port, path, scheme, profile, shm_size, gpus, created = row
-    return Application(image, app_id, title, port, path, scheme, profile, shm_size, gpus, _utc(created))
+    image, app_id, title, port, path, scheme, profile, shm_size, gpus, created, defaults = row
+    limits = policy_json.load_limits(defaults)
+    return Application(image, app_id, title, port, path, scheme, profile, shm_size, gpus, _utc(created), limits)
 
 
 def to_shares(rows: Sequence[Sequence[Any]]) -> list[Share]:
@@ -120,6 +146,24 @@ def to_shares(rows: Sequence[Sequence[Any]]) -> list[Share]:
 def to_entry(row: Sequence[Any]) -> AuditEntry:
     """Make an entry of a row of `AUDIT`."""
     return AuditEntry(_utc(row[0]), *row[1:])
+
+
+def to_record(row: Sequence[Any]) -> Record:
+    """Make a record of a row of `RECORDS`."""
+    *names, started, ended, reason, cpu, seen, active, sampled, net, warned, warning = row
+    watch = Watch(_time(seen), _time(active), _time(sampled), net, _time(warned), warning)
+    values: tuple[Any, ...] = (*names, _utc(started), _time(ended), reason, cpu, watch)
+    return Record(*values)
+
+
+def to_extension(row: Sequence[Any]) -> Extension:
+    """Make an extension of a row of `EXTENSIONS`."""
+    session_id, ends, by, made = row
+    return Extension(session_id, _utc(ends), by, _utc(made))
+
+
+def _time(moment: datetime | None) -> datetime | None:
+    return None if moment is None else _utc(moment)
 
 
 def _utc(moment: datetime) -> datetime:

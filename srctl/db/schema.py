@@ -9,8 +9,10 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
+    Float,
     ForeignKey,
     Identity,
     Index,
@@ -20,10 +22,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import TypeEngine
 
-REVISIONS = ("srctl_0001", "srctl_0002")
+REVISIONS = ("srctl_0001", "srctl_0002", "srctl_0003")
 """All revisions, oldest first. The prefix tells our databases from those of other programs that use Alembic."""
 
 HEAD = REVISIONS[-1]
@@ -92,22 +95,45 @@ applications = Table(
     Column("shm_size", BigInteger),
     Column("gpus", String(16)),
     _created(),
+    Column("defaults", Text, nullable=False, server_default=text("'{}'")),
     sqlite_autoincrement=True,
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    _id(),
+    Column("name", _exact(String, 64), nullable=False, unique=True),
+    Column("name_folded", _exact(String, 64), nullable=False, unique=True),
+    _created(),
+    sqlite_autoincrement=True,
+)
+
+group_members = Table(
+    "group_members",
+    metadata,
+    Column("group_id", Integer, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True),
+    _created("joined"),
 )
 
 grants = Table(
     "grants",
     metadata,
     Column("id", _exact(String, 32), primary_key=True),
-    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE")),
     Column("application_id", Integer, ForeignKey("applications.id", ondelete="CASCADE"), nullable=False),
     Column("policy", Text, nullable=False),
     Column("policy_digest", _exact(String, 64), nullable=False),
     _created(),
-    # Its first column also serves the look-up by user.
+    Column("group_id", Integer, ForeignKey("groups.id", ondelete="CASCADE")),
+    # The first columns of both also serve the look-up by user and by group; what is null is no obstacle to them.
     UniqueConstraint("user_id", "application_id", "policy_digest"),
+    UniqueConstraint("group_id", "application_id", "policy_digest"),
+    CheckConstraint("(user_id IS NULL) <> (group_id IS NULL)", name="holder"),
     Index(None, "application_id"),
 )
+"""Each is a user's or a group's."""
 
 shares = Table(
     "shares",
@@ -152,3 +178,43 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 """What people did through a gateway. Rows are only added; they outlive the people whom they name."""
+
+extensions = Table(
+    "extensions",
+    metadata,
+    Column("session_id", _exact(String, 32), primary_key=True),
+    Column("ends", DateTime(timezone=True), nullable=False),
+    Column("by", _exact(String, 64), nullable=False),
+    _created("made"),
+)
+"""Later ends of running sessions than their lifetimes say."""
+
+records = Table(
+    "records",
+    metadata,
+    _id(),
+    Column("session_id", _exact(String, 32), nullable=False, unique=True),
+    Column("container_id", _exact(String, 64), nullable=False),
+    Column("user", _exact(String, 64), nullable=False),
+    Column("user_id", Integer),
+    Column("group", _exact(String, 64)),
+    Column("grant_id", _exact(String, 32), nullable=False),
+    Column("image", _exact(Text), nullable=False),
+    Column("host", _exact(Text), nullable=False),
+    Column("realm", _exact(Text), nullable=False),
+    _created("started"),
+    Column("ended", DateTime(timezone=True)),
+    Column("reason", _exact(String, 32)),
+    Column("cpu_seconds", Float),
+    Column("seen", DateTime(timezone=True)),
+    Column("active", DateTime(timezone=True)),
+    Column("sampled", DateTime(timezone=True)),
+    Column("net_bytes", BigInteger),
+    Column("warned", DateTime(timezone=True)),
+    Column("warning", Text),
+    Index(None, "started"),
+    Index(None, "ended"),
+    sqlite_autoincrement=True,
+)
+"""What ran, from when to when. Rows name people and applications in words, and outlive them; nothing asks them what
+runs."""

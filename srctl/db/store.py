@@ -4,27 +4,28 @@ Each method is one short transaction. What must be unique is decided by the data
 never by looking first, so any number of processes may do the same at once. Policies it takes as they are given.
 """
 
-import secrets
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import Connection, Select, delete, func, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, delete, func, select, update
 
-from srctl.db import granting, policy_json, rows
+from srctl.db import policy_json, rows
+from srctl.db.archive import Archive
 from srctl.db.book import Book
 from srctl.db.engine import Database
+from srctl.db.grants import Granting
 from srctl.db.inserting import insert_new
 from srctl.db.location import parse
-from srctl.db.schema import HEAD, applications, grants, user_keys, users
+from srctl.db.schema import HEAD, applications, grants, groups, user_keys, users
 from srctl.db.standing import Standing, look, refusal
+from srctl.db.statements import no_application, no_user, now, user_id
 from srctl.errors import ConflictError, NotFoundError
-from srctl.models import Application, Grant, GrantPage, Policy, PublicKey, StoreStatus, User
+from srctl.models import Application, Limits, PublicKey, StoreStatus, User
 
-_RACES = 3
+if TYPE_CHECKING:
+    from srctl.db.groups import GroupBook
+    from srctl.db.records import RecordBook
 
 
 def open_store(location: str) -> "SqlStore":
@@ -45,7 +46,7 @@ def open_store(location: str) -> "SqlStore":
     return SqlStore(database)
 
 
-class SqlStore:
+class SqlStore(Granting):
     """Users, keys, applications and grants in SQLite or PostgreSQL. Any statement may raise as `failures` says."""
 
     def __init__(self, database: Database) -> None:
@@ -64,16 +65,35 @@ class SqlStore:
         self._database.close()
 
     @cached_property
+    def groups(self) -> "GroupBook":
+        """The groups of users."""
+        from srctl.db.groups import GroupBook
+
+        return GroupBook(self._database)
+
+    @cached_property
+    def records(self) -> "RecordBook":
+        """What ran, and until when it may."""
+        from srctl.db.records import RecordBook
+
+        return RecordBook(self._database)
+
+    @cached_property
     def book(self) -> Book:
         """What a gateway keeps in the same database."""
         return Book(self._database)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """The database as a whole."""
+        return Archive(self._database)
 
     def user(self, name: str) -> User:
         """Give the user of exactly this name. Raises NotFoundError."""
         with self._database.reading() as connection:
             row = connection.execute(rows.USERS.where(users.c.name == name)).first()
             if row is None:
-                raise _no_user(connection, name)
+                raise no_user(connection, name)
             return rows.to_user(row)
 
     def users(self) -> list[User]:
@@ -82,31 +102,33 @@ class SqlStore:
 
     def add_user(self, name: str, admin: bool = False) -> User:
         """Add a user. Raises ConflictError if the name exists or differs only in case from one that does."""
-        values = {"name": name, "admin": admin, "disabled": False, "created": _now()}
+        values = {"name": name, "admin": admin, "disabled": False, "created": now()}
         with self._database.writing() as connection:
             if not insert_new(connection, users, values | {"name_folded": name.casefold()}):
                 taken = connection.scalar(select(users.c.name).where(users.c.name_folded == name.casefold()))
                 same = f"User {name} exists" if taken == name else f"User {name} differs only in case from {taken}"
                 raise ConflictError(same, f"See `srctl user show {taken}`")
+            if name.startswith("@"):
+                _refuse_group(connection, name[1:])
             return rows.to_user(connection.execute(rows.USERS.where(users.c.name == name)).one())
 
     def remove_user(self, name: str) -> None:
         """Remove a user with grants and keys. Raises NotFoundError."""
         with self._database.writing() as connection:
             if not connection.execute(delete(users).where(users.c.name == name)).rowcount:
-                raise _no_user(connection, name)
+                raise no_user(connection, name)
 
     def set_disabled(self, name: str, disabled: bool) -> None:
         """Refuse a person or let them in again. Raises NotFoundError."""
         with self._database.writing() as connection:
             if not connection.execute(update(users).where(users.c.name == name).values(disabled=disabled)).rowcount:
-                raise _no_user(connection, name)
+                raise no_user(connection, name)
 
     def set_admin(self, name: str, admin: bool) -> None:
         """Let a person administer through a gateway, or no longer. Raises NotFoundError."""
         with self._database.writing() as connection:
             if not connection.execute(update(users).where(users.c.name == name).values(admin=admin)).rowcount:
-                raise _no_user(connection, name)
+                raise no_user(connection, name)
 
     def add_key(self, user: str, key: PublicKey) -> PublicKey:
         """Add a public key; the same key of the same user again is no error.
@@ -114,9 +136,9 @@ class SqlStore:
         Raises NotFoundError for the user, ConflictError if the key belongs to another user.
         """
         with self._database.writing() as connection:
-            user_id = _user_id(connection, user)
+            owner = user_id(connection, user)
             values = {"type": key.type, "blob": key.blob, "fingerprint": key.fingerprint, "comment": key.comment}
-            insert_new(connection, user_keys, values | {"user_id": user_id, "added": _now()})
+            insert_new(connection, user_keys, values | {"user_id": owner, "added": now()})
             query = rows.KEYS.where(user_keys.c.fingerprint == key.fingerprint)
             row = connection.execute(query.join(users).add_columns(users.c.name)).one()
             if row.name != user:
@@ -129,8 +151,8 @@ class SqlStore:
     def keys(self, user: str) -> list[PublicKey]:
         """Give the keys of a user, oldest first. Raises NotFoundError for the user."""
         with self._database.reading() as connection:
-            user_id = _user_id(connection, user)
-            found = connection.execute(rows.KEYS.where(user_keys.c.user_id == user_id).order_by(user_keys.c.id))
+            owner = user_id(connection, user)
+            found = connection.execute(rows.KEYS.where(user_keys.c.user_id == owner).order_by(user_keys.c.id))
             return [rows.to_key(row) for row in found]
 
     def key_counts(self) -> dict[str, int]:
@@ -141,7 +163,7 @@ class SqlStore:
     def remove_key(self, user: str, fingerprint: str) -> None:
         """Remove one key of a user. Raises NotFoundError for the user or the key."""
         with self._database.writing() as connection:
-            match = (user_keys.c.user_id == _user_id(connection, user)) & (user_keys.c.fingerprint == fingerprint)
+            match = (user_keys.c.user_id == user_id(connection, user)) & (user_keys.c.fingerprint == fingerprint)
             if not connection.execute(delete(user_keys).where(match)).rowcount:
                 raise NotFoundError(f"{user} has no key {fingerprint}", f"See `srctl user key list {user}`")
 
@@ -149,7 +171,7 @@ class SqlStore:
         """Give the application of this image (tag explicit). Raises NotFoundError."""
         row = self._first(rows.APPLICATIONS.where(applications.c.image == image))
         if row is None:
-            raise _no_application(image)
+            raise no_application(image)
         return rows.to_application(row)
 
     def applications(self) -> list[Application]:
@@ -158,80 +180,32 @@ class SqlStore:
 
     def add_application(self, application: Application) -> Application:
         """Add an application; `id` and `created` are given here. Raises ConflictError if the image is registered."""
-        columns = [column.name for column in rows.APPLICATION_COLUMNS if column.name not in ("id", "created")]
+        given = ("id", "created", "defaults")
+        columns = [column.name for column in rows.APPLICATION_COLUMNS if column.name not in given]
         values = {name: getattr(application, name) for name in columns}
+        values["defaults"] = policy_json.dump_limits(application.defaults)
         with self._database.writing() as connection:
-            if not insert_new(connection, applications, values | {"created": _now()}):
+            if not insert_new(connection, applications, values | {"created": now()}):
                 raise ConflictError(
                     f"Application {application.image} exists", f"See `srctl app show {application.image}`"
                 )
             query = rows.APPLICATIONS.where(applications.c.image == application.image)
             return rows.to_application(connection.execute(query).one())
 
+    def set_defaults(self, image: str, defaults: Limits) -> Application:
+        """Give an application other defaults. Raises NotFoundError."""
+        with self._database.writing() as connection:
+            this = applications.c.image == image
+            text = policy_json.dump_limits(defaults)
+            if not connection.execute(update(applications).where(this).values(defaults=text)).rowcount:
+                raise no_application(image)
+            return rows.to_application(connection.execute(rows.APPLICATIONS.where(this)).one())
+
     def remove_application(self, image: str) -> None:
         """Remove an application with its grants. Raises NotFoundError."""
         with self._database.writing() as connection:
             if not connection.execute(delete(applications).where(applications.c.image == image)).rowcount:
-                raise _no_application(image)
-
-    def add_grant(self, image: str, user: str, policy: Policy) -> Grant:
-        """Grant an application to a user; the same grant again is the one that stands, whoever else adds it now.
-
-        Raises NotFoundError, for the application first.
-        """
-        for _ in range(_RACES):
-            try:
-                with self._database.writing() as connection:
-                    grant = _add_grant(connection, image, user, policy)
-            except ConflictError as error:  # user or application removed since we read their ids
-                if not _broke_constraint(error):
-                    raise
-            else:
-                if grant is not None:
-                    return grant
-        raise ConflictError(f"The grant of {image} to {user} is being changed by others", "Try again")
-
-    def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
-        """Give the grants of a user, of an application, or all, in one query; by user, image, age."""
-        conditions = []
-        if user is not None:
-            conditions.append(users.c.name == user)
-        if image is not None:
-            conditions.append(applications.c.image == image)
-        query = rows.GRANTS.where(*conditions)
-        ordered = query.order_by(users.c.name, applications.c.image, grants.c.created, grants.c.id)
-        with self._database.reading() as connection:
-            return rows.to_grants(granting.in_batches(connection.execute(ordered)))
-
-    def grant_page(self, after: str, most: int) -> GrantPage:
-        """Give at most so many grants in short, by id, from the one that follows the id `after`."""
-        with self._database.reading() as connection:
-            return granting.page(connection, after, most)
-
-    def replace_grant(self, before: Grant, policy: Policy, *, keep: bool) -> Grant:
-        """Put another policy in the place of a grant's; without `keep` it is a new grant with a new id.
-
-        Raises NotFoundError if it is gone, ConflictError if it has changed or the user has such a grant beside it.
-        """
-        with self._database.writing() as connection:
-            return granting.replace(connection, before, policy, keep=keep)
-
-    def remove_grant(self, grant_id: str) -> None:
-        """Remove a grant by its full id. Raises NotFoundError."""
-        with self._database.writing() as connection:
-            if not connection.execute(delete(grants).where(grants.c.id == grant_id)).rowcount:
-                raise NotFoundError(f"There is no grant {grant_id}", "See `srctl grant list`")
-
-    def find_grants(self, id_prefix: str) -> list[Grant]:
-        """Give the grants whose id starts so, by id."""
-        within = (grants.c.id >= id_prefix, grants.c.id < id_prefix + "g")
-        return rows.to_grants(self._all(rows.GRANTS.where(*within).order_by(grants.c.id)))
-
-    def existing_grants(self, ids: Iterable[str]) -> frozenset[str]:
-        """Give those of the grant ids that exist, in one query; a disabled user's count too."""
-        wanted = list(ids)
-        found = self._all(select(grants.c.id).where(grants.c.id.in_(wanted))) if wanted else ()
-        return frozenset(row[0] for row in found)
+                raise no_application(image)
 
     def status(self) -> StoreStatus:
         """Give revision and counts of a database that is ready."""
@@ -239,50 +213,9 @@ class SqlStore:
         row = self._all(select(*counts))[0]
         return StoreStatus(self._database.location.label, HEAD, HEAD, (), *row)
 
-    def _first(self, query: Select[Any]) -> Sequence[Any] | None:
-        with self._database.reading() as connection:
-            return connection.execute(query).first()
 
-    def _all(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
-        with self._database.reading() as connection:
-            return connection.execute(query).all()
-
-
-def _add_grant(connection: Connection, image: str, user: str, policy: Policy) -> Grant | None:
-    """Insert and read back; `None` if somebody removed the grant in between."""
-    application_id = connection.scalar(select(applications.c.id).where(applications.c.image == image))
-    if application_id is None:
-        raise _no_application(image, f"Add it with `srctl app add {image}`")
-    user_id = _user_id(connection, user, f"Add the user with `srctl user add {user}`")
-    text = policy_json.dump(policy)
-    key = {"user_id": user_id, "application_id": application_id, "policy_digest": policy_json.digest(text)}
-    values = key | {"id": secrets.token_hex(16), "policy": text, "created": _now()}
-    insert_new(connection, grants, values)
-    query = rows.GRANTS.where(*(grants.c[name] == value for name, value in key.items()))
-    row = connection.execute(query).first()
-    return None if row is None else rows.to_grants([row])[0]
-
-
-def _broke_constraint(error: ConflictError) -> bool:
-    return isinstance(error.__cause__, IntegrityError)
-
-
-def _user_id(connection: Connection, name: str, hint: str = "") -> int:
-    user_id = connection.scalar(select(users.c.id).where(users.c.name == name))
-    if user_id is None:
-        raise _no_user(connection, name, hint)
-    return int(user_id)
-
-
-def _no_user(connection: Connection, name: str, hint: str = "") -> NotFoundError:
-    meant = connection.scalar(select(users.c.name).where(users.c.name_folded == name.casefold()))
-    hint = f"Did you mean {meant}?" if meant else hint or "See `srctl user list`"
-    return NotFoundError(f"There is no user {name}", hint)
-
-
-def _no_application(image: str, hint: str = "See `srctl app list`") -> NotFoundError:
-    return NotFoundError(f"There is no application {image}", hint)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+def _refuse_group(connection: Connection, name: str) -> None:
+    """Let no user have the name by which people mean a group. Raises ConflictError."""
+    taken = connection.scalar(select(groups.c.name).where(groups.c.name_folded == name.casefold()))
+    if taken is not None:
+        raise ConflictError(f"@{name} means the group {taken}", "Take another name")

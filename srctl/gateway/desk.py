@@ -15,9 +15,11 @@ from typing import Any
 from srctl import images, policy
 from srctl.calls import CALLS, Call
 from srctl.context import Context
+from srctl.db.backends import book_of
 from srctl.db.ledger import Ledger, Person
 from srctl.enforcing import Gateway
 from srctl.errors import NotAllowedError, SrctlError, UsageError
+from srctl.extending import Extender
 from srctl.gateway.recorder import Recorder, told
 from srctl.gateway.visitor import Credential
 from srctl.joining import Joiner
@@ -114,7 +116,13 @@ class Desk:
             "joiner": lambda: Joiner(sessions, launcher, hooks.progress, clock=hooks.clock),
             "leftovers": lambda: Leftovers(sessions, hooks.clock),
             "accounting": lambda: context.accounting,
-            "audit": lambda: context.store.book,
+            "declaring": lambda: context.parts.declaring,
+            "extender": lambda: Extender(sessions, hooks.clock),
+            "reaper": lambda: context.parts.reaper,
+            "usage": lambda: context.parts.usage,
+            "groups": lambda: context.parts.groups,
+            "explainer": lambda: context.parts.explainer,
+            "audit": lambda: book_of(context.store),
         }
 
 
@@ -129,7 +137,7 @@ def sessions_of(context: Context, person: Person) -> SharedSessions:
     sessions = SharedSessions(
         context.host,
         lambda: context.store,
-        context.store.book,
+        book_of(context.store),
         _gateway(context).end_guests,
         user=person.name,
         realm=context.config.get("realm"),
@@ -161,7 +169,11 @@ class _Rules:
         if isinstance(request := arguments.get("request"), StartRequest):
             arguments["request"] = self._request(call, request)
         if isinstance(permits := arguments.get("permits"), Policy):
-            arguments["permits"] = _normal(permits)
+            arguments["permits"] = policy.checked(permits)
+        if call.part == "usage" and not self._person.admin:
+            if arguments.get("user") not in (None, self._person.name):
+                raise NotAllowedError("What others have used is for administrators")
+            arguments["user"] = self._person.name
         if (tail := arguments.get("tail")) is not None and tail < 0:
             raise UsageError("--tail must be 0 or more")
         return arguments
@@ -185,14 +197,3 @@ class _Rules:
         since = datetime.now(UTC) - timedelta(minutes=1)
         if self._ledger.count(self._person.name, _STARTS, since) >= most:
             raise NotAllowedError(f"You have started sessions {most} times within a minute", "Wait a minute")
-
-
-def _normal(permits: Policy) -> Policy:
-    """Return a policy as it is kept. Raises `UsageError`."""
-    return policy.make_policy(
-        allow_home=permits.allow_home,
-        allow_view=permits.allow_view,
-        allow_startup_data=permits.allow_startup_data,
-        license=permits.license,
-        volumes=[policy.check_volume(volume) for volume in permits.volumes],
-    )

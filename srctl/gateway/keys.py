@@ -23,7 +23,7 @@ if False:  # the types are for those who check them; importing typing would cost
 
     Permits = list[tuple[int, int]]
 
-REVISION = "srctl_0002"
+REVISION = "srctl_0003"
 """The database's revision that this program was written for; with any other it lets nobody in."""
 
 SLOTS = range(20001, 20033)

@@ -131,6 +131,8 @@ class Words:
 
         session, endpoint = started.session, started.endpoint
         self._output.made(session.id, views.session(session))
+        if endpoint is None:
+            return
         here = self._environ.get("SSH_CONNECTION", "").split()
         account, host = self._environ.get("USER", "srctl"), here[2] if len(here) == 4 else "HOST"
         port = endpoint.port

@@ -7,7 +7,7 @@ engine itself checks that the source exists on its host.
 from ipaddress import ip_address
 from typing import Any
 
-from srctl.models import ContainerSpec, Hardening, Mount
+from srctl.models import ISOLATED, NO_NETWORK, ContainerSpec, Hardening, Mount
 
 NETWORK_OPTIONS: dict[str, Any] = {
     "driver": "bridge",
@@ -15,6 +15,19 @@ NETWORK_OPTIONS: dict[str, Any] = {
     "labels": {"io.srctl.network": "sessions"},
 }
 """How the sessions' network is made: containers in it can't reach each other."""
+
+ISOLATED_OPTIONS: dict[str, str] = {
+    "com.docker.network.bridge.enable_icc": "false",
+    "com.docker.network.bridge.enable_ip_masquerade": "false",
+    "com.docker.network.enable_ipv6": "false",
+}
+"""How the network is made that leads nowhere: see `networks.py`."""
+
+NO_NAMES = ("192.0.2.1",)
+"""The server that an isolated session asks for names: an address for documentation (RFC 5737), which nobody has.
+
+With Docker's own choice the engine might ask in the session's place.
+"""
 
 TMPFS_OPTIONS = "rw,nosuid,nodev,size=1g,mode=1777"
 
@@ -39,6 +52,10 @@ def body(spec: ContainerSpec) -> dict[str, Any]:
     }
     if spec.hardening.user is not None:
         config["User"] = spec.hardening.user
+    if spec.network == ISOLATED:
+        config["HostConfig"]["Dns"] = list(NO_NAMES)
+    if spec.network == NO_NETWORK:
+        config["HostConfig"]["PortBindings"] = {}
     return config
 
 
@@ -56,6 +73,7 @@ def _confinement(hardening: Hardening) -> dict[str, Any]:
         "Tmpfs": dict.fromkeys(hardening.tmpfs, TMPFS_OPTIONS),
         "PidsLimit": hardening.pids,
         "Memory": hardening.memory,
+        "MemorySwap": hardening.memory,
         "NanoCpus": int(hardening.cpus * 1e9),
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
     }

@@ -14,21 +14,21 @@ from srctl.errors import (
     ConflictError,
     NameTakenError,
     NotFoundError,
-    PortTakenError,
     SrctlError,
     UnreachableError,
     UnsupportedError,
     UsageError,
 )
-from srctl.hosts import create, networks, parse, transport
+from srctl.hosts import create, networks, parse, refusals, transport
 from srctl.hosts.endpoints import LOCAL_SCHEMES, scheme
 from srctl.hosts.events import CHANGES, WORDS, Events, labelled
+from srctl.hosts.facts import Facts
 from srctl.hosts.faults import plain, translated
 from srctl.hosts.pulling import pull_error
 from srctl.hosts.readiness import http_status, local_dial
 from srctl.hosts.sdk import docker
 from srctl.hosts.stats import Stats
-from srctl.models import Container, ContainerSpec, Endpoint, EngineInfo, Host, Image, Progress
+from srctl.models import Container, ContainerSpec, Endpoint, Host, Image, Progress
 
 if TYPE_CHECKING:
     from srctl.hosts.ssh_adapter import SSHConnection
@@ -46,11 +46,10 @@ STREAMS_BY_COMMAND = 4
 """Streams at once where each takes a command on the far side: sshd allows 10 on one login (`MaxSessions`)."""
 
 _SUPPORTED = re.compile(r"(?:Maximum|Minimum) supported API version is ([0-9]+\.[0-9]+)")
-_PORT_TAKEN = re.compile(r"address already in use|port is already allocated")
 T = TypeVar("T")
 
 
-class DockerHost:
+class DockerHost(Facts):
     """One Docker host, connected at the first call. Every method may raise `UnreachableError`.
 
     `connect` opens the SSH connection to its machine, `None` where none is known; `timeout` is in seconds.
@@ -123,14 +122,6 @@ class DockerHost:
                 del self.__dict__["_api"]
                 return call(self._api)
 
-    def version(self) -> str:
-        """Return the version of the engine."""
-        return str(self._call(lambda api: api.version(api_version=False))["Version"])
-
-    def info(self) -> EngineInfo:
-        """Return what the engine says of itself and of its machine."""
-        return self._call(lambda api: parse.engine_info(api.info()))
-
     def containers(
         self, labels: Mapping[str, str], *, stopped: bool = False, ids: Sequence[str] = ()
     ) -> list[Container]:
@@ -180,13 +171,15 @@ class DockerHost:
     def create(self, spec: ContainerSpec) -> str:
         """Create the container and return its id.
 
-        Raises `NameTakenError`, and `NotFoundError` for a missing image or volume source.
+        Raises `NameTakenError`, `NotFoundError` for a missing image or volume source, and `LackingError` for more CPUs
+        than there are.
         """
         try:
             made = self._call(lambda api: api.create_container_from_config(create.body(spec), spec.name))
         except ConflictError as error:
             raise NameTakenError(error.message, error.hint) from error
         except SrctlError as error:
+            refusals.check_lacking(self.name, error)
             missing = re.search(r"bind source path does not exist:? ?(.*)", error.message)
             if missing is None:
                 raise
@@ -196,10 +189,18 @@ class DockerHost:
             ) from error
         return str(made["Id"])
 
+    def rename(self, container_id: str, name: str) -> None:
+        """Give a container another name. Raises `NameTakenError` and `NotFoundError`."""
+        try:
+            self._call(lambda api: api.rename(container_id, name))
+        except ConflictError as error:
+            raise NameTakenError(error.message, error.hint) from error
+
     def start(self, container_id: str, network: str) -> None:
         """Start a created container; two requests more where its network is not there yet.
 
-        Raises `PortTakenError` where the port is taken; one that the engine chooses is another each time.
+        Raises `PortTakenError` where the port is taken; one that the engine chooses is another each time. Raises
+        `LackingError` where there are no such GPUs.
         """
         for left in reversed(range(START_TRIES)):
             try:
@@ -208,13 +209,13 @@ class DockerHost:
             except SrctlError as error:
                 if left and self._mended(network, error.message):
                     continue
-                if _PORT_TAKEN.search(error.message):
-                    raise _no_port(self.name, error) from error
+                refusals.check_port(self.name, error)
+                refusals.check_lacking(self.name, error)
                 raise
 
     def _mended(self, network: str, problem: str) -> bool:
         """Tell whether another try may go well; do something about the sessions' network if that is the problem."""
-        if _PORT_TAKEN.search(problem):
+        if refusals.PORT_TAKEN.search(problem):
             return True
         if f"network {network} " not in problem:
             return False
@@ -225,18 +226,6 @@ class DockerHost:
             networks.make(self._call, network)
             return True
         return False
-
-    def network(self, name: str) -> tuple[str, ...] | None:
-        """Give the address ranges of the sessions' network, `None` where it is not there."""
-        return networks.ranges(self._call, name)
-
-    def make_network(self, name: str) -> None:
-        """Make the sessions' network, which `start` does too where it is missing."""
-        networks.make(self._call, name)
-
-    def remove_network(self, name: str) -> None:
-        """Remove the sessions' network if it is there. Raises `SrctlError` while a container is in it."""
-        networks.remove(self._call, name)
 
     def stop(self, container_id: str) -> None:
         """Ask the application to end, and kill it after `STOP_GRACE` seconds. Raises `NotFoundError`."""
@@ -292,8 +281,3 @@ class DockerHost:
         from srctl.hosts.ssh_adapter import open_endpoint
 
         return open_endpoint(self.link, address, port)
-
-
-def _no_port(host: str, error: SrctlError) -> PortTakenError:
-    hint = f"Start it again; if that does not help, look at what listens on {host}: ss -ltn"
-    return PortTakenError(f"{host} has no free port for the session. {error.message}", hint)

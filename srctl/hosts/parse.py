@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from srctl.errors import UnreachableError
-from srctl.models import Binding, Container, EngineInfo, Image, Progress, Usage
+from srctl.models import Binding, Container, Counters, EngineInfo, Image, Progress, Usage
 
 T = TypeVar("T")
 
@@ -87,7 +87,26 @@ def inspected_container(item: Mapping[str, Any]) -> Container:
             for bound in bounds or []
         ),
         exit_code=_of(int, state.get("ExitCode"), None),
+        finished=_moment(_text(state.get("FinishedAt"))),
     )
+
+
+@engine_only()
+def counters(answer: Mapping[str, Any]) -> Counters | None:
+    """Read the answer of `GET /containers/ID/stats`; one that does not run has used nothing."""
+    used = (answer.get("cpu_stats") or {}).get("cpu_usage") or {}
+    if not (nanoseconds := _of(int, used.get("total_usage"), 0)):
+        return None
+    links = answer.get("networks")
+    if links is None:
+        return Counters(nanoseconds / 1e9, None)
+    return Counters(nanoseconds / 1e9, sum(_of(int, link.get("tx_bytes"), 0) for link in links.values()))
+
+
+@engine_only()
+def death(event: Mapping[str, Any]) -> tuple[str, datetime]:
+    """Read an event of the end of a container's process: its id, and when."""
+    return _text(event["Actor"]["ID"]), datetime.fromtimestamp(_of(int, event["timeNano"], 0) / 1e9, UTC)
 
 
 @engine_only()
@@ -233,6 +252,12 @@ def _name(names: Iterable[str]) -> str:
 def _tags(item: Mapping[str, Any]) -> tuple[str, ...]:
     names = [*_texts(item.get("RepoTags")), *_texts(item.get("RepoDigests"))]
     return tuple(name for name in names if not name.startswith("<none>"))
+
+
+def _moment(text: str) -> datetime | None:
+    """Read a time that may never have been: the engine writes the year 1 then."""
+    found = _time(text)
+    return found if found.year > 1970 else None
 
 
 def _time(text: str) -> datetime:

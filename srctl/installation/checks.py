@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from srctl import slots
 from srctl.errors import SrctlError
 from srctl.installation import layout as places
-from srctl.installation import listeners, sshd, system, trust
+from srctl.installation import listeners, schedule, sshd, system, trust
 from srctl.installation.administrator import configured, installed_account, strict_firewall
 from srctl.installation.engine_steps import Engine, Firewall
 from srctl.installation.findings import Finding
@@ -22,6 +22,7 @@ from srctl.installation.layout import Layout, keys_command
 from srctl.installation.plan import keys_source
 from srctl.installation.steps import Standing
 from srctl.installation.system import Account, run
+from srctl.installation.timer import Started
 
 INSTALL = "srctl gateway install"
 Check = Callable[[], Iterator[Finding]]
@@ -61,6 +62,7 @@ class Installed:
             "sshd running": self._sshd_running,
             "sshd limits": self._sshd_limits,
             "firewall": self._firewall,
+            "reap": self._reap,
             "ports": self._ports,
         }
         return [finding for title, check in checks.items() for finding in _run(title, check)]
@@ -91,6 +93,17 @@ class Installed:
         gateway = system.read(places.GATEWAY)
         if gateway is not None and gateway.data != self.layout.gateway_command().encode():
             yield Finding("", f"{places.GATEWAY} is not the one of this srctl", INSTALL)
+
+    def _reap(self) -> Iterator[Finding]:
+        wanted = {places.REAP_SERVICE: self.layout.reap_service(), places.REAP_CRON: self.layout.reap_cron()}
+        found = {path: content for path in wanted if (content := system.read(path)) is not None}
+        if not found or (places.REAP_SERVICE in found and not os.path.lexists(places.REAP_TIMER_LINK)):
+            yield Finding("", "Nothing runs srctl reap, so no session ends by its limits in time", INSTALL)
+        for path, content in found.items():
+            if content.data != wanted[path].encode():
+                yield Finding("", f"{path} is not the one of this srctl", INSTALL)
+        if Started().standing() is not Standing.DONE:
+            yield Finding("", "The timer that runs srctl reap is stopped", f"systemctl start {schedule.TIMER}")
 
     def _python(self) -> Iterator[Finding]:
         found = list(trust.python_weaknesses(self.layout.python))

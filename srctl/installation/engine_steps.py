@@ -10,7 +10,7 @@ from srctl.errors import SrctlError, UnsupportedError
 from srctl.installation.layout import FIREWALL, Layout
 from srctl.installation.steps import File, Standing, Undo
 from srctl.installation.system import must, run
-from srctl.policy import NETWORK
+from srctl.models import ISOLATED, NETWORK
 
 
 class Engine(Protocol):
@@ -28,14 +28,15 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The network that sessions live in, which the firewall has to know."""
+    """A network that sessions live in, which the firewall has to know."""
 
     engine: Engine
+    name: str = NETWORK
 
     @property
     def words(self) -> str:
         """What is there when the step is done."""
-        return f"The engine's network {NETWORK}, for sessions"
+        return f"The engine's network {self.name}, for sessions"
 
     @property
     def content(self) -> str | None:
@@ -44,18 +45,18 @@ class Network:
 
     def standing(self) -> Standing:
         """Ask the engine."""
-        return Standing.MISSING if self.engine.network(NETWORK) is None else Standing.DONE
+        return Standing.MISSING if self.engine.network(self.name) is None else Standing.DONE
 
     def make(self) -> Undo:
         """Make the network."""
-        self.engine.make_network(NETWORK)
-        return lambda: self.engine.remove_network(NETWORK)
+        self.engine.make_network(self.name)
+        return lambda: self.engine.remove_network(self.name)
 
     def remove(self) -> bool:
         """Remove the network; it stays where sessions are in it, and is made again when one is started."""
         with suppress(SrctlError):
-            if self.engine.network(NETWORK) is not None:
-                self.engine.remove_network(NETWORK)
+            if self.engine.network(self.name) is not None:
+                self.engine.remove_network(self.name)
                 return True
         return False
 
@@ -109,9 +110,12 @@ class Firewall:
         return self._script().remove()
 
     def _script(self) -> File:
-        ranges = (self.engine.network(NETWORK) or ()) if self.layout.strict else ()
-        layout = replace(self.layout, ranges=tuple(_checked(each) for each in ranges if ":" not in each))
+        isolated = self._ranges(ISOLATED)
+        layout = replace(self.layout, ranges=(*self._ranges(NETWORK), *isolated), isolated=isolated)
         return File(FIREWALL, layout.firewall_command(), self.words, 0o755)
+
+    def _ranges(self, name: str) -> tuple[str, ...]:
+        return tuple(_checked(each) for each in self.engine.network(name) or () if ":" not in each)
 
 
 def _stop() -> bool:

@@ -1,8 +1,8 @@
 """The firewall's rules of a gateway, as text: a script that root runs at boot, and systemd's unit for it. Pure.
 
 Rules stand in the chains of iptables, each once. Traffic from outside to the addresses of sessions is always dropped:
-older engines let neighbours on the network reach what is published on loopback. Rules against local accounts are
-set where they are asked for.
+older engines let neighbours on the network reach what is published on loopback. From the isolated network nothing gets
+out, nor to this machine. Rules against local accounts are set where they are asked for.
 """
 
 from collections.abc import Sequence
@@ -75,12 +75,15 @@ WantedBy=multi-user.target
 """
 
 
-def rules(account: str, ranges: Sequence[str] | None) -> list[Rule]:
-    """Return the rules; with `ranges` (the sessions' network) also those that keep local accounts out.
+def rules(account: str, ranges: Sequence[str] | None, isolated: Sequence[str] = ()) -> list[Rule]:
+    """Return the rules; with `ranges` (of the sessions' networks) also those that keep local accounts out.
 
     sshd forwards as the service account, and the engine's proxy connects to containers as root: these two may.
     """
     found: list[Rule] = [("raw", "PREROUTING", "!", "-i", "lo", "-d", ADDRESSES, "-j", "DROP")]
+    for each in isolated:
+        found.append(("raw", "PREROUTING", "-s", each, "!", "-d", each, "-j", "DROP"))
+        found.append(("filter", "INPUT", "-s", each, "-m", "conntrack", "--ctstate", "NEW", "-j", "REJECT"))
     if ranges is not None:
         new = ("-m", "conntrack", "--ctstate", "NEW", "-j", "REJECT")
         others = ("-m", "owner", "!", "--uid-owner")

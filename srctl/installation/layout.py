@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 
 from srctl.errors import UnsupportedError, UsageError
-from srctl.installation import firewall
+from srctl.installation import firewall, schedule
 
 COMMANDS = "/opt/srctl/bin"
 KEYS = f"{COMMANDS}/srctl-keys"
@@ -24,6 +24,11 @@ LOGINS = f"{HOME}/logins"
 DROP_IN = "/etc/ssh/sshd_config.d/srctl.conf"
 UNIT = f"/etc/systemd/system/{firewall.SERVICE}"
 UNIT_LINK = f"/etc/systemd/system/multi-user.target.wants/{firewall.SERVICE}"
+
+REAP_SERVICE = f"/etc/systemd/system/{schedule.SERVICE}"
+REAP_TIMER = f"/etc/systemd/system/{schedule.TIMER}"
+REAP_TIMER_LINK = f"/etc/systemd/system/timers.target.wants/{schedule.TIMER}"
+REAP_CRON = "/etc/cron.d/srctl-reap"
 
 ACCOUNT = "srctl"
 HOST = "unix:///var/run/docker.sock"
@@ -48,7 +53,9 @@ class Layout:
     strict: bool = False
     """Whether local accounts are kept from the sessions."""
     ranges: tuple[str, ...] = ()
-    """The address ranges of the sessions' network."""
+    """The address ranges of the sessions' networks."""
+    isolated: tuple[str, ...] = ()
+    """Those of the one that leads nowhere."""
 
     def __post_init__(self) -> None:
         if not _ACCOUNT.fullmatch(self.account) or self.account == "root":
@@ -108,7 +115,19 @@ class Layout:
 
     def firewall_command(self) -> str:
         """Return the script that sets and removes the firewall's rules."""
-        return firewall.script(MARK, firewall.rules(self.account, self.ranges if self.strict else None))
+        return firewall.script(MARK, firewall.rules(self.account, self.ranges if self.strict else None, self.isolated))
+
+    def reap_service(self) -> str:
+        """Return systemd's unit that ends what is over."""
+        return schedule.service(MARK, self.account, schedule.command(self.python, CONFIG))
+
+    def reap_timer(self) -> str:
+        """Return systemd's unit that does so now and then."""
+        return schedule.timer(MARK)
+
+    def reap_cron(self) -> str:
+        """Return the same for cron."""
+        return schedule.cron(MARK, self.account, schedule.command(self.python, CONFIG))
 
     def unit(self) -> str:
         """Return systemd's unit that sets the rules at boot."""

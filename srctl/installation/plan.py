@@ -14,8 +14,11 @@ from srctl.installation.findings import Finding, refuse
 from srctl.installation.layout import Layout
 from srctl.installation.steps import File, Folder, Link, Standing, Step
 from srctl.installation.system import find, run
+from srctl.installation.timer import Started
+from srctl.models import ISOLATED
 
 _SYSTEMD = Path("/usr/lib/systemd/systemd")
+_CRON = Path("/etc/cron.d")
 _GATEWAY = Path(__file__).resolve().parent.parent / "gateway"
 
 
@@ -59,10 +62,12 @@ def make_plan(layout: Layout, engine: Engine) -> Plan:
         *commands,
         File(places.CONFIG, layout.config(), "The configuration", 0o640, account, kept=True),
         Network(engine),
+        Network(engine, ISOLATED),
         *_firewall(layout, engine),
+        *_schedule(layout),
         File(places.DROP_IN, layout.drop_in(), "sshd's part"),
     ]
-    return Plan(layout, tuple(steps), (Database(account, layout.python),), tuple(_warnings()))
+    return Plan(layout, tuple(steps), (Database(account, layout.python), Started()), tuple(_warnings()))
 
 
 def keys_source() -> str:
@@ -82,6 +87,15 @@ def _firewall(layout: Layout, engine: Engine) -> Iterator[Step]:
         yield Link(places.UNIT_LINK, places.UNIT)
 
 
+def _schedule(layout: Layout) -> Iterator[Step]:
+    if _SYSTEMD.exists():
+        yield File(places.REAP_SERVICE, layout.reap_service(), "What ends sessions that are over")
+        yield File(places.REAP_TIMER, layout.reap_timer(), "Its timer")
+        yield Link(places.REAP_TIMER_LINK, places.REAP_TIMER)
+    elif _CRON.is_dir():
+        yield File(places.REAP_CRON, layout.reap_cron(), "What ends sessions that are over")
+
+
 def _warnings() -> Iterator[str]:
     if find("iptables") is None:
         yield (
@@ -90,6 +104,8 @@ def _warnings() -> Iterator[str]:
         )
     elif not _SYSTEMD.exists():
         yield f"There is no systemd: see that {places.FIREWALL} start runs at boot"
+    if not _SYSTEMD.exists() and not _CRON.is_dir():
+        yield "There is neither systemd nor cron: sessions end by themselves only if you see that srctl reap is run"
 
 
 def removal_plan(layout: Layout, engine: Engine) -> Plan:
@@ -101,11 +117,15 @@ def removal_plan(layout: Layout, engine: Engine) -> Plan:
         places.KEYS: "The keys command",
     }
     dropped = [File(path, "", what) for path, what in files.items()]
+    timer: list[Step] = [Started(), Link(places.REAP_TIMER_LINK, places.REAP_TIMER)]
+    timer += [File(path, "", "A unit") for path in (places.REAP_TIMER, places.REAP_SERVICE)]
+    timer += [File(places.REAP_CRON, "", "What ends sessions that are over")]
     rules: list[Step] = [Link(places.UNIT_LINK, places.UNIT), File(places.UNIT, "", "The rules at boot")]
-    rules += [Firewall(layout, engine), Network(engine)]  # while the account is there, whose name stands in a rule
+    # While the account is there, whose name stands in a rule.
+    rules += [Firewall(layout, engine), Network(engine), Network(engine, ISOLATED)]
     account: list[Step] = [ServiceAccount(layout.account), Folder(places.HOME, 0o700, layout.account, emptied=True)]
     folders = [Folder(path) for path in (places.COMMANDS, "/opt/srctl", "/etc/srctl")]
-    return Plan(layout, (*dropped, *rules, *account, *folders), (), ())
+    return Plan(layout, (*dropped, *timer, *rules, *account, *folders), (), ())
 
 
 def preflight(layout: Layout) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from srctl import policy
+from srctl import limits, policy
 from srctl.accounting import Accounting, UserDetails
 from srctl.context import Context
 from srctl.errors import SrctlError
@@ -237,4 +237,4 @@ def _options(permits: Policy) -> list[str]:
         words += ["--license-file", "-"]
     for volume in permits.volumes:
         words += ["--volume", f"{volume.source}:{volume.target}:{volume.mode}"]
-    return words
+    return words + limits.as_options(permits)

@@ -11,7 +11,7 @@ from textual.widgets import Button, Static, TextArea
 
 from srctl import policy
 from srctl.errors import SrctlError
-from srctl.models import Policy
+from srctl.models import NO_LIMITS, Policy
 from srctl.tui.dialogs import Dialog
 from srctl.tui.giving import Wish
 from srctl.tui.tick import Tick
@@ -72,7 +72,10 @@ class GrantForm(Dialog[Wish | None]):
         ticked = {str(each.id).removeprefix("tick-"): each.ticked for each in self.query(Tick)}
         lines = map(str.strip, self.query_one("#volumes", TextArea).text.splitlines())
         permits = policy.make_policy(
-            **{name: ticked[name] for name, _ in FLAGS},
+            allow_home=ticked["allow_home"],
+            allow_view=ticked["allow_view"],
+            allow_startup_data=ticked["allow_startup_data"],
+            within=self._before or NO_LIMITS,
             license=self.query_one("#licence", TextArea).text.rstrip("\n"),
             volumes=[policy.parse_volume(line) for line in lines if line],
         )

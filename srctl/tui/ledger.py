@@ -20,7 +20,7 @@ def users(accounting: Accounting, applications: list[Application]) -> list[UserD
     people = accounting.users()
     granted: dict[str, list[Grant]] = {each.user.name: [] for each in people}
     for grant in _grants(accounting, [each.user for each in people], applications):
-        granted[grant.user].append(grant)
+        granted[grant.holder].append(grant)
     return [replace(each, grants=tuple(sorted(granted[each.user.name], key=_order))) for each in people]
 
 
@@ -42,7 +42,9 @@ def unnoticed() -> Iterator[None]:
 
 
 def patched(books: Books, details: UserDetails) -> Books:
-    """Return the books with what is known now of one user's grants."""
+    """Return the books with what is known now of one user's own grants; those of groups are not the user's to take."""
+    own = tuple(grant for grant in details.grants or () if grant.group is None)
+    details = replace(details, grants=own)
     name, users, granted = details.user.name, list(books.users), Counter(books.granted)
     for index, each in enumerate(users):
         if each.user.name == name:

@@ -22,6 +22,10 @@ DEFAULT: dict[str, Any] = {
     "license": None,
     "volumes": [],
 }
+UNLIMITED: dict[str, Any] = dict.fromkeys(
+    ("cpus", "memory", "gpus", "shm_size", "pids", "network", "read_only", "max_sessions", "max_lifetime",
+     "idle_timeout", "expires")
+)  # fmt: skip
 
 
 def test_a_grant_is_printed_by_an_id_of_32_hexadecimal_digits(team: FrontDoor) -> None:
@@ -39,7 +43,7 @@ def test_the_same_grant_again_is_the_same_id(team: FrontDoor) -> None:
 def test_rows_have_the_keys_of_the_contract(team: FrontDoor) -> None:
     grant = team.add("grant", "add", "desktop", "ann", *EVERYTHING)
     [row] = team.json("grant", "list")
-    assert list(row) == ["id", "user", "image", "policy", "created"]
+    assert list(row) == ["id", "user", "image", "policy", "created", "group"]
     assert (row["id"], row["user"], row["image"]) == (grant, "ann", "desktop:latest")
     assert row["policy"] == {
         "allow_home": True,
@@ -50,6 +54,7 @@ def test_rows_have_the_keys_of_the_contract(team: FrontDoor) -> None:
             {"source": "/srv/data", "target": "/data", "mode": "ro"},
             {"source": "/scratch", "target": "/scratch", "mode": "rw"},
         ],
+        **UNLIMITED,
     }
 
 
@@ -98,7 +103,7 @@ def test_a_licence_that_can_not_be_read_grants_nothing(team: FrontDoor, options:
 def test_an_empty_licence_is_no_licence(team: FrontDoor) -> None:
     plain = team.add("grant", "add", "desktop", "ann")
     assert team.add("grant", "add", "desktop", "ann", "--license", "") == plain
-    assert team.json("grant", "list")[0]["policy"] == DEFAULT
+    assert team.json("grant", "list")[0]["policy"] == DEFAULT | UNLIMITED
 
 
 @pytest.mark.parametrize(
@@ -190,7 +195,7 @@ class TestEdit:
         [other] = team.ok("grant", "edit", grant, "--allow-home").lines
         assert other != grant
         [row] = team.json("grant", "list")
-        assert (row["id"], row["policy"]) == (other, DEFAULT | {"allow_home": True})
+        assert (row["id"], row["policy"]) == (other, DEFAULT | UNLIMITED | {"allow_home": True})
 
     def test_what_is_unknown_or_too_short_or_there_already_changes_nothing(self, team: FrontDoor) -> None:
         first, second = (team.add("grant", "add", "desktop", "ann", *more) for more in ((), ("--allow-home",)))

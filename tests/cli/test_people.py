@@ -21,7 +21,7 @@ def test_added_users_are_printed_by_name_and_listed(srctl: FrontDoor) -> None:
 def test_rows_have_the_keys_of_the_contract(srctl: FrontDoor) -> None:
     srctl.ok("user", "add", "ann", "--admin")
     [row] = srctl.json("user", "list")
-    assert list(row) == ["id", "name", "admin", "disabled", "created", "grants"]
+    assert list(row) == ["id", "name", "admin", "disabled", "created", "grants", "groups"]
     assert isinstance(row["id"], int)
     assert (row["name"], row["admin"], row["disabled"], row["grants"]) == ("ann", True, False, None)
     assert row["created"].endswith("Z")
@@ -40,9 +40,10 @@ def test_show_is_one_object_with_grants_and_without_licence_texts(team: FrontDoo
 def test_a_table_tells_grants_in_words(team: FrontDoor) -> None:
     team.ok("grant", "add", "desktop", "ann")
     team.ok("grant", "add", "desktop", "ann", "--allow-home", "--volume", "/data:/data:ro")
-    assert team.ok("user", "show", "ann").lines[-2:] == [
+    assert team.ok("user", "show", "ann").lines[-3:] == [
         "grants    desktop:latest (default)",
         "          desktop:latest (home, /data:/data:ro)",
+        "groups    -",
     ]
     assert "desktop:latest (default), desktop:latest (home, " in team.ok("user", "list", "--grants").out
 

@@ -127,6 +127,17 @@ def test_a_share_that_is_taken_back_ends_the_guests_forward_and_no_other(
         assert not reaches(guests)
 
 
+def test_a_share_that_has_expired_ends_with_the_next_reap(gate: Gate, alice: Person, bob: Person, session: str) -> None:
+    where, port = slot(alice, session), free_port()
+    alice.ok("session", "share", session, "bob", "--for", "15s")
+    with bob.forward("-L", f"{port}:{where}") as live:
+        listening(port)
+        assert reaches(port)
+        wait_until(lambda: gate.admin.json("reap") or None, "the end of the share", limit=60)
+        assert ends_within(live, 20)
+    assert bob.json("ps") == []
+
+
 def test_a_removed_grant_ends_the_forward_and_closes_the_slot(gate: Gate, bob: Person, alice: Person) -> None:
     grant = gate.admin.ok("grant", "add", WEB, "bob", "--allow-home")
     session = bob.ok("start", grant)
@@ -141,6 +152,29 @@ def test_a_removed_grant_ends_the_forward_and_closes_the_slot(gate: Gate, bob: P
         assert not reaches(port)
     assert bob.srctl("open", session, "--no-browser").returncode == 4
     assert bob.ok("stop", session) == session
+
+
+def test_an_isolated_session_by_a_group_is_reached_until_its_member_leaves(gate: Gate, bob: Person) -> None:
+    gate.admin.ok("group", "add", "lab")
+    gate.admin.ok("group", "join", "lab", "bob")
+    grant = gate.admin.ok("grant", "add", WEB, "@lab", "--network", "isolated", "--max-sessions", "1")
+    session = bob.ok("start", grant)
+    where, port = slot(bob, session), free_port()
+    with gate.machine.engine.client() as client:
+        container = bob.json("session", "show", session)["container_id"]
+        asked = client.exec_create(container, ["sh", "-c", f"nc -w 2 {gate.machine.address} 22 </dev/null"])
+        assert b"SSH" not in client.exec_start(asked["Id"])
+    with bob.forward("-L", f"{port}:{where}") as live:
+        listening(port)
+        assert reaches(port)
+        gate.admin.ok("group", "leave", "lab", "bob")
+        assert ends_within(live, 20)
+    with bob.forward("-L", f"{port}:{where}"):
+        listening(port)
+        assert not reaches(port)
+    assert bob.srctl("start", grant).returncode == 3
+    assert bob.ok("stop", session) == session
+    gate.admin.ok("group", "remove", "lab", "--yes")
 
 
 def test_a_way_to_a_shared_session_never_leads_to_a_later_one(gate: Gate, alice: Person, bob: Person) -> None:

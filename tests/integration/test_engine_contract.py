@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,54 @@ def test_a_name_is_free_again_when_its_container_is_removed(host: Engine, make_s
     spec = make_spec()
     host.remove(host.create(spec))
     assert host.create(spec)
+
+
+def test_a_container_is_given_another_name_that_nobody_has(host: Engine, make_spec: MakeSpec) -> None:
+    spec, other = make_spec(), make_spec()
+    identifier = host.create(spec)
+    host.create(other)
+    with pytest.raises(NameTakenError):
+        host.rename(identifier, other.name)
+    host.rename(identifier, f"{spec.name}-1")
+    assert host.container(f"{spec.name}-1").id == identifier
+    host.create(spec)
+    host.remove(identifier)
+    with pytest.raises(NotFoundError):
+        host.rename(identifier, spec.name)
+
+
+def test_what_a_container_has_used_is_told_while_it_runs(host: Engine, make_spec: MakeSpec) -> None:
+    container = launch(host, make_spec())
+    first = host.counters(container.id)
+    assert first is not None
+    assert first.cpu_seconds > 0
+    assert first.net_bytes is not None
+    host.stop(container.id)
+    assert host.counters(container.id) is None
+    host.remove(container.id)
+    with pytest.raises(NotFoundError):
+        host.counters(container.id)
+
+
+def test_when_a_container_ended_is_told_also_when_it_is_gone(host: Engine, make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    began = host.container(host.create(spec))
+    assert began.finished is None
+    host.start(began.id, spec.network)
+    host.stop(began.id)
+    finished = host.container(began.id).finished
+    assert finished is not None
+    assert finished >= began.created
+    host.remove(began.id)
+    since = began.created - timedelta(seconds=5)
+    died = host.deaths(spec.labels, since)[began.id]
+    assert abs((died - finished).total_seconds()) <= 1
+    assert host.deaths({**spec.labels, "no": "such"}, since) == {}
+
+
+def test_a_container_without_a_network_publishes_nothing(host: Engine, make_spec: MakeSpec) -> None:
+    container = launch(host, make_spec(network="none"))
+    assert (container.state, container.bindings) == ("running", ())
 
 
 def test_what_runs_is_removed_by_force_only(host: Engine, make_spec: MakeSpec) -> None:

@@ -18,7 +18,8 @@ import pytest
 from srctl.db.ledger import Ledger
 from srctl.models import AuditEntry, Host, StartRequest
 from srctl.reaching import reach
-from srctl.remote import GatewayHost, RemoteParts
+from srctl.remote import GatewayHost
+from srctl.standins import RemoteParts
 from srctl.whereabouts import LOST
 from tests.cli.test_process import HEAVY, IMPORTED
 from tests.integration.gateway_stage import Far, far, gateway_page, gateway_stub
@@ -186,7 +187,7 @@ def test_leave_that_is_newer_than_the_login_is_used_unnoticed(far: Far) -> None:
         assert host.link is not first
         assert not first.alive
         assert host.container(CONTAINER).id == CONTAINER
-        host.link.open_tcp(started.endpoint.address, started.endpoint.port).close()
+        host.link.open_tcp(started.page.address, started.page.port).close()
 
 
 @pytest.mark.parametrize(

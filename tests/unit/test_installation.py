@@ -95,6 +95,12 @@ def test_rules_against_local_accounts_let_the_proxy_and_the_gateway_through() ->
     assert ["--uid-owner srctl" in strict[0], "--uid-owner root" in strict[1]] == [True, True]
 
 
+def test_rules_against_isolated_sessions_leave_answers_alone() -> None:
+    out, here = (" ".join(rule) for rule in firewall.rules("srctl", None, ["172.19.0.0/16"])[1:])
+    assert out == "raw PREROUTING -s 172.19.0.0/16 ! -d 172.19.0.0/16 -j DROP"
+    assert here == "filter INPUT -s 172.19.0.0/16 -m conntrack --ctstate NEW -j REJECT"
+
+
 def test_every_problem_and_every_fix_is_in_the_refusal() -> None:
     refuse([Finding("fine")])
     with pytest.raises(ConflictError, match="No: one; two") as caught:

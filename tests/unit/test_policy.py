@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from srctl import policy
+from srctl import planning, policy
 from srctl.errors import NotAllowedError, UsageError
 from srctl.labels import EXTRA, RUNINFO
 from srctl.models import Application, ContainerSpec, Grant, Image, Mount, Policy, StartRequest, User, Volume
@@ -139,15 +139,15 @@ def order(
     application: Application = WEB,
     user: User = ANN,
     **request: object,
-) -> policy.Order:
+) -> planning.Order:
     """Return an order for an image that follows the protocol."""
     image = Image("sha256:1", labels={TYPE: "vncapp"} if labels is None else labels, ports=(8888,))
     wanted = StartRequest(application.image, **request)  # type: ignore[arg-type]
-    return policy.Order(user, Grant("a" * 32, user.name, application, permits, NOW), image, wanted, "lab", SESSION)
+    return planning.Order(user, Grant("a" * 32, user.name, application, permits, NOW), image, wanted, "lab", SESSION)
 
 
 def plan(**options: object) -> ContainerSpec:
-    return policy.plan(order(**options))  # type: ignore[arg-type]
+    return planning.plan(order(**options))  # type: ignore[arg-type]
 
 
 class TestPlan:
@@ -223,7 +223,7 @@ class TestPlan:
             Mount("bind", "/srv/data", "/data", read_only=True),
             Mount("volume", "srctl-home-lab-ann_40example.org-7", "/workspace"),
         )
-        rooted = policy.plan(replace(order(permits=permits), home_root="/homes/"))
+        rooted = planning.plan(replace(order(permits=permits), home_root="/homes/"))
         assert rooted.mounts[1] == Mount("directory", "/homes/lab/ann_40example.org-7", "/workspace")
 
     def test_an_image_without_the_protocol_is_opened_at_its_own_path_verbatim(self) -> None:

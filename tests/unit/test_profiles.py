@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from srctl import images, policy
+from srctl import images, planning
 from srctl.labels import EXTRA
 from srctl.models import Application, ContainerSpec, Grant, Image, Policy, StartRequest, User
-from srctl.policy import Order
+from srctl.planning import Order
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ def order(image: Image, profile: str | None = None) -> Order:
 
 
 def planned(declared: str = "", profile: str | None = None, user: str = "") -> ContainerSpec:
-    return policy.plan(order(Image("sha256:1", labels={images.PROFILE_LABEL: declared}, user=user), profile))
+    return planning.plan(order(Image("sha256:1", labels={images.PROFILE_LABEL: declared}, user=user), profile))
 
 
 @pytest.mark.parametrize(("declared", "profile"), [("strict", "strict"), ("", "standard"), ("lax", "standard")])

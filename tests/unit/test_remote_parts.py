@@ -31,7 +31,7 @@ from srctl.models import (
     Volume,
 )
 from srctl.outcome import Outcome
-from srctl.remote import RemoteJoiner, RemoteLeftovers, RemoteParts, RemoteSessions
+from srctl.standins import RemoteJoiner, RemoteLeftovers, RemoteParts, RemoteSessions
 from srctl.tunnel.errors import ConnectionLostError
 from srctl.tunnel.plain import to_plain
 from tests.remote_parts import HELLO, FakeLink, FarEnd, answering, gateway, line

@@ -44,7 +44,7 @@ def test_a_session_that_is_there_is_stopped_and_removed(engine: FakeEngine) -> N
     session = started(engine)
     engine.calls.clear()
     assert of(engine).stop(session.id[:5]) == (session.id, True)
-    assert engine.calls == ["containers", "stop", "remove"]
+    assert engine.calls == ["containers", "counters", "stop", "remove"]
 
 
 def test_an_exited_session_is_removed_without_being_stopped(engine: FakeEngine) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srctl import labels, policy
+from srctl import labels, planning, policy
 from srctl.models import Application, Binding, Container, Grant, Image, Policy, Session, StartRequest, User
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -33,8 +33,8 @@ def test_a_plan_comes_back_as_the_session_that_was_meant(user: str, session_id: 
     image = Image("sha256:1", labels={TYPE: kind} if kind else {})
     application = Application("web:latest", 1, title="Page", path="/lab" if kind is None else None)
     grant = Grant("a" * 32, user, application, Policy(), NOW)
-    order = policy.Order(User(3, user, NOW), grant, image, StartRequest("web"), "lab", session_id)
-    found = session({**image.labels, **policy.plan(order).labels})
+    order = planning.Order(User(3, user, NOW), grant, image, StartRequest("web"), "lab", session_id)
+    found = session({**image.labels, **planning.plan(order).labels})
     assert found is not None
     assert (found.id, found.grant_id, found.user, found.realm) == (session_id, "a" * 32, user, "lab")
     assert (found.image, found.title, found.status) == ("web:latest", "Page", "running")

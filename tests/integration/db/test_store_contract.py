@@ -191,7 +191,7 @@ class TestGrants:
                 filled.add_grant(image, user, Policy())
 
         def pairs(found: list[Grant]) -> list[tuple[str, str]]:
-            return [(grant.user, grant.application.image) for grant in found]
+            return [(grant.holder, grant.application.image) for grant in found]
 
         assert pairs(filled.grants(user="bob")) == [("bob", "jupyter:1"), ("bob", "paraview:5")]
         assert pairs(filled.grants(image="jupyter:1")) == [("alice", "jupyter:1"), ("bob", "jupyter:1")]
@@ -205,8 +205,8 @@ class TestGrants:
         assert filled.find_grants(grant.id) == [grant]
         assert grant in filled.find_grants(grant.id[:1])
         assert {found.id for found in filled.find_grants("")} == {grant.id, other.id}
-        assert filled.existing_grants([grant.id, "0" * 32]) == {grant.id}
-        assert filled.existing_grants([]) == frozenset()
+        assert filled.grants_by_id([grant.id, "0" * 32]) == {grant.id: grant}
+        assert filled.grants_by_id([]) == {}
 
     @pytest.mark.parametrize("keep", [True, False])
     def test_a_grant_is_replaced_in_one_step(self, filled: SqlStore, keep: bool) -> None:

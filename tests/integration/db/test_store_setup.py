@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from srctl.db.location import parse
 from srctl.db.setup import initialise, status, upgrade
 from srctl.db.store import open_store
 from srctl.errors import ConflictError, NotFoundError, SrctlError
+from srctl.models import Limits, Policy
 
 
 @contextmanager
@@ -42,14 +43,19 @@ def execute(location: str, *statements: str) -> None:
 PRESENT = schema.REVISIONS
 
 
-@pytest.fixture
-def location_of_old(place: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A database as the first version of the program made it."""
-    with monkeypatch.context() as patch:
+def initialise_as(place: str, revision: str) -> None:
+    """Make a database as an earlier version of the program did."""
+    with pytest.MonkeyPatch.context() as patch:
         for module in (standing, setup):
-            patch.setattr(module, "HEAD", "srctl_0001")
-        patch.setattr(standing, "REVISIONS", ("srctl_0001",))
+            patch.setattr(module, "HEAD", revision)
+        patch.setattr(standing, "REVISIONS", PRESENT[: PRESENT.index(revision) + 1])
         initialise(place)
+
+
+@pytest.fixture
+def location_of_old(place: str) -> str:
+    """A database as the first version of the program made it."""
+    initialise_as(place, "srctl_0001")
     return place
 
 
@@ -222,6 +228,60 @@ def test_an_upgrade_keeps_what_is_there(location_of_old: str) -> None:
     assert upgrade(location_of_old).applied == PRESENT[1:]
     with open_store(location_of_old) as store:
         assert [user.name for user in store.users()] == ["ada"]
+
+
+_SECOND = (
+    "INSERT INTO users (name, name_folded, admin, disabled, created) VALUES ('ada', 'ada', {0}, {0}, {1})",
+    "INSERT INTO users (name, name_folded, admin, disabled, created) VALUES ('bob', 'bob', {0}, {0}, {1})",
+    "INSERT INTO applications (image, created) VALUES ('web:1', {1})",
+    "INSERT INTO grants (id, user_id, application_id, policy, policy_digest, created)"
+    " SELECT 'aaaa', users.id, applications.id, '{{}}', 'd', {1} FROM users, applications WHERE users.name = 'ada'",
+    "INSERT INTO shares (session_id, grant_id, owner_id, guest_id, slot, created)"
+    " SELECT 's', 'aaaa', a.id, b.id, 20001, {1} FROM users a, users b WHERE a.name = 'ada' AND b.name = 'bob'",
+)
+_HELD_BY = (
+    "INSERT INTO grants (user_id, group_id, id, application_id, policy, policy_digest, created)"
+    " VALUES ({}, 'b', (SELECT id FROM applications), '{{}}', 'd', '2026-01-02 03:04:05.000000')"
+)
+
+
+def test_an_upgrade_from_the_second_revision_keeps_grants_and_what_depends_on_them(place: str) -> None:
+    initialise_as(place, "srctl_0002")
+    false = "false" if place.startswith("postgres") else "0"
+    execute(place, *(each.format(false, "'2026-01-02 03:04:05.000000'") for each in _SECOND))
+    assert upgrade(place).applied == PRESENT[2:]
+    with open_store(place) as store:
+        [grant] = store.grants(user="ada")
+        assert (grant.id, grant.user, grant.group, grant.application.defaults) == ("aaaa", "ada", None, Limits())
+        assert [share.guest for share in store.book.shares("ada")] == ["bob"]
+        store.groups.add_group("lab")
+        assert store.add_grant("web:1", None, Policy(), group="lab").holder == "@lab"
+        store.remove_grant("aaaa")
+        assert store.book.shares("ada") == []  # what refers to grants does so still
+        store.remove_user("ada")
+    for holders in ("NULL, NULL", "(SELECT id FROM users), (SELECT id FROM groups)"):
+        with pytest.raises(ConflictError):
+            execute(place, _HELD_BY.format(holders))
+
+
+@pytest.mark.parametrize("what", ["rows that refer to nothing", "a kill in the middle"])
+def test_an_upgrade_that_does_not_end_well_changes_nothing(sqlite_path: Path, what: str) -> None:
+    place = str(sqlite_path)
+    initialise_as(place, "srctl_0002")
+    with closing(sqlite3.connect(place)) as connection, connection:  # without foreign keys, as a careless hand would
+        connection.execute("INSERT INTO closed_slots VALUES (77, 20001)")
+    if what.startswith("rows"):
+        with pytest.raises(SrctlError, match="refer to nothing"):
+            upgrade(place)
+    else:
+        program = (
+            "import os, sys, alembic.op as op; from srctl.db.setup import upgrade\n"
+            "op.drop_table = lambda name: os._exit(9)\nupgrade(sys.argv[1])"
+        )
+        assert subprocess.run([sys.executable, "-c", program, place], check=False).returncode == 9
+    assert status(place).revision == "srctl_0002"
+    with closing(sqlite3.connect(place)) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'groups'").fetchone() == (0,)
 
 
 def test_a_failing_migration_leaves_the_database_as_it_was(place: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,11 +49,12 @@ def state(made: Machine) -> dict[str, str]:
     Copies that useradd keeps for itself and times are no part of it, nor is what Python compiles.
     """
     found = (
-        "find /opt/srctl/bin /opt/srctl /etc/srctl /var/lib/srctl /etc/ssh /etc/systemd /var/lib -xdev"
+        "find /opt/srctl/bin /opt/srctl /etc/srctl /var/lib/srctl /etc/ssh /etc/systemd /etc/cron.d /var/lib -xdev"
         " -not -path '*/lab-libraries*' -not -path '*/__pycache__*' -not -path '/var/lib/docker*'"
         " -printf '%p %u %g %m %y %l\\n' 2>/dev/null | sort -u"
     )
-    sums = "find /opt/srctl/bin /etc/srctl /etc/ssh /etc/systemd -type f -exec sha256sum {} + 2>/dev/null | sort"
+    folders = "/opt/srctl/bin /etc/srctl /etc/ssh /etc/systemd /etc/cron.d"
+    sums = f"find {folders} -type f -exec sha256sum {{}} + 2>/dev/null | sort"
     commands = {
         "files": found,
         "sums": sums,

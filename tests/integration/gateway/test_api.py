@@ -7,15 +7,17 @@ import sqlite3
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from srctl.declaring import mark
 from srctl.errors import ConflictError
 from srctl.hosts.engine import DockerHost
 from srctl.labels import RUNINFO
-from srctl.models import Container, Host, Policy, Volume
+from srctl.models import Container, Extension, Host, Policy, Volume
 from srctl.sharing import SharedSessions
 from srctl.slots import SLOTS, address
 from tests.fakes import WEB
@@ -127,9 +129,21 @@ def test_what_is_for_administrators_is_refused_to_others(gate: Gatehouse, bob: C
         "grant.page": {},
         "grant.edit": {"id_prefix": gate.grants["alice"], "permits": {}},
         "grant.remove": {"ids": [gate.grants["alice"]]},
+        "app.limit": {"image": WEB, "defaults": {"cpus": 64}},
+        "session.reap": {},
+        "usage.tally": {"user": "alice"},
+        "right.whocan": {"image": WEB},
+        "right.why": {"user": "bob", "image": WEB},
+        "group.list": {},
+        "group.add": {"names": ["bobs"]},
+        "group.join": {"name": "lab", "users": ["bob"]},
+        "group.leave": {"name": "lab", "users": ["alice"]},
+        "group.remove": {"names": ["lab"]},
         "audit.list": {},
         "image.list": {},
         "db.status": {},
+        "db.contents": {},
+        "db.apply": {"changes": {"added": {"users": [["eve", True, False]]}}, "seen": "x"},
         "session.list": {"all_users": True},
         "session.show": {"prefix": "abcd", "all_users": True},
         "session.leftovers": {"all_users": True},
@@ -152,6 +166,13 @@ def test_an_administrator_administers(gate: Gatehouse, admin: Channel) -> None:
     assert grant["policy"]["allow_home"] is True
     bad = {"volumes": [{"source": "etc", "target": "/x", "mode": "ro"}]}
     assert admin.refusal("grant.add", image=WEB, user="dora", permits=bad) == "usage"
+    limited = {"cpus": 2, "max_sessions": 3, "expires": "2099-01-31T00:00:00Z", "network": "isolated"}
+    assert admin.result("grant.add", image=WEB, user="dora", permits=limited)["policy"].items() >= limited.items()
+    past = {"expires": "2001-01-01T00:00:00Z"}
+    for limit in ({"cpus": -1}, {"cpus": "nan"}, {"network": "host"}, {"memory": 1}, past):
+        assert admin.refusal("grant.add", image=WEB, user="dora", permits=limit) == "usage"
+    assert admin.refusal("app.limit", image=WEB, defaults={"pids": 0}) == "usage"
+    assert admin.result("app.limit", image=WEB, defaults={"pids": 100})["defaults"]["pids"] == 100
     outcome = admin.result("user.add", names=["x y", "erin"])
     assert [user["name"] for user in outcome["done"]] == ["erin"]
     assert [error["code"] for error in outcome["errors"]] == ["usage"]
@@ -194,6 +215,33 @@ def test_the_audit_names_what_was_made_and_no_secret(gate: Gatehouse, admin: Cha
     assert grant["id"] in edited["detail"]
     assert "S3CRET" not in granted["detail"] + edited["detail"]
     assert "my own words" not in added["detail"]
+
+
+def test_an_administrator_changes_much_at_once(gate: Gatehouse, alice: Channel, admin: Channel) -> None:
+    start(alice)
+    found = admin.result("db.contents")
+    grant = next(each for each in found["grants"] if each[1] == "alice")
+    changes = {
+        "added": {"users": [["eve", True, False]], "grants": [["9" * 32, "carol", WEB, {"license": "S3CRET"}, None]]},
+        "removed": {"grants": [grant]},
+    }
+    assert admin.refusal("db.apply", changes=changes, seen="x") == "conflict"
+    bad = {"added": {"users": [["no name", True, False]]}}
+    with gate.store() as store:
+        seen = mark(store.archive.contents())
+        assert admin.refusal("db.apply", changes=bad, seen=seen) == "usage"
+        done = admin.result("db.apply", changes=changes, seen=seen)
+        assert [step["name"] for step in done] == [grant[0], "eve", "9" * 32]
+        assert store.user("eve").admin
+        assert store.grants(user="carol", image=WEB)[0].policy.license == "S3CRET"
+    assert closed(gate) == [SLOTS[0]]
+    details = [entry["detail"] for entry in admin.result("audit.list") if entry["action"] == "db.apply"]
+    assert details[-3:] == [
+        f"remove grant {grant[0]}: user=alice, image={WEB}, allow_view=yes",
+        "add user eve: admin=yes, disabled=no",
+        f"add grant {'9' * 32}: user=carol, image={WEB}, license=yes",
+    ]
+    assert "S3CRET" not in "".join(details)
 
 
 def test_a_variable_that_the_image_does_not_declare_is_refused(alice: Channel) -> None:
@@ -284,6 +332,81 @@ def test_a_grant_can_be_removed_with_its_sessions(gate: Gatehouse, alice: Channe
     start(alice)
     admin.result("grant.remove", ids=[gate.grants["alice"]], stop=True)
     assert alice.result("session.list", stopped=True) == []
+
+
+def test_who_leaves_a_group_loses_the_way_to_what_it_gave(
+    gate: Gatehouse, alice: Channel, bob: Channel, admin: Channel
+) -> None:
+    admin.result("group.add", names=["lab"])
+    admin.result("group.join", name="lab", users=["alice", "bob"])
+    by_group = admin.result("grant.add", image=WEB, user="@lab", permits={"allow_view": True, "allow_home": True})
+    assert (by_group["user"], by_group["group"]) == (None, "lab")
+    session, other = (start(each, app=by_group["id"])["session"] for each in (alice, bob))
+    alice.result("session.share", prefix=session["id"], guest="carol")
+    assert admin.result("group.leave", name="lab", users=["alice"])["done"] == ["alice"]
+    assert closed(gate) == [SLOTS[0]]
+    assert alice.refusal("session.open", request={"app": session["id"]}) == "not-allowed"
+    assert alice.refusal("session.start", request={"app": by_group["id"]}) == "not-found"
+    with gate.store() as store:
+        assert store.book.shares("carol") == []
+        assert store.book.shares("alice") == []
+    assert bob.result("session.open", request={"app": other["id"]})["session"]["id"] == other["id"]
+    admin.result("group.remove", names=["lab"], stop=True)
+    assert bob.result("session.list", stopped=True) == []
+    assert alice.result("session.list", stopped=True) == []
+
+
+def test_a_grant_that_has_expired_leads_nobody_anywhere(gate: Gatehouse, alice: Channel, bob: Channel) -> None:
+    session = start(alice)["session"]
+    alice.result("session.share", prefix=session["id"], guest="bob")
+    with closing(sqlite3.connect(gate.database)) as connection, connection:
+        connection.execute('UPDATE grants SET policy = \'{"expires":"2026-01-01T00:00:00+00:00"}\'')
+    for channel in (alice, bob):
+        assert channel.refusal("session.open", request={"app": session["id"]}) == "not-allowed"
+        assert channel.refusal("session.container", container_id=session["container_id"]) == "not-allowed"
+    said = alice.ask("session.start", request={"app": WEB})["error"]
+    assert (said["code"], "2026-01-01" in said["message"]) == ("not-allowed", True)
+    assert "administrator" in said["hint"]
+    assert alice.result("session.available") == []
+    assert alice.result("session.list")[0]["granted"] is False
+
+
+def test_people_extend_their_sessions_and_see_what_they_used(gate: Gatehouse, alice: Channel, bob: Channel) -> None:
+    with gate.store() as store:
+        grant = store.add_grant(WEB, "alice", Policy(max_lifetime=3600))
+    session = start(alice, app=grant.id)["session"]
+    start(bob)
+    assert alice.refusal("session.extend", prefix=session["id"], seconds=7200) == "not-allowed"
+    assert alice.refusal("session.extend", prefix=session["id"], seconds="inf") == "usage"
+    assert bob.refusal("session.extend", prefix=session["id"], seconds=60) == "not-found"
+    with gate.store() as store:
+        past = datetime.now(UTC)
+        store.records.extend(Extension(session["id"], past, "alice", past))
+    assert alice.result("session.extend", prefix=session["id"], seconds=60)["ends"] > past.isoformat()
+    assert [(each["name"], each["sessions"]) for each in alice.result("usage.tally")] == [("alice", 1)]
+
+
+def test_reap_ends_the_way_with_the_grant_and_the_share_with_its_time(
+    gate: Gatehouse, alice: Channel, bob: Channel, admin: Channel
+) -> None:
+    session, other = start(alice)["session"], start(bob)["session"]
+    alice.result("session.share", prefix=session["id"], guest="bob")
+    with closing(sqlite3.connect(gate.database)) as connection, connection:
+        past = "2026-01-01 00:00:00.000000"
+        connection.execute("UPDATE shares SET expires = ?", (past,))
+        text = '{"expires":"2026-01-01T00:00:00+00:00"}'
+        connection.execute("UPDATE grants SET policy = ? WHERE id = ?", (text, gate.grants["bob"]))
+    done = admin.result("session.reap")["done"]
+    assert [(each["action"], each["session_id"], each["user"]) for each in done] == [
+        ("stop", other["id"], "bob"),
+        ("unshare", session["id"], "bob"),
+    ]
+    assert closed(gate) == [SLOTS[0]]
+    with gate.store() as store:
+        assert store.book.shares("alice") == []
+    assert bob.result("session.list", stopped=True) == []
+    assert [row["id"] for row in alice.result("session.list")] == [session["id"]]
+    assert ("session.reap", "ok") in gate.audit("admin")
 
 
 def test_whoever_is_refused_hears_it_as_a_program(gate: Gatehouse) -> None:
@@ -391,6 +514,10 @@ def test_a_volume_that_somebody_may_put_a_link_in_place_of_is_not_mounted(
         assert alice.result("session.start", request={"app": wanted, "replace": True})
         bad = grant("bob", inner.parent, "rw")
         assert len({same, beside, *harmless, bad}) == 5
+        assert alice.refusal("session.start", request={"app": wanted, "replace": True}) == "not-allowed"
+        admin.result("grant.remove", ids=[bad])
+        store.groups.add_group("lab")
+        bad = store.add_grant(WEB, None, Policy(volumes=(Volume(str(inner.parent), "/data", "rw"),)), group="lab").id
         assert alice.refusal("session.start", request={"app": wanted, "replace": True}) == "not-allowed"
         admin.result("grant.remove", ids=[bad])
         assert alice.result("session.start", request={"app": wanted, "replace": True})

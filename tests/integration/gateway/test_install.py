@@ -224,8 +224,47 @@ def test_with_the_firewall_local_accounts_reach_no_session(debian: Machine) -> N
     assert "uid-owner" not in debian.ok("iptables", "-S")
 
 
+def test_with_the_firewall_an_isolated_session_reaches_not_even_this_machine(debian: Machine) -> None:
+    install(debian)
+    [pool] = json.loads(debian.ok("docker", "network", "inspect", "srctl-isolated"))[0]["IPAM"]["Config"]
+    rules = debian.ok("iptables-save")
+    assert f"-s {pool['Subnet']} ! -d {pool['Subnet']} -j DROP" in rules
+    assert pool["AuxiliaryAddresses"].keys() == {"DefaultGatewayIPv4"}
+
+
+def test_what_is_over_is_ended_by_a_timer_or_by_cron(debian: Machine) -> None:
+    debian.ok("sh", "-c", "mkdir -p /etc/cron.d /usr/lib/systemd; touch /usr/lib/systemd/systemd")
+    install(debian)
+    assert (
+        debian.ok("readlink", "-f", "/etc/systemd/system/timers.target.wants/srctl-reap.timer")
+        .strip()
+        .endswith("/etc/systemd/system/srctl-reap.timer")
+    )
+    unit = dict(
+        line.split("=", 1)
+        for line in debian.ok("cat", "/etc/systemd/system/srctl-reap.service").splitlines()
+        if "=" in line
+    )
+    assert unit["User"] == "srctl"
+    done = debian.run("sh", "-c", unit["ExecStart"], user="srctl")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    debian.ok("rm", "/etc/systemd/system/timers.target.wants/srctl-reap.timer")
+    assert "Nothing runs srctl reap, so no session ends by its limits in time" in findings(debian)
+    debian.srctl("gateway", "install", "--uninstall", "--yes")
+    assert debian.run("ls", "/etc/systemd/system/srctl-reap.service").returncode != 0
+    debian.ok("rm", "/usr/lib/systemd/systemd")
+    install(debian)
+    line = debian.ok("cat", "/etc/cron.d/srctl-reap").splitlines()[-1]
+    assert line.startswith("*/5 * * * * srctl ")
+    assert line.endswith(unit["ExecStart"])
+    assert "Nothing runs srctl reap, so no session ends by its limits in time" not in findings(debian)
+    debian.ok("rm", "/etc/cron.d/srctl-reap")
+    assert "Nothing runs srctl reap, so no session ends by its limits in time" in findings(debian)
+
+
 def test_a_machine_without_iptables_is_warned(debian: Machine) -> None:
-    debian.ok("docker", "network", "create", "srctl")
+    for name in ("srctl", "srctl-isolated"):
+        debian.ok("docker", "network", "create", name)
     debian.ok("mv", "/usr/sbin/iptables", "/tmp/iptables")
     assert "There is no iptables" in install(debian)
     assert "There is no iptables, so there is no firewall" in findings(debian)

@@ -284,7 +284,7 @@ class TestDatabases:
         place.path.write_bytes(content)
         assert place.ask(ALICE).nothing
 
-    @pytest.mark.parametrize("revision", ["srctl_0001", "srctl_9999", "", "srctl_0002 "], ids=repr)
+    @pytest.mark.parametrize("revision", ["srctl_0002", "srctl_9999", "", "srctl_0003 "], ids=repr)
     def test_another_revision_refuses(self, place: Place, revision: str) -> None:
         place.run("UPDATE alembic_version SET version_num = ?", revision)
         refused(place, ALICE, b"another version")
