@@ -6,12 +6,13 @@ A session that is there is left alone and keeps its settings, whatever happens.
 import re
 
 from srctl import labels, policy
+from srctl.clock import REAL, Clock
 from srctl.errors import ConflictError, NotFoundError, UsageError
 from srctl.launch import Launcher, reached
 from srctl.models import Container, Started, StartRequest
 from srctl.needs import ProgressCallback
 from srctl.sessions import RUNNING, Sessions
-from srctl.waiting import REAL, Clock, Watch
+from srctl.waiting import Watch
 
 _SESSION = re.compile(r"[0-9a-fA-F]{4,32}|srctl-[A-Za-z0-9_.-]+")
 """What may be a session's id, or the name of its container."""

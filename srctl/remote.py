@@ -4,18 +4,18 @@ This is wiring, like the context. What can be called stands in the table of `cal
 checked against the use cases' own types, whatever the gateway says. Who one is, and in which realm, the gateway knows.
 """
 
-import base64
-import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from srctl import wire
 from srctl.calls import BY_METHOD, CALLS, PROTOCOL, AuditTrail, Call
+from srctl.clock import REAL, Clock
 from srctl.errors import NotAllowedError
 from srctl.models import Container, Endpoint, Host, Progress, Session, Started, StartRequest
+from srctl.needs import Closing, unhindered
 from srctl.tunnel.errors import ConnectionLostError
 from srctl.tunnel.remote import PATIENCE, Greeting, Pieces, Remote, Speech
 
@@ -94,30 +94,27 @@ class GatewayHost:
         """Return the version of the engine behind it."""
         return str(self.call(CALLS["host.version"]))
 
-    def call(self, call: Call, /, *given: Any, tell: Tell | None = None, **named: Any) -> Any:
+    def call(
+        self, call: Call, /, *given: Any, tell: Tell | None = None, closing: Closing = unhindered, **named: Any
+    ) -> Any:
         """Have a call done and return what it gives, checked; one that changes nothing is repeated after a loss.
 
-        Raises what it raises there.
+        Raises what it raises there. What is given up here is given up there.
         """
         asked = arguments(call, *given, **named)
         call.signature.prepare()  # while the login goes on
         try:
-            said = self.remote.request(call.name, asked, tell, _patience(call, given))
+            said = self.remote.request(call.name, asked, tell, _patience(call, given), closing)
         except ConnectionLostError as error:
             if call.changes:
                 hint = "It may have been carried out or not: look before you try again"
                 raise ConnectionLostError(error.message, hint) from error
-            said = self.remote.request(call.name, asked, tell, _patience(call, given))
+            said = self.remote.request(call.name, asked, tell, _patience(call, given), closing)
         return self._ours(call.signature.load(said))
 
-    def logs(self, call: Call, /, *given: Any, **named: Any) -> Iterator[bytes]:
-        """Yield the pieces of a stream of bytes; it ends there when nobody takes any more."""
-        pieces = self.remote.stream(call.name, arguments(call, *given, **named))
-        try:
-            for piece in pieces:
-                yield _bytes(piece)
-        finally:
-            pieces.close()
+    def logs(self, call: Call, /, *given: Any, **named: Any) -> wire.ByteStream:
+        """Open a stream of bytes; it ends there when it is closed here."""
+        return wire.ByteStream(self.remote.stream(call.name, arguments(call, *given, **named)))
 
     def lead(self, endpoint: Endpoint) -> None:
         """See to it that this login may forward to a session which is new, or another person's.
@@ -166,10 +163,13 @@ class GatewayHost:
 class StandIn:
     """One object of the table: its methods are calls to the gateway. `tell` hears of progress."""
 
-    def __init__(self, gateway: GatewayHost, part: str, tell: Tell | None = None) -> None:
+    def __init__(
+        self, gateway: GatewayHost, part: str, tell: Tell | None = None, closing: Closing = unhindered
+    ) -> None:
         self._gateway = gateway
         self._part = part
         self._tell = tell
+        self._closing = closing
 
     def __getattr__(self, method: str) -> Any:
         """Return what makes the call."""
@@ -178,7 +178,7 @@ class StandIn:
             raise AttributeError(f"A gateway has no call for {self._part}.{method}")
         if call.streams:
             return partial(self._gateway.logs, call)
-        return partial(self._gateway.call, call, tell=self._tell)
+        return partial(self._gateway.call, call, tell=self._tell, closing=self._closing)
 
 
 class RemoteSessions(StandIn):
@@ -209,12 +209,13 @@ class RemoteLeftovers(StandIn):
 class RemoteJoiner(StandIn):
     """Finds or starts sessions there, and sees to it that they can be reached."""
 
-    def __init__(self, gateway: GatewayHost, tell: Tell) -> None:
-        super().__init__(gateway, "joiner", tell)
+    def __init__(self, gateway: GatewayHost, tell: Tell, closing: Closing = unhindered) -> None:
+        super().__init__(gateway, "joiner", tell, closing)
 
     def bring(self, request: StartRequest) -> Started:
         """Return the session that is meant, or start that application. Raises as `Joiner.bring` does."""
-        started: Started = self._gateway.call(BY_METHOD["joiner", "bring"], request, tell=self._tell)
+        call = BY_METHOD["joiner", "bring"]
+        started: Started = self._gateway.call(call, request, tell=self._tell, closing=self._closing)
         if started.fresh or started.session.user != self._gateway.greeting.user:
             self._gateway.lead(started.endpoint)
         return started
@@ -266,13 +267,13 @@ class RemoteParts:
         """What is left of sessions."""
         return cast("Leftovers", RemoteLeftovers(self.gateway))
 
-    def launcher(self, tell: Tell) -> "Launcher":
+    def launcher(self, tell: Tell, clock: Clock = REAL) -> "Launcher":
         """Return what starts sessions."""
-        return cast("Launcher", StandIn(self.gateway, "launcher", tell))
+        return cast("Launcher", StandIn(self.gateway, "launcher", tell, clock.closing))
 
-    def joiner(self, tell: Tell) -> "Joiner":
+    def joiner(self, tell: Tell, clock: Clock = REAL) -> "Joiner":
         """Return what finds or starts them."""
-        return cast("Joiner", RemoteJoiner(self.gateway, tell))
+        return cast("Joiner", RemoteJoiner(self.gateway, tell, clock.closing))
 
 
 def reached(link: "SSHConnection", name: str) -> Remote:
@@ -294,10 +295,3 @@ def arguments(call: Call, *given: Any, **named: Any) -> dict[str, Any]:
 def _patience(call: Call, given: tuple[Any, ...]) -> float:
     asked = sum(each.timeout for each in given if isinstance(each, StartRequest))
     return (LONG if call.changes else PATIENCE) + asked
-
-
-def _bytes(piece: str) -> bytes:
-    try:
-        return base64.b64decode(piece, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise wire.nonsense("a piece of a log that is none") from error

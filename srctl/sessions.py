@@ -5,7 +5,7 @@ database whatever runs can still be listed, opened and stopped.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
 
 from srctl import choosing, images, labels, policy
@@ -91,11 +91,11 @@ class Sessions:
             raise NotFoundError(f"{self.user!r} has no session in the container {container_id[:64]!r}")
         return found
 
-    def happenings(self, container_id: str) -> Stream:
+    def happenings(self, container_id: str) -> Stream[str]:
         """Open a stream of what happens to such a container: `start`, `die`, `destroy`. Raises as `reachable`."""
         return self.engine.events(self.reachable(container_id).id)
 
-    def changes(self) -> Stream:
+    def changes(self) -> Stream[str]:
         """Open a stream that says a word whenever a list of the user's sessions may differ from the one before."""
         return self.engine.changes(labels.selector(self.realm, self.user))
 
@@ -107,8 +107,8 @@ class Sessions:
         """Read a container as a session."""
         return self._sessions([container])[0]
 
-    def logs(self, prefix: str, *, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
-        """Yield what the application wrote, in pieces."""
+    def logs(self, prefix: str, *, tail: int | None = None, follow: bool = False) -> Stream[bytes]:
+        """Open a stream of what the application wrote, in pieces."""
         container = self.container(prefix)
         return self.engine.logs(container.id, tail=tail, follow=follow)
 

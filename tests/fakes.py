@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 
 from srctl import policy as rules
+from srctl.clock import Clock
 from srctl.errors import ConflictError, NameTakenError, NotFoundError, SrctlError
 from srctl.hosts.events import WORDS
 from srctl.models import (
@@ -27,7 +29,7 @@ from srctl.models import (
     StartRequest,
     User,
 )
-from srctl.waiting import Clock
+from srctl.needs import Closing, unhindered
 
 WEB = "srctl/web:latest"
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -83,10 +85,35 @@ class FakeEvents:
 
 
 @dataclass
+class FakeLog:
+    """A stream of what a container writes, until it ends, it is closed, or the engine is lost."""
+
+    container_id: str
+    pieces: SimpleQueue[bytes | SrctlError | None] = field(default_factory=SimpleQueue)
+    closed: bool = False
+
+    def __iter__(self) -> FakeLog:
+        return self
+
+    def __next__(self) -> bytes:
+        piece = self.pieces.get()
+        if isinstance(piece, SrctlError):
+            raise piece
+        if piece is None:
+            raise StopIteration
+        return piece
+
+    def close(self) -> None:
+        self.closed = True
+        self.pieces.put(None)
+
+
+@dataclass
 class FakeEngine:
     """An engine in memory whose containers behave as the test page does: their `MODE` tells how.
 
     `faults` names methods and what they raise at their next calls; `before` what happens just before a method.
+    A pull does not end before `pulled` is set; `logs_open` are the logs that were asked for.
     """
 
     time: FakeTime = field(default_factory=FakeTime)
@@ -101,8 +128,13 @@ class FakeEngine:
     specs: dict[str, ContainerSpec] = field(default_factory=dict)
     present: dict[str, Image] = field(default_factory=lambda: {WEB: web_image()})
     registry: dict[str, Image] = field(default_factory=dict)
+    pulled: threading.Event = field(default_factory=threading.Event)
     listeners: list[FakeEvents] = field(default_factory=list)
+    logs_open: list[FakeLog] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.pulled.set()
 
     def require_way_to_endpoints(self) -> None:
         """There is one."""
@@ -129,10 +161,16 @@ class FakeEngine:
             raise NotFoundError(f"There is no image {reference} on {self.name}")
         return self.present[reference]
 
-    def pull(self, reference: str, progress: Callable[[Progress], None]) -> None:
+    def pull(self, reference: str, progress: Callable[[Progress], None], closing: Closing = unhindered) -> None:
         self._called("pull")
         if reference not in self.registry:
             raise NotFoundError(f"{reference} can't be pulled to {self.name}")
+        progress(Progress("Downloading", "layer", 30, 100))
+        given_up = threading.Event()
+        with closing(given_up.set):
+            while not self.pulled.wait(0.005):
+                if given_up.is_set():
+                    raise SrctlError("The stream ended")
         progress(Progress("Pull complete", "layer", 1, 1))
         self.present[reference] = self.registry[reference]
 
@@ -184,19 +222,20 @@ class FakeEngine:
         if container.state == "running":
             self._tell(container, "die")
         del self.stored[container.id]
+        self._end_logs(container.id)
         self._tell(container, "destroy")
 
-    def logs(
-        self,
-        container_id: str,
-        *,
-        tail: int | None = None,
-        follow: bool = False,  # noqa: ARG002 - nothing more will come
-    ) -> Iterator[bytes]:
+    def logs(self, container_id: str, *, tail: int | None = None, follow: bool = False) -> FakeLog:
         self._called("logs")
-        crashed = self._mode(self._find(container_id).id) == "crash"
-        lines = [b"cannot start: told to crash\n" if crashed else b"starting\n"]
-        yield from lines[len(lines) - tail if tail is not None else 0 :]
+        container = self._find(container_id)
+        lines = [b"cannot start: told to crash\n" if self._mode(container.id) == "crash" else b"starting\n"]
+        log = FakeLog(container.id)
+        for line in lines[len(lines) - tail if tail is not None else 0 :]:
+            log.pieces.put(line)
+        if not (follow and container.state == "running"):
+            log.pieces.put(None)
+        self.logs_open.append(log)
+        return log
 
     def events(self, container_id: str) -> FakeEvents:
         self._called("events")
@@ -222,7 +261,13 @@ class FakeEngine:
         """Let a container's process end."""
         ended = replace(self.stored[container_id], state="exited", bindings=(), exit_code=code)
         self.stored[container_id] = ended
+        self._end_logs(container_id)
         self._tell(ended, "die")
+
+    def _end_logs(self, container_id: str) -> None:
+        for log in self.logs_open:
+            if log.container_id == container_id:
+                log.pieces.put(None)
 
     def _tell(self, container: Container, word: str) -> None:
         for each in self.listeners:

@@ -13,21 +13,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from srctl.errors import (
     ConflictError,
     NameTakenError,
-    NotAllowedError,
     NotFoundError,
     PortTakenError,
     SrctlError,
-    UnreachableError,
     UnsupportedError,
-    UsageError,
 )
-from srctl.hosts import create, networks, parse, transport
+from srctl.hosts import create, networks, parse, pulling, transport
 from srctl.hosts.endpoints import LOCAL_SCHEMES, scheme
-from srctl.hosts.events import CHANGES, WORDS, Events, labelled
-from srctl.hosts.faults import plain, translated
+from srctl.hosts.events import CHANGES, WORDS, Events, Pieces, labelled
+from srctl.hosts.faults import translated
 from srctl.hosts.readiness import http_status, local_dial
 from srctl.hosts.sdk import docker
-from srctl.models import Container, ContainerSpec, Endpoint, Host, Image, Progress
+from srctl.models import Container, ContainerSpec, Endpoint, Host, Image
+from srctl.needs import Closing, ProgressCallback, unhindered
 
 if TYPE_CHECKING:
     from srctl.hosts.ssh_adapter import SSHConnection
@@ -43,8 +41,6 @@ START_TRIES = 4
 
 _SUPPORTED = re.compile(r"(?:Maximum|Minimum) supported API version is ([0-9]+\.[0-9]+)")
 _PORT_TAKEN = re.compile(r"address already in use|port is already allocated")
-_LOGIN_WANTED = re.compile(r"no basic auth credentials|unauthorized|authentication required")
-_REGISTRY_AWAY = re.compile(r"dial tcp|lookup |i/o timeout|connection refused|TLS handshake|request canceled")
 T = TypeVar("T")
 
 
@@ -140,24 +136,15 @@ class DockerHost:
             hint = f"Bring it there: docker pull {reference}"
             raise NotFoundError(f"There is no image {reference} on {self.name}", hint) from error
 
-    def pull(self, reference: str, progress: Callable[[Progress], None]) -> None:
+    def pull(self, reference: str, progress: ProgressCallback, closing: Closing = unhindered) -> None:
         """Pull an image with the credentials of the Docker config, telling progress layer by layer."""
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "docker-credential-")  # an error follows
-                events = self._call(lambda api: api.pull(reference, stream=True, decode=True))
-            failure = None
-            for event in self._pieces(events):
-                failure = failure or event.get("error")
-                with translated(self.host):
-                    step = parse.pull_progress(event)
-                progress(step)
-            if failure:
-                raise SrctlError(plain(str(failure)))
-        except (UnreachableError, UsageError):
-            raise
-        except SrctlError as error:
-            raise _pull_error(reference, self.name, error) from error
+        pulling.pull(lambda: self._pulled(reference), self.host, reference, progress, closing)
+
+    def _pulled(self, reference: str) -> Pieces[dict[str, Any]]:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "docker-credential-")  # an error follows
+            stream = self._call(lambda api: api.pull(reference, stream=True, decode=True))
+        return Pieces(stream, self._pieces(stream))
 
     def create(self, spec: ContainerSpec) -> str:
         """Create the container and return its id.
@@ -235,11 +222,11 @@ class DockerHost:
             if "already in progress" not in error.message:
                 raise
 
-    def logs(self, container_id: str, *, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
-        """Yield what the application wrote, in pieces as they come; one inspect more. Raises `NotFoundError`."""
+    def logs(self, container_id: str, *, tail: int | None = None, follow: bool = False) -> Pieces[bytes]:
+        """Open a stream of what the application wrote, in pieces; one inspect more. Raises `NotFoundError`."""
         count = "all" if tail is None else tail
         stream = self._call(lambda api: api.logs(container_id, stream=True, follow=follow, tail=count))
-        yield from self._pieces(stream)
+        return Pieces(stream, self._pieces(stream))
 
     def events(self, container_id: str) -> Events:
         """Open a stream of what happens to a container: one request."""
@@ -275,24 +262,3 @@ class DockerHost:
 def _no_port(host: str, error: SrctlError) -> PortTakenError:
     hint = f"Start it again; if that does not help, look at what listens on {host}: ss -ltn"
     return PortTakenError(f"{host} has no free port for the session. {error.message}", hint)
-
-
-def _pull_error(reference: str, host: str, error: SrctlError) -> SrctlError:
-    text = error.message.removeprefix("Docker says: ")
-    if "no space left on device" in text:
-        return SrctlError(f"The disk of {host} is full: {reference} can't be pulled", "docker system prune makes room")
-    if _REGISTRY_AWAY.search(text):
-        return UnreachableError(f"{host} can't reach the registry of {reference}: {text}", "Is the registry up?")
-    said = f"{reference} can't be pulled to {host}: {text}"
-    login = f"docker login {_registry(reference)}".rstrip()
-    if _LOGIN_WANTED.search(text):
-        return NotAllowedError(said, f"Log in from this machine: {login}")
-    if isinstance(error, NotFoundError) or re.search("not found|manifest unknown|access denied", text):
-        return NotFoundError(said, f"Check the name; for a private registry: {login}")
-    return SrctlError(said)
-
-
-def _registry(reference: str) -> str:
-    """Return the registry that an image reference names, empty for Docker's own."""
-    first, slash, _ = reference.partition("/")
-    return first if slash and (re.search("[.:]", first) or first == "localhost") else ""

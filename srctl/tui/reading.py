@@ -115,7 +115,7 @@ def session_log(thread: HostThread, session: Session, command: str) -> Reader:
                 reader.post_message(Reader.Over("the end"))
             finally:
                 with suppress(Exception):  # it is over in any case
-                    pieces.close()  # type: ignore[attr-defined]
+                    pieces.close()
 
         thread.do(Work(f"Reading the log of {session.title}", session.host, call, lambda _: None, quiet=True))
 

@@ -155,7 +155,7 @@ def test_logs_come_as_bytes_and_end_when_nobody_reads() -> None:
     assert list(use_cases.sessions.logs("5", tail=2)) == [b"a\xff", b"b"]
     reading = use_cases.sessions.logs("5")
     next(reading)
-    reading.close()  # type: ignore[attr-defined]
+    reading.close()
     assert link.channels[-1].closed
 
 
