@@ -237,4 +237,5 @@ def _available(grant: Grant, image: Image | None, session_id: str | None) -> Ava
         configurables=images.configurables(marks, grant.policy),
         image_present=image is not None,
         session_id=session_id,
+        image_size=image.size or None if image else None,
     )

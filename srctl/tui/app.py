@@ -5,29 +5,31 @@ import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TextIO
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 
-from srctl import browsing, places
+from srctl import places
 from srctl.context import Context
-from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, SrctlError
+from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, InterruptedByUserError, SrctlError
 from srctl.models import Host
-from srctl.tui import messages
+from srctl.tui import leaving, messages, terminal
 from srctl.tui.asking import ScreenPrompter
-from srctl.tui.dialogs import Answer, Choice
+from srctl.tui.dialogs import Choice
 from srctl.tui.host import HostThread
 from srctl.tui.main import MainScreen
 from srctl.tui.messages import Wanted
+from srctl.tui.opening import addressed
 from srctl.tui.reading import last_words
 from srctl.tui.state import Books, HostView, State
-from srctl.tui.tunnels import closing
 from srctl.tui.watch import FilesThread
 from srctl.tui.words import plainly
 from srctl.tui.work import Work
 
-KEEP = (Answer("keep", "k", "Keep them"), Answer("close", "c", "Close them"), Answer("stay", "s", "Stay here"))
+BEAT = 0.1
+"""Seconds in which what work tells is collected before it is shown."""
 
 
 class SrctlApp(App[None]):
@@ -67,6 +69,11 @@ class SrctlApp(App[None]):
     def _context_of(self, host: Host, asking: bool) -> Context:
         return self._at(self.state.context, host, partial(ScreenPrompter, self) if asking else lambda _: None)
 
+    def show_on(self, stream: TextIO | None) -> None:
+        """Draw on a stream, whatever becomes of the standard ones."""
+        self.state.terminal = stream
+        self.driver_class = terminal.driver(stream) or self.driver_class
+
     # -- its beginning and its end
 
     def get_default_screen(self) -> MainScreen:
@@ -75,6 +82,7 @@ class SrctlApp(App[None]):
 
     def on_mount(self) -> None:
         """Draw first, load after."""
+        self.begin_capture_print(self)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
@@ -104,25 +112,28 @@ class SrctlApp(App[None]):
             self._files.close()
 
     async def action_leave(self) -> None:
-        """End; what shall become of tunnels in the background is asked."""
+        """End; what shall become of work that goes on, and of tunnels in the background, is asked."""
         if isinstance(self.screen, Choice):
             self.screen.dismiss(None)
-            return
-        living = [each for each in self.state.tunnels or () if each.background and each.pid is not None]
-        if not living or self.state.readonly:
+        elif question := leaving.of_work(self.working):
+            self.push_screen(question, lambda answer: self._leave() if answer == "give-up" else None)
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        question = None if self.state.readonly else leaving.of_tunnels(self.state.tunnels)
+        if question is None:
             self.exit()
-            return
-        addresses = [plainly(f"{each.url}  {each.image}") for each in living]
-        many = f"{len(living)} tunnels run" if len(living) > 1 else "A tunnel runs"
-        question = f"{many} in the background. What shall become of that?"
-        self.push_screen(Choice(question, addresses, KEEP), self._left)
+        else:
+            self.push_screen(question, self._left)
 
     def _left(self, answer: str | None) -> None:
         if answer == "keep":
             self.exit()
         elif answer == "close":
             identifiers = [each.id or "" for each in self.state.tunnels or () if each.background]
-            self.do(Work("Closing the tunnels", None, partial(_close_all, identifiers), lambda _: self.exit()))
+            close = partial(leaving.close_tunnels, identifiers)
+            self.do(Work("Closing the tunnels", None, close, lambda _: self.exit()))
 
     # -- work
 
@@ -139,11 +150,13 @@ class SrctlApp(App[None]):
         self.do(message.work)
 
     def on_progressed(self, message: messages.Progressed) -> None:
-        """Show how far it is."""
-        progress = message.progress
-        share = f" {progress.current * 100 // progress.total} %" if progress.current and progress.total else ""
-        message.work.step = plainly(f"{progress.item or ''} {progress.step}{share}".strip())
-        self.main.show_work(self.working)
+        """Show how far it is; what comes soon after is shown with it."""
+
+        def show() -> None:
+            message.work.news = False
+            self.main.show_work(self.working)
+
+        self.set_timer(BEAT, show)
 
     def on_ended(self, message: messages.Ended) -> None:
         """Do with the outcome what is to be done, or say what went wrong."""
@@ -151,17 +164,24 @@ class SrctlApp(App[None]):
         if work in self.working:
             self.working.remove(work)
             self.main.show_work(self.working)
-        if message.error is None:
+        error = message.error
+        if error is None:
             work.done(message.result)
+        elif isinstance(error, InterruptedByUserError):
+            if not work.quiet:
+                self.say(f"Gave up: {work.title}", error.hint, "warning" if error.hint else "information")
         elif work.failed is not None:
-            work.failed(message.error)
+            if work.failed is not _nobody:
+                self.state.mishaps.add(error, work.command)
+            work.failed(error)
         else:
-            self.fail(message.error)
+            self.fail(error, work.command)
         if self._files is not None and not work.quiet:
             self._files.look()
 
-    def fail(self, error: SrctlError) -> None:
+    def fail(self, error: SrctlError, command: str = "") -> None:
         """Tell what went wrong and what to do; what an application wrote last is shown in full."""
+        self.state.mishaps.add(error, command)
         if isinstance(error, (ApplicationExitedError, ApplicationNotReadyError)) and error.log:
             self.push_screen(last_words(error.message, "\n".join(error.log)))
         self.say(error.message, error.hint, "error")
@@ -228,6 +248,7 @@ class SrctlApp(App[None]):
         """A host is away; the first time it is said aloud."""
         view = self.state.hosts[message.host]
         if view.error is None:
+            self.state.mishaps.add(message.error)
             self.say(message.error.message, message.error.hint, "error")
         view.error = message.error
         self.main.changed()
@@ -241,6 +262,7 @@ class SrctlApp(App[None]):
     def on_tunnels_listed(self, message: messages.TunnelsListed) -> None:
         """The tunnels are known."""
         self.state.tunnels, self.state.tunnels_error = message.tunnels, message.error
+        self.state.rates = message.rates
         self.main.changed()
 
     def on_reachable(self, message: messages.Reachable) -> None:
@@ -249,11 +271,11 @@ class SrctlApp(App[None]):
         if message.browser:
             self.say(f"{message.title} is open in your browser", f"{message.url} (copied)")
             return
-        lines = [message.url, "", "The address is in your clipboard. On another machine than this one:"]
-        lines.append(browsing.from_laptop(self.state.context.environ, message.url))
-        answers = (Answer("close", "q", "Close"), Answer("copy", "c", "Copy again"))
+        if not message.told:
+            self.say(f"{message.title} can be opened in a browser", f"{message.url} (copied)")
+            return
         self.push_screen(
-            Choice(f"{plainly(message.title)} can be opened in a browser at", lines, answers),
+            addressed(message, self.state.context.environ),
             lambda answer: self.copy_to_clipboard(message.url) if answer == "copy" else None,
         )
 
@@ -261,6 +283,10 @@ class SrctlApp(App[None]):
         """Put a text into the clipboard, by way of the terminal."""
         self.copy_to_clipboard(message.text)
         self.say("Copied", message.text)
+
+    def on_print(self, event: events.Print) -> None:
+        """Keep what was printed: nobody would see it."""
+        self.state.mishaps.overhear(event.text)
 
     def on_said(self, message: messages.Said) -> None:
         """Show it."""
@@ -277,16 +303,13 @@ def _nobody(_error: SrctlError) -> None:
     """Who has no accounting database administers none."""
 
 
-def _close_all(identifiers: list[str], context: Context, _tell: Callable[..., None]) -> None:
-    for identifier in identifiers:
-        closing(context, identifier)
-
-
 def run(context: Context, *, readonly: bool = False) -> None:
     """Show the screen until the person leaves it. Raises `KeyboardInterrupt` where a signal has ended it."""
     app = SrctlApp(context, places.hosts(context), readonly=readonly)
-    with context.output.held():
+    with context.output.held(), terminal.kept_quiet(app.state.mishaps.overhear) as stream:
+        app.show_on(stream)
         app.run()
+    leaving.settle(app.working, context.output.note)
     if app._exception is not None:
         raise app._exception
     if app.interrupted:

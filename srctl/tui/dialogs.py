@@ -33,11 +33,13 @@ class Dialog(ModalScreen[T]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (40, "-roomy")]
         self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low")]
 
     def on_mount(self) -> None:
-        """Begin with the first field or answer, and at the top, even where that is out of view."""
-        self.query("Button, Input").first().focus(scroll_visible=False)
+        """Begin with the first list, field or answer, and at the top, even where that is out of view."""
+        for first in list(self.query("Table, Button, Input"))[:1]:
+            first.focus(scroll_visible=False)
 
 
 class Choice(Dialog[str | None]):

@@ -7,13 +7,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from srctl.tui.dialogs import Dialog
 from srctl.tui.keys import Key
 
 
-class Help(ModalScreen[None]):
+class Help(Dialog[None]):
     """Shows sections of keys, until any of its own is pressed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

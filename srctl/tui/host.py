@@ -16,6 +16,7 @@ from textual.message import Message
 
 from srctl.context import Context
 from srctl.crash import report
+from srctl.errands import Errand
 from srctl.errors import SrctlError
 from srctl.models import Progress
 from srctl.news import News
@@ -63,6 +64,14 @@ class HostThread:
 
     def do(self, work: Work[Any], context: Context | None = None) -> None:
         """Do work on a thread of its own, with this host's context unless there is another one."""
+
+        def tell(progress: Progress) -> None:
+            work.hear(progress)
+            if not work.news:  # else what is about to be shown has it already
+                work.news = True
+                self._post(Progressed(work))
+
+        work.errand = Errand(tell)
         threading.Thread(target=self._do, args=(work, context or self._context), name="srctl-work", daemon=True).start()
 
     def close(self) -> None:
@@ -139,14 +148,14 @@ class HostThread:
                 context.__exit__(None, None, None)
 
     def _do(self, work: Work[Any], context: Context | None) -> None:
-        def tell(progress: Progress) -> None:
-            self._post(Progressed(work, progress))
-
         try:
             if context is None:
                 raise self._error or SrctlError(f"{self.name} has not answered yet", "Try again in a moment")
-            self._post(Ended(work, work.call(context, tell)))
+            ended = Ended(work, work.call(context, work.errand))
         except SrctlError as error:
-            self._post(Ended(work, error=error))
+            ended = Ended(work, error=error)
         except Exception as error:  # as above
-            self._post(Ended(work, error=report(error)))
+            ended = Ended(work, error=report(error))
+        work.error = ended.error
+        self._post(ended)
+        work.over.set()

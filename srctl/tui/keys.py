@@ -40,14 +40,12 @@ def permitted(keys: Iterable[Key], readonly: bool) -> list[Key]:
 
 
 def line(keys: Sequence[Key], width: int) -> str:
-    """Return the bottom line: as many keys, from the left, as there is room for; the last one always is there."""
+    """Return the bottom line: as many keys, from the left, as there is room for; the last two always are there."""
     shown = [f"{key.sign} {key.label}" for key in keys if key.label]
-    if not shown:
-        return ""
-    *most, last = shown
-    found = " " + last
+    most, last = shown[:-2], shown[-2:]
+    found = " " + "  ".join(last)
     for count in range(len(most) + 1):
-        text = " " + "  ".join([*most[:count], last])
+        text = " " + "  ".join([*most[:count], *last])
         if width_of(text) > width:
             break
         found = text

@@ -11,9 +11,9 @@ from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import Static
 
-from srctl.tui import keys
+from srctl.tui import keys, working
 from srctl.tui.keys import Key
-from srctl.tui.messages import Copied
+from srctl.tui.messages import Copied, Said
 from srctl.tui.pane import SHARED_KEYS, Pane
 from srctl.tui.panes import seen_by
 from srctl.tui.state import State
@@ -31,6 +31,8 @@ KEYS = (
     Key("tab,right_square_bracket", "turn(1)", "", "Go to the next pane"),
     Key("shift+tab,left_square_bracket", "turn(-1)", "", "Go to the pane before"),
     Key("r", "again", "", "Ask the hosts again, also those that are away"),
+    Key(working.KEY, "working", "", "Show what goes on, and give it up: what it has begun is undone"),
+    Key("E", "mishaps", "", "Show all that went wrong in this run"),
     Key("escape", "back", "", "End the filter"),
     Key("question_mark", "help", "help", "Show this help"),
     Key("q", "app.leave", "quit", "Leave; tunnels in the background can stay"),
@@ -67,6 +69,7 @@ class MainScreen(Screen[None]):
         self._working = Static("", id="working", markup=False)
         self._command = Static("", id="command", markup=False)
         self._keys = Static("", id="keys", markup=False)
+        self._works: Sequence[Work[Any]] = ()
         self._pending = False
         self._flushed = 0.0
         self._ticks = 0
@@ -111,14 +114,12 @@ class MainScreen(Screen[None]):
         self.kinds = seen_by(self.state.admin)
         self.tabs.label([kind.name for kind in self.kinds])
 
-    def show_work(self, working: Sequence[Work[Any]]) -> None:
+    def show_work(self, works: Sequence[Work[Any]]) -> None:
         """Show what goes on."""
-        self._working.display = bool(working)
-        if working:
-            last = working[-1]
-            more = f"  (and {len(working) - 1} more)" if len(working) > 1 else ""
-            step = f": {last.step}" if last.step else " ..."
-            self._working.update(Content(f" ◐ {last.title}{step}{more}"))
+        self._works = works
+        self._working.display = bool(works)
+        if works:
+            self._working.update(Content(working.line(works, self.app.size.width)))
 
     def _show_lines(self) -> None:
         width = self.app.size.width
@@ -136,6 +137,7 @@ class MainScreen(Screen[None]):
     def on_resize(self, _event: Resize) -> None:
         """Fill the lines that depend on the width."""
         self._show_lines()
+        self.show_work(self._works)
 
     # -- what the keys do
 
@@ -185,6 +187,17 @@ class MainScreen(Screen[None]):
         """Copy the command line."""
         if command := self.pane.command():
             self.post_message(Copied(command))
+
+    def action_working(self) -> None:
+        """Show what goes on."""
+        if self._works:
+            self.app.push_screen(working.WorkList(lambda: self._works))
+        else:
+            self.post_message(Said("Nothing goes on"))
+
+    def action_mishaps(self) -> None:
+        """Show what went wrong."""
+        self.app.push_screen(self.state.mishaps.screen())
 
     def action_help(self) -> None:
         """Show all keys."""

@@ -1,9 +1,7 @@
 """A screen to read: the log of a session as it grows, the log of a tunnel, the last words of what did not start."""
 
 import codecs
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Log, Static
 
 from srctl.context import Context
+from srctl.errands import Errand
 from srctl.errors import SrctlError
 from srctl.inert import readable
 from srctl.models import Session, Tunnel
@@ -35,7 +34,7 @@ class Reader(ModalScreen[None]):
     """Shows text as it comes. `command` does the same in a terminal; `start` is called with what takes the text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,l", "dismiss", show=False),
+        Binding("escape,q,l,E", "dismiss", show=False),
         Binding("j,down", "scroll('down')", show=False),
         Binding("k,up", "scroll('up')", show=False),
         Binding("pagedown,ctrl+f,space", "scroll('page_down')", show=False),
@@ -62,8 +61,7 @@ class Reader(ModalScreen[None]):
         self._title = title
         self._command = command
         self._start = start
-        self.closed = threading.Event()
-        """Set when nobody reads any more."""
+        self._when_closed: list[Callable[[], object]] = []
 
     def compose(self) -> ComposeResult:
         """Lay out the text and the line below it."""
@@ -78,9 +76,14 @@ class Reader(ModalScreen[None]):
         self.query_one(Log).focus()
         self._start(self)
 
+    def when_closed(self, call: Callable[[], object]) -> None:
+        """Have something called when nobody reads any more."""
+        self._when_closed.append(call)
+
     def on_unmount(self) -> None:
         """Want no more."""
-        self.closed.set()
+        for call in self._when_closed:
+            call()
 
     def on_reader_came(self, message: Came) -> None:
         """Show it; the end stays in view while the person has not scrolled away from it."""
@@ -102,22 +105,32 @@ class Reader(ModalScreen[None]):
 
 
 def session_log(thread: HostThread, session: Session, command: str) -> Reader:
-    """Return a screen with what a session's application writes."""
+    """Return a screen with what a session's application writes; its stream ends when nobody reads it any more."""
 
     def start(reader: Reader) -> None:
-        def call(context: Context, _tell: object) -> None:
-            pieces = context.sessions.logs(session.id, tail=TAIL, follow=True)
+        def call(context: Context, errand: Errand) -> None:
+            stream = context.sessions.logs(session.id, tail=TAIL, follow=True)
             try:
-                for text in decoded(pieces):
-                    if reader.closed.is_set():
-                        return
-                    reader.post_message(Reader.Came(readable(text)))
-                reader.post_message(Reader.Over("the end"))
+                with errand.closing(stream.close):
+                    for text in decoded(stream):
+                        reader.post_message(Reader.Came(readable(text)))
             finally:
-                with suppress(Exception):  # it is over in any case
-                    pieces.close()
+                stream.close()
 
-        thread.do(Work(f"Reading the log of {session.title}", session.host, call, lambda _: None, quiet=True))
+        def end(why: str) -> None:
+            reader.post_message(Reader.Over(why))
+
+        work = Work(
+            f"Reading the log of {session.title}",
+            session.host,
+            call,
+            lambda _: end("the end"),
+            quiet=True,
+            failed=lambda error: end(error.message),
+            command=command,
+        )
+        thread.do(work)
+        reader.when_closed(work.give_up)
 
     return Reader(f"Log of {session.title} · {session.id[:12]}", command, start)
 
@@ -140,7 +153,7 @@ def last_words(title: str, text: str) -> Reader:
     return Reader(title, "", lambda reader: reader.on_reader_came(Reader.Came(readable(text))))
 
 
-def decoded(pieces: Iterator[bytes]) -> Iterator[str]:
+def decoded(pieces: Iterable[bytes]) -> Iterator[str]:
     """Decode a stream whose pieces may end inside a character."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     for piece in pieces:

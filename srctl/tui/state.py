@@ -1,13 +1,16 @@
 """All that the screen knows: what the hosts have said last, and the tunnels. Panes read it, handlers write it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TextIO
 
 from srctl.accounting import UserDetails
 from srctl.context import Context
 from srctl.errors import SrctlError
 from srctl.models import Application, Available, Session, Tunnel
 from srctl.tui.host import HostThread
+from srctl.tui.mishaps import Mishaps
+from srctl.tui.rates import Rate
 from srctl.tui.words import joined
 
 FLAGS = ("config", "db", "realm", "user")
@@ -46,10 +49,15 @@ class State:
     hosts: dict[str, HostView] = field(default_factory=dict)
     tunnels: Sequence[Tunnel] | None = None
     tunnels_error: SrctlError | None = None
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    """What goes through those tunnels in which something moves, by their ids."""
     admin: bool = False
     """Whether the person administers: the accounting database of this machine, or a gateway."""
     books: Books | None = None
     books_error: SrctlError | None = None
+    mishaps: Mishaps = field(default_factory=Mishaps)
+    terminal: TextIO | None = None
+    """What the screen is drawn on, where that is known."""
 
     @property
     def several(self) -> bool:

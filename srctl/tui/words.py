@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from srctl.inert import inert
 from srctl.models import Tunnel
@@ -10,6 +10,9 @@ from srctl.models import Tunnel
 STATES = {"running": "● running", "starting": "◐ starting", "exited": "✗ exited", "dead": "✗ dead"}
 TONES = {"running": "good", "starting": "warn", "exited": "bad", "dead": "bad", "up": "good", "reconnecting": "warn"}
 TUNNEL_STATES = {"up": "⇄ up", "reconnecting": "↻ reconnecting", "down": "✗ down"}
+YOUNG = timedelta(minutes=2)
+"""Ages up to this are counted in seconds, and so shown anew each second."""
+
 DIGITS = 12
 """Of an id, as in the tables of the commands."""
 
@@ -30,6 +33,11 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def pace(count: float) -> str:
+    """Return a number of bytes per second, `-` for none."""
+    return f"{size(count)}/s" if count >= 1 else "-"
 
 
 def tunnel_state(tunnel: Tunnel) -> str:

@@ -91,7 +91,9 @@ def test_the_log_is_shown_and_left_again(stage: Stage) -> None:
     async def story(seat: Seat) -> None:
         await seat.see("● running")
         await seat.press("l")
-        await seat.see("Log of Test page", "starting", f"$ srctl logs -f {identifier[:12]}", "the end")
+        await seat.see("Log of Test page", "starting", f"$ srctl logs -f {identifier[:12]}")
+        stage.engine.exit(only(stage.engine).id, 0)
+        await seat.see("the end")
         await seat.press("q")
         await seat.see("[1 Sessions]")
 

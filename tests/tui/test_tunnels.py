@@ -57,7 +57,7 @@ def test_a_tunnel_is_shown_with_why_it_is_down(stage: Stage, lost: Registry) -> 
     async def story(seat: Seat) -> None:
         await seat.press("3")
         await seat.see(":23456", "✗ down", "2h", "1.4 kB", "2.0 MB", "http://127.0.0.1:23456/")
-        await seat.see("✗ down: ", "the network is away", "timed out", "by nobody any more")
+        await seat.see("✗ down for 2h", "the network is away", "timed out", "by nobody any more")
 
     stage.play(story, size=(120, 40))
 
