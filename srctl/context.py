@@ -234,7 +234,7 @@ class Context:
         parts = self.parts
         ways = self._background(stack or self._open, clock) if background else None  # it has a process to start
         joiner = parts.joiner(progress, clock)  # a login begins
-        return Opener(self.host, joiner, ways or self.ways)
+        return Opener(self.host, joiner, ways or self.ways, progress)
 
     def news(self, tell: Callable[[], None], lost: Callable[[SrctlError], None]) -> "News":
         """Have it told whenever the sessions may have changed, on another thread; `lost` hears that nothing tells."""

@@ -205,8 +205,8 @@ class FakeEngine:
         if self._mode(container.id) == "crash":
             self.exit(container.id, 3)
         else:
-            port = self.specs[container.id].port
-            binding = Binding(port, "127.0.0.1", 30000 + int(container.id, 16))
+            spec = self.specs[container.id]
+            binding = Binding(spec.port, spec.address, spec.host_port or 30000 + int(container.id, 16))
             self.stored[container.id] = replace(container, state="running", bindings=(binding,))
             self._tell(container, "start")
 

@@ -16,6 +16,8 @@ from srctl.tui.keys import Key
 class Help(Dialog[None]):
     """Shows sections of keys, until any of its own is pressed."""
 
+    AUTO_FOCUS = "VerticalScroll"
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", show=False),
         Binding("j", "scroll('down')", show=False),
