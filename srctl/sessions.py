@@ -6,10 +6,10 @@ database whatever runs can still be listed, opened and stopped.
 
 import re
 from collections.abc import Callable
-from functools import cached_property
+from contextlib import suppress
 
 from srctl import choosing, images, labels, policy
-from srctl.errors import NotAllowedError, NotFoundError
+from srctl.errors import NoDatabaseError, NotAllowedError, NotFoundError
 from srctl.models import Available, Container, Grant, Image, Policy, Session, User
 from srctl.needs import Engine, Rights, Stream
 
@@ -34,10 +34,15 @@ class Sessions:
         self.user = user
         self.realm = realm
         self._open_rights = open_rights
+        self._found_rights: Rights | None = None
+        self._found_identity: int | None = None
 
-    @cached_property
+    @property
     def _rights(self) -> Rights | None:
-        return self._open_rights()
+        """The accounting database; one that is not there is looked for again each time."""
+        if self._found_rights is None:
+            self._found_rights = self._open_rights()
+        return self._found_rights
 
     @property
     def rights(self) -> Rights:
@@ -137,6 +142,8 @@ class Sessions:
         rights = self.rights
         try:
             user = rights.user(self.user)
+        except NoDatabaseError:
+            raise
         except NotFoundError as error:
             hint = f"srctl user add {self.user}"
             raise NotAllowedError(f"There is no user {self.user!r} in the accounting database", hint) from error
@@ -190,28 +197,27 @@ class Sessions:
         mine = [container for container in found if labels.session_id(container)]
         if all_users:
             return mine
-        return [container for container in mine if self._belongs(container)]
+        identity = self._identity if mine else None
+        return [container for container in mine if identity is None or labels.user_id(container) in (None, identity)]
 
-    @cached_property
+    @property
     def _identity(self) -> int | None:
         """The user's id: a session of a namesake who was removed carries another one and is not this person's."""
-        try:
-            return self._rights.user(self.user).id if self._rights is not None else None
-        except NotFoundError:
-            return None
+        if self._found_identity is None and (rights := self._rights) is not None:
+            with suppress(NotFoundError):
+                self._found_identity = rights.user(self.user).id
+        return self._found_identity
 
     def identify(self, user_id: int) -> None:
         """Take the user's id from who has just looked it up."""
-        self.__dict__["_identity"] = user_id
-
-    def _belongs(self, container: Container) -> bool:
-        return self._identity is None or labels.user_id(container) in (None, self._identity)
+        self._found_identity = user_id
 
     def _sessions(self, containers: list[Container]) -> list[Session]:
         known: frozenset[str] | None = None
         if self._rights is not None:
             claimed = {labels.grant_id(container) for container in containers}
-            known = self._rights.existing_grants(filter(policy.is_grant_id, claimed))
+            with suppress(NoDatabaseError):  # it was there a moment ago
+                known = self._rights.existing_grants(filter(policy.is_grant_id, claimed))
         found = [self.session(container, known) for container in containers]
         return sorted(found, key=lambda session: (session.created, session.id))
 

@@ -91,7 +91,8 @@ class SharedSessions(Sessions):
             if shared is None:
                 raise _nothing(prefix) from None
             owner = shared.labels.get(labels.RUNINFO + "user", "")
-            raise NotAllowedError(f"Session {labels.session_id(shared)} belongs to {owner!r}; you may open it only") from None
+            said = f"Session {labels.session_id(shared)} belongs to {owner!r}; you may open it only"
+            raise NotAllowedError(said) from None
 
     def openable(self, prefix: str) -> Container:
         """Return the container of a session that the user may open. Raises as `get`."""

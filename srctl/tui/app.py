@@ -91,8 +91,7 @@ class SrctlApp(App[None]):
 
     def _load(self) -> None:
         self._files = FilesThread(self.state.context, self.post_message)
-        if self.state.office_host is None:
-            self.do(Work("", None, lambda context, _tell: context.store, lambda _: self._admit(), True, failed=_nobody))
+        self._ask_for_office()
         for view in self.state.hosts.values():
             view.thread.look()
 
@@ -197,6 +196,11 @@ class SrctlApp(App[None]):
 
     # -- the accounting database
 
+    def _ask_for_office(self) -> None:
+        """Let the person administer if there is a database of this machine."""
+        if self.state.office_host is None and not self.state.admin:
+            self.do(Work("", None, lambda context, _tell: context.store, lambda _: self._admit(), True, failed=_nobody))
+
     def _admit(self) -> None:
         """Let the person administer."""
         if not self.state.admin:
@@ -212,9 +216,14 @@ class SrctlApp(App[None]):
         self.do(Work("Reading", self.state.office_host, _books, self._books_read, True, failed=self._books_lost))
 
     def on_books_changed(self, _message: messages.BooksChanged) -> None:
-        """Read it again if it has been shown."""
+        """Read it again if it has been shown; what may be started on hosts of its own may be something else, too."""
         if self.state.books is not None or self.state.books_error is not None:
             self.post_message(messages.BooksWanted())
+        self._ask_for_office()
+        if self.state.office_host is None:
+            for view in self.state.hosts.values():
+                if view.applications is not None:
+                    view.thread.offer()
 
     def _books_read(self, books: Books) -> None:
         self.state.books, self.state.books_error = books, None

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from srctl.tui import keys, working
 from srctl.tui.keys import Key
-from srctl.tui.messages import Copied, Said
+from srctl.tui.messages import BooksChanged, Copied, Said
 from srctl.tui.pane import SHARED_KEYS, Pane
 from srctl.tui.panes import seen_by
 from srctl.tui.state import State
@@ -174,6 +174,7 @@ class MainScreen(Screen[None]):
             else:
                 view.thread.look()
                 view.thread.offer()
+        self.post_message(BooksChanged())
 
     def action_back(self) -> None:
         """End the filter."""

@@ -91,8 +91,9 @@ class Pane(Container):
 
     def show(self) -> None:
         """Show what is known now."""
-        rows = self.rows()
-        self.table.empty = "Looking ..." if rows is None else "; ".join(self.reasons()) or self.EMPTY
+        rows, why = self.rows(), "; ".join(self.reasons())
+        self.table.empty = "Looking ..." if rows is None else why or self.EMPTY
+        self.table.border_subtitle = Content(f"! {why}" if rows and why else "")
         self.table.fill(rows or ())
         if not rows:
             self.table.refresh()
