@@ -107,9 +107,7 @@ class Opened:
 class Opener:
     """Opens sessions."""
 
-    def __init__(
-        self, place: Place, starter: Starter, ways: Ways, progress: ProgressCallback = lambda _: None
-    ) -> None:
+    def __init__(self, place: Place, starter: Starter, ways: Ways, progress: ProgressCallback = lambda _: None) -> None:
         self._place = place
         self._starter = starter
         self._ways = ways
