@@ -87,4 +87,6 @@ def _stat(file: Path) -> Standing | None:
         found = file.stat()
     except OSError:
         return None
+    if not found.st_size:  # a journal comes with whoever reads, and says nothing
+        return None
     return found.st_ino, found.st_size, found.st_mtime_ns
