@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from textwrap import wrap
 
 from srctl.errors import SeveralErrors, SrctlError
 from srctl.tui.reading import Reader
@@ -16,6 +17,8 @@ LONGEST = 500
 """Characters that are kept of what a library writes at once."""
 
 Clock = Callable[[], datetime]
+Entry = tuple[str, list[str]]
+"""When it was, and lines."""
 
 
 class Mishaps:
@@ -23,8 +26,9 @@ class Mishaps:
 
     def __init__(self, now: Clock = lambda: datetime.now().astimezone()) -> None:
         self._now = now
-        self._entries: deque[str] = deque(maxlen=KEPT)
-        self._readers: list[Reader] = []
+        self._entries: deque[Entry] = deque(maxlen=KEPT)
+        self._readers: list[tuple[Reader, int]] = []
+        """Who reads, and how wide that is: another thread may not ask."""
         self._lock = threading.Lock()
         self._begun = ""
 
@@ -50,22 +54,32 @@ class Mishaps:
                 self._keep([f"· {plainly(line[:LONGEST])}"])
 
     def _keep(self, lines: list[str]) -> None:
-        time = f"{self._now():%H:%M:%S} "
-        entry = "".join(f"{' ' * len(time) if index else time}{line}\n" for index, line in enumerate(lines))
+        entry = (f"{self._now():%H:%M:%S}", lines)
         with self._lock:
             self._entries.append(entry)
             readers = list(self._readers)
-        for reader in readers:
-            reader.post_message(Reader.Came(entry))
+        for reader, width in readers:
+            reader.post_message(Reader.Came(_text(entry, width)))
 
     def screen(self) -> Reader:
         """Return a screen that shows them, and those that are to come."""
 
         def start(reader: Reader) -> None:
+            width = reader.app.size.width
             with self._lock:
-                said = "".join(self._entries)
-                self._readers.append(reader)
+                entries = list(self._entries)
+                self._readers.append((reader, width))
+            said = "".join(_text(entry, width) for entry in entries)
             reader.post_message(Reader.Came(said or "Nothing went wrong so far\n"))
-            reader.when_closed(lambda: self._readers.remove(reader))
+            reader.when_closed(lambda: self._readers.remove((reader, width)))
 
         return Reader("What went wrong in this run", "", start)
+
+
+def _text(entry: Entry, width: int) -> str:
+    """Return an entry in lines that fit."""
+    time, lines = entry
+    room, found = max(20, width - len(time) - 5), []
+    for line in lines:
+        found += wrap(line, room, subsequent_indent="  ", break_on_hyphens=False) or [""]
+    return "".join(f"{'' if index else time:<{len(time)}} {line}\n" for index, line in enumerate(found))

@@ -69,7 +69,8 @@ class Reader(ModalScreen[None]):
         log.border_title = Content(plainly(self._title))
         yield log
         yield Static(Content(f" $ {self._command}" if self._command else ""), classes="command")
-        yield Static(" q back  j k g G move  y copy command", classes="keys", markup=False)
+        copying = "  y copy command" if self._command else ""
+        yield Static(f" q back  j k g G move{copying}", classes="keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin."""
@@ -101,7 +102,8 @@ class Reader(ModalScreen[None]):
 
     def action_copy_command(self) -> None:
         """Copy the command line."""
-        self.app.copy_to_clipboard(self._command)
+        if self._command:
+            self.app.copy_to_clipboard(self._command)
 
 
 def session_log(thread: HostThread, session: Session, command: str) -> Reader:

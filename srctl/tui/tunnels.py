@@ -30,8 +30,8 @@ class TunnelsPane(Pane):
         Column("LOCAL"),
         Column("STATE", toned=True),
         Column("SINCE", drop=2, right=True),
-        Column("DOWN", drop=3, right=True),
-        Column("UP", drop=3, right=True),
+        Column("IN/s", drop=3, right=True),
+        Column("OUT/s", drop=3, right=True),
         Column("RECONNECTS", drop=4, right=True),
         Column("IMAGE", drop=1, flexible=True),
         Column("LAST DROP", drop=6, flexible=True),
@@ -166,7 +166,7 @@ def _standing(tunnel: Tunnel, rate: Rate) -> list[Fact]:
         facts.append(("cause", tunnel.cause))
     if tunnel.last_error and tunnel.last_error != tunnel.cause:
         facts.append(("last drop", tunnel.last_error))
-    facts.append(("now", f"{pace(rate.down)} down, {pace(rate.up)} up"))
+    facts.append(("now", f"{pace(rate.down)} in, {pace(rate.up)} out"))
     facts.append(
         ("in all", f"{size(tunnel.bytes_in)} in, {size(tunnel.bytes_out)} out, {tunnel.reconnects} reconnects")
     )

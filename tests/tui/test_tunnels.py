@@ -90,12 +90,12 @@ def test_a_tunnel_that_changes_is_shown_as_it_is(stage: Stage, held: Registry) -
 def test_what_goes_through_a_tunnel_is_shown_while_it_goes(stage: Stage, held: Registry) -> None:
     async def story(seat: Seat) -> None:
         await seat.press("3")
-        await seat.see("⇄ up", "- down, - up")
+        await seat.see("⇄ up", "- in, - out")
         for number in range(1, 4):
             held.write(plan(background=False), Standing("up", datetime.now(UTC), bytes_in=9_000_000 * number))
             await seat.pilot.pause(0.5)
-        await seat.until(lambda: re.search(r"MB/s +- ", seat.screen) and "MB/s down, - up" in seat.screen)
-        await seat.see("- down, - up", "27.0 MB in")
+        await seat.until(lambda: re.search(r"MB/s +- ", seat.screen) and "MB/s in, - out" in seat.screen)
+        await seat.see("- in, - out", "27.0 MB in")
 
     stage.play(story)
 
