@@ -7,7 +7,7 @@ lost is tried again, and nobody is asked for passwords meanwhile: that happens o
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import Any
@@ -20,6 +20,7 @@ from srctl.errands import Errand
 from srctl.errors import SrctlError
 from srctl.models import Progress
 from srctl.news import News
+from srctl.tui.lending import Lent
 from srctl.tui.messages import ApplicationsListed, Ended, HostLost, Progressed, SessionsListed
 from srctl.tui.work import Work
 
@@ -42,7 +43,7 @@ class HostThread:
         self._jobs: SimpleQueue[tuple[str, Callable[[], None]] | None] = SimpleQueue()
         self._waiting: set[str] = set()
         self._lock = threading.Lock()
-        self._context: Context | None = None
+        self._lent: Lent | None = None
         self._error: SrctlError | None = None
         self._news: News | None = None
         self._asking = True
@@ -72,7 +73,8 @@ class HostThread:
                 self._post(Progressed(work))
 
         work.errand = Errand(tell)
-        threading.Thread(target=self._do, args=(work, context or self._context), name="srctl-work", daemon=True).start()
+        lent = None if context is not None or self._lent is None else self._lent.take()
+        threading.Thread(target=self._do, args=(work, context, lent), name="srctl-work", daemon=True).start()
 
     def close(self) -> None:
         """Ask for nothing more, and wait for nobody."""
@@ -102,21 +104,24 @@ class HostThread:
                 self.busy_since = None
         self._drop()
 
+    @property
+    def _context(self) -> Context:
+        if self._lent is None:
+            self._lent = Lent(self._make(self._asking))
+        return self._lent.context
+
     def _look(self) -> None:
-        if self._context is None:
-            self._context = self._make(self._asking)
-        sessions = self._context.sessions
+        context = self._context
+        sessions = context.sessions
         found = sessions.find(stopped=True)
         self._error, self._failures = None, 0
-        self._post(SessionsListed(self.name, sessions.user, found, self._context.parts.admin))
+        self._post(SessionsListed(self.name, sessions.user, found, context.parts.admin))
         if self._news is None:
-            context = self._context
             self._news = context.news(self.look, lambda error: self._put("lose", partial(self._lose, error, context)))
 
     def _offer(self) -> None:
-        if self._context is None:
+        if self._lent is None:
             self._look()
-        assert self._context is not None  # noqa: S101 - looking has made it, or raised
         try:
             self._post(ApplicationsListed(self.name, self._context.sessions.available()))
         except SrctlError as error:
@@ -129,7 +134,7 @@ class HostThread:
 
     def _lose(self, error: SrctlError, context: Context | None = None) -> None:
         """Begin anew after a while: a connection that is broken is made again with all that hangs on it."""
-        if self._closed or (context is not None and context is not self._context):
+        if self._closed or (context is not None and (self._lent is None or context is not self._lent.context)):
             return
         self._drop()
         self._error, self._asking = error, False
@@ -140,18 +145,19 @@ class HostThread:
         self._failures += 1
 
     def _drop(self) -> None:
-        news, self._news, context, self._context = self._news, None, self._context, None
+        news, self._news, lent, self._lent = self._news, None, self._lent, None
         with suppress(Exception):  # whatever is closed here is broken already, or nobody's concern any more
             if news is not None:
                 news.close()
-            if context is not None:
-                context.__exit__(None, None, None)
+        if lent is not None:
+            lent.drop()
 
-    def _do(self, work: Work[Any], context: Context | None) -> None:
+    def _do(self, work: Work[Any], context: Context | None, lent: Lent | None) -> None:
         try:
-            if context is None:
-                raise self._error or SrctlError(f"{self.name} has not answered yet", "Try again in a moment")
-            ended = Ended(work, work.call(context, work.errand))
+            with lent.used() if lent is not None else nullcontext(context) as given:
+                if given is None:
+                    raise self._error or SrctlError(f"{self.name} has not answered yet", "Try again in a moment")
+                ended = Ended(work, work.call(given, work.errand))
         except SrctlError as error:
             ended = Ended(work, error=error)
         except Exception as error:  # as above

@@ -117,6 +117,8 @@ class MainScreen(Screen[None]):
     def show_work(self, works: Sequence[Work[Any]]) -> None:
         """Show what goes on."""
         self._works = works
+        if isinstance(self.app.screen, working.WorkList):
+            self.app.screen.look()
         self._working.display = bool(works)
         if works:
             self._working.update(Content(working.line(works, self.app.size.width)))

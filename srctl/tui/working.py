@@ -59,10 +59,11 @@ class WorkList(Dialog[None]):
 
     def on_mount(self) -> None:
         """Keep it up to date."""
-        self._show()
-        self.set_interval(BEAT, self._show)
+        self.look()
+        self.set_interval(BEAT, self.look)
 
-    def _show(self) -> None:
+    def look(self) -> None:
+        """Show how far it is now; where nothing goes on any more, go back."""
         working = self._working()
         if not working:
             self.dismiss()
@@ -81,7 +82,7 @@ class WorkList(Dialog[None]):
                     work.give_up()
                 else:
                     self.notify("That can't be given up: it is done as a whole or not at all", markup=False)
-        self._show()
+        self.look()
 
     def on_table_activated(self, _event: Table.Activated) -> None:
         """A double click is Enter."""
