@@ -20,7 +20,7 @@ demo: ## show srctl at work: a real desktop, in a container, through SSH, in you
 test: ## run every test on real parts (on Debian, as root, it installs what it needs); ARGS="-k name"
 	@$(READY) test
 	@$(RUN) compileall -q srctl
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup ## lint, types, and the borders between the layers
 	@$(VENV)/bin/ruff check .

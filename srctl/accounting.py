@@ -27,10 +27,11 @@ _CANDIDATES = 10
 
 @dataclass(frozen=True, slots=True)
 class UserDetails:
-    """A user with what is granted; `grants` is `None` where nobody asked."""
+    """A user with what is granted, and with how many SSH keys; each is `None` where nobody asked."""
 
     user: User
     grants: tuple[Grant, ...] | None = None
+    keys: int | None = None
 
 
 class Accounting:
@@ -77,14 +78,14 @@ class Accounting:
         return self._store.user(name)
 
     def users(self, *, with_grants: bool = False) -> list[UserDetails]:
-        """Give all users by name."""
-        users = self._store.users()
+        """Give all users by name, with how many keys each has."""
+        users, keys = self._store.users(), self._store.key_counts()
         if not with_grants:
-            return [UserDetails(user) for user in users]
+            return [UserDetails(user, None, keys.get(user.name, 0)) for user in users]
         granted: dict[str, list[Grant]] = {}
         for grant in self._store.grants():
             granted.setdefault(grant.user, []).append(grant)
-        return [UserDetails(user, tuple(granted.get(user.name, ()))) for user in users]
+        return [UserDetails(user, tuple(granted.get(user.name, ())), keys.get(user.name, 0)) for user in users]
 
     def user(self, name: str) -> UserDetails:
         """Give one user with grants. Raises NotFoundError."""

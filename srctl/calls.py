@@ -28,8 +28,10 @@ LONGEST_LINE = 256 * 1024
 class AuditTrail(Protocol):
     """What people did through a gateway."""
 
-    def entries(self, user: str | None = None, since: datetime | None = None) -> list[AuditEntry]:
-        """Return what is in the audit, oldest first."""
+    def entries(
+        self, user: str | None = None, since: datetime | None = None, limit: int | None = None
+    ) -> list[AuditEntry]:
+        """Return what is in the audit, oldest first: the newest `limit` entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ _ALL = [
         admin=True,
         changes=True,
     ),
+    *_calls("sessions", SharedSessions, [("image.list", "images")], admin=True),
     *_calls("audit", AuditTrail, [("audit.list", "entries")], admin=True),
 ]
 

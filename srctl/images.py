@@ -5,6 +5,7 @@ Pure rules, no engine. Labels are written by whoever built the image, so everyth
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from srctl.errors import NotAllowedError, UsageError
 from srctl.models import Application, Image, Policy
@@ -16,6 +17,10 @@ PROFILE_LABEL = "io.srctl.profile"
 """An image may name the hardening profile that it runs under (`strict` or `standard`)."""
 
 DEFAULT_PORT = 8888
+
+LONGEST_LABEL = 1000
+"""Characters of a label where images are listed; an icon has many thousands."""
+
 TYPES = ("vncapp", "webapp")
 
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])"
@@ -61,6 +66,23 @@ def _is_registry(component: str) -> bool:
 def title(labels: Mapping[str, str], reference: str) -> str:
     """Return the application's title: the label `ui_name`, else the image name."""
     return labels.get(PREFIX + "ui_name", "").strip() or reference
+
+
+def names(image: Image) -> tuple[str, ...]:
+    """Return what an image is called: its tags, its digests where it has none."""
+    tags = tuple(tag for tag in image.tags if "@" not in tag)
+    return tags or image.tags
+
+
+def without_long_labels(image: Image) -> Image:
+    """Return the image with the values of labels cut to `LONGEST_LABEL` characters."""
+    if all(len(value) <= LONGEST_LABEL for value in image.labels.values()):
+        return image
+    return replace(image, labels={name: _cut(value) for name, value in image.labels.items()})
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= LONGEST_LABEL else value[:LONGEST_LABEL] + "…"
 
 
 def description(labels: Mapping[str, str]) -> str:

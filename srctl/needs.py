@@ -147,6 +147,9 @@ class Store(Protocol):
     def keys(self, user: str) -> list[PublicKey]:
         """Give the keys of a user, oldest first. Raises NotFoundError for the user."""
 
+    def key_counts(self) -> Mapping[str, int]:
+        """Give how many keys users have, by name; those without any are left out."""
+
     def remove_key(self, user: str, fingerprint: str) -> None:
         """Remove one key of a user. Raises NotFoundError for the user or the key."""
 

@@ -25,6 +25,16 @@ def hosts(context: Context) -> list[Host]:
     return [first, *(host for host in context.config.hosts if not same(host, first))]
 
 
+def governed(context: Context, host: Host) -> bool:
+    """Return whether the accounting database in force says what may be started on one of these hosts.
+
+    That of a gateway speaks of the gateway alone, and that of this machine of no gateway.
+    """
+    from srctl.hosts.endpoints import is_gateway
+
+    return host == hosts(context)[0] if context.through_gateway else not is_gateway(host)
+
+
 def at(context: Context, host: Host, asks: "Callable[[dict[str, Any]], Prompter | None]") -> Context:
     """Return a context of its own for one of these hosts, with the same flags; `asks` makes what asks the person."""
     other = Context(

@@ -104,6 +104,10 @@ class Sessions:
         """Open a stream that says a word whenever a list of the user's sessions may differ from the one before."""
         return self.engine.changes(labels.selector(self.realm, self.user))
 
+    def images(self) -> list[Image]:
+        """Return the tagged images of the host; labels that are very long, such as icons, are cut."""
+        return [images.without_long_labels(image) for image in self.engine.images() if image.tags]
+
     def engine_version(self) -> str:
         """Return the version of the engine."""
         return self.engine.version()

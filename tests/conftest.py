@@ -42,6 +42,11 @@ settings.load_profile("srctl")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let pictures of the screen be drawn anew."""
+    parser.addoption("--update-pictures", action="store_true", help="draw the pictures of the screen anew")
+
+
 class RunSrctl(Protocol):
     """Run srctl to its end in the clean home."""
 

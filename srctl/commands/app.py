@@ -1,20 +1,17 @@
 """`srctl app`: the Docker images that are registered for use."""
 
-import re
 from typing import Annotated
 
 import typer
 
-from srctl import views
+from srctl import sizes, views
 from srctl.commands.options import YesOption, complete_applications, confirm, noun, tell, verb
 from srctl.context import Context
-from srctl.errors import UsageError
 from srctl.models import Application
 
 app = noun("The applications: Docker images that can be granted.")
 
 ImageArgument = Annotated[str, typer.Argument(metavar="IMAGE", autocompletion=complete_applications)]
-_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 @verb(app, "add")
@@ -41,7 +38,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Register an image, and print its full name."""
     wanted = Application(
         image=image, title=title, port=port, path=path, scheme=scheme, profile=profile,
-        shm_size=None if shm_size is None else _size(shm_size), gpus=gpus,
+        shm_size=None if shm_size is None else sizes.parse(shm_size), gpus=gpus,
     )  # fmt: skip
     added = context.accounting.add_application(wanted, verify=verify)
     context.output.made(added.image, views.application(added))
@@ -69,10 +66,3 @@ def remove(
     """Remove applications with their grants; images and running sessions stay."""
     confirm(context, yes, f"Remove {', '.join(image)} with all grants?")
     tell(context.accounting.remove_applications(image), context.output.removed)
-
-
-def _size(text: str) -> int:
-    match = re.fullmatch(r"([0-9]{1,12})([bkmg]?)b?", text.lower())
-    if match is None or int(match[1]) == 0:
-        raise UsageError(f"Not a size: {text!r}", "Write it as for docker, e.g. 512m or 2g")
-    return int(match[1]) * _UNITS[match[2]]

@@ -8,6 +8,7 @@ from srctl.context import Context
 from srctl.models import Tunnel
 from srctl.opening import Opened
 from srctl.output import plain
+from srctl.sizes import in_words
 
 BEAT = 1.0
 """Seconds between two looks at the numbers of the tunnel."""
@@ -61,13 +62,5 @@ def _standing(opened: Opened) -> str:
         return f"127.0.0.1:{opened.local_port}  {standing.state}: {standing.cause}"
     return (
         f"127.0.0.1:{opened.local_port}  {standing.connections} open, {standing.connections_total} in all  "
-        f"{_size(standing.bytes_in)} in, {_size(standing.bytes_out)} out  Ctrl-C closes the tunnel"
+        f"{in_words(standing.bytes_in)} in, {in_words(standing.bytes_out)} out  Ctrl-C closes the tunnel"
     )
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

@@ -7,17 +7,15 @@ option of that name itself, as `grant list --user` has.
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
+from srctl import text_files
 from srctl.commands.lean import Noun, Verb
 from srctl.context import Context
 from srctl.errors import SrctlError, UsageError
 from srctl.outcome import Outcome
-
-_LARGEST = 1024**2
 
 F = TypeVar("F", bound=Callable[..., None])
 R = TypeVar("R")
@@ -148,25 +146,9 @@ def confirm(context: Context, yes: bool, question: str) -> None:
 
 def read_text(context: Context, file: str, errors: str = "strict") -> str:
     """Return the text of a file; `-` is stdin. Raises `UsageError` and `SrctlError`."""
-    try:
-        if file == "-":
-            text = context.stdin.read(_LARGEST + 1)
-        else:
-            with open(Path(file).expanduser(), encoding="utf-8", errors=errors) as stream:
-                text = stream.read(_LARGEST + 1)
-    except OSError as error:
-        raise SrctlError(f"Can't read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{_named(file)} is not a text in UTF-8") from error
-    except (RuntimeError, ValueError) as error:
-        raise UsageError(f"Not a file: {file!r}", "Give its path") from error
-    if len(text) > _LARGEST:
-        raise UsageError(f"{_named(file)} is too large")
-    return text
-
-
-def _named(file: str) -> str:
-    return "What stands on stdin" if file == "-" else file
+    if file == "-":
+        return text_files.read_stream(context.stdin, "What stands on stdin")
+    return text_files.read(file, errors)
 
 
 def tell(outcome: Outcome[R], show: Callable[[Iterable[R]], None]) -> None:

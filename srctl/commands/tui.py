@@ -1,5 +1,6 @@
 """`srctl tui`: the screen, for whoever wants to look at sessions all day."""
 
+import gc
 from typing import Annotated
 
 import typer
@@ -19,6 +20,10 @@ def tui(
     """Show sessions, applications and tunnels on one screen, and keep them up to date."""
     if not context.on_terminal:
         raise UsageError("The screen needs a terminal, on stdin and on stdout", "Other commands do the same in scripts")
+    from srctl.tui import guard
+
+    guard.split()
+    gc.disable()  # until the first picture is drawn: what is loaded for that stays, and looking through it takes time
     from srctl.tui.app import run
 
     run(context, readonly=readonly)

@@ -87,15 +87,18 @@ class Book:
 
     # -- the audit
 
-    def entries(self, user: str | None = None, since: datetime | None = None) -> list[AuditEntry]:
-        """Return what is in the audit, oldest first: the newest `MOST_ENTRIES`."""
+    def entries(
+        self, user: str | None = None, since: datetime | None = None, limit: int | None = None
+    ) -> list[AuditEntry]:
+        """Return what is in the audit, oldest first: the newest `limit` entries, and `MOST_ENTRIES` at most."""
+        most = MOST_ENTRIES if limit is None else max(0, min(limit, MOST_ENTRIES))
         query = rows.AUDIT
         if user is not None:
             query = query.where(audit.c.user == user)
         if since is not None:
             query = query.where(audit.c.time >= since)
         with self._database.reading() as connection:
-            newest = connection.execute(query.order_by(audit.c.id.desc()).limit(MOST_ENTRIES)).all()
+            newest = connection.execute(query.order_by(audit.c.id.desc()).limit(most)).all()
         return [rows.to_entry(row) for row in reversed(newest)]
 
     def _taken(self, *wanted: ColumnElement[bool]) -> list[Share]:

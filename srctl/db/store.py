@@ -132,6 +132,11 @@ class SqlStore:
             found = connection.execute(rows.KEYS.where(user_keys.c.user_id == user_id).order_by(user_keys.c.id))
             return [rows.to_key(row) for row in found]
 
+    def key_counts(self) -> dict[str, int]:
+        """Give how many keys users have, by name; those without any are left out."""
+        query = select(users.c.name, func.count()).select_from(user_keys.join(users)).group_by(users.c.name)
+        return {str(name): int(count) for name, count in self._all(query)}
+
     def remove_key(self, user: str, fingerprint: str) -> None:
         """Remove one key of a user. Raises NotFoundError for the user or the key."""
         with self._database.writing() as connection:

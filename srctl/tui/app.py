@@ -1,28 +1,40 @@
 """The application: what it begins with, what its threads tell it, and how it ends."""
 
 import asyncio
+import gc
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
+from weakref import WeakKeyDictionary
 
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key
+from textual.filter import LineFilter
+from textual.widget import Widget
 
 from srctl import places
 from srctl.context import Context
-from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, InterruptedByUserError, SrctlError
+from srctl.errors import (
+    ApplicationExitedError,
+    ApplicationNotReadyError,
+    InterruptedByUserError,
+    SeveralErrors,
+    SrctlError,
+)
 from srctl.models import Host
-from srctl.tui import leaving, messages, terminal
+from srctl.tui import guard, kept, leaving, looks, messages, terminal
 from srctl.tui.asking import ScreenPrompter
 from srctl.tui.dialogs import Choice
 from srctl.tui.host import HostThread
 from srctl.tui.main import MainScreen
 from srctl.tui.messages import Wanted
 from srctl.tui.opening import addressed
-from srctl.tui.reading import last_words
+from srctl.tui.reading import last_words, told_each
 from srctl.tui.state import Books, HostView, State
 from srctl.tui.watch import FilesThread
 from srctl.tui.words import plainly
@@ -53,15 +65,20 @@ class SrctlApp(App[None]):
     ) -> None:
         """Show these hosts; `at` makes the context of one, as `places.at` does."""
         super().__init__()
-        self.state = State(context, readonly)
+        self._kept_in = kept.default_path()
+        self.state = State(context, readonly, kept=kept.read(self._kept_in))
+        self._kept_before = deepcopy(self.state.kept)
+        self.state.themes = looks.begin(self, context.environ, self.state.kept.theme)
         self.working: list[Work[Any]] = []
         self.interrupted = False
         """Whether a signal has ended it."""
         self._at = at
+        self._aimed: WeakKeyDictionary[Key, Widget] = WeakKeyDictionary()
+        """What had the keyboard when a key came."""
         context.asks = partial(ScreenPrompter, self)
         for host in hosts:
             thread = HostThread(host.name, partial(self._context_of, host), self.post_message)
-            self.state.hosts[host.name] = HostView(thread)
+            self.state.hosts[host.name] = HostView(thread, governed=places.governed(context, host))
         self.main = MainScreen(self.state)
         self._files: FilesThread | None = None
         self._reading = self._read_again = False
@@ -84,12 +101,17 @@ class SrctlApp(App[None]):
         """Draw first, load after."""
         self.begin_capture_print(self)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 loop.add_signal_handler(number, self._interrupt)
+        if guard.lifeline is not None:
+            loop.add_reader(guard.lifeline, self._interrupt)
         self.main.call_after_refresh(self._load)
 
     def _load(self) -> None:
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         self._files = FilesThread(self.state.context, self.post_message)
         self._ask_for_office()
         for view in self.state.hosts.values():
@@ -104,11 +126,14 @@ class SrctlApp(App[None]):
         self._close_messages_no_wait()
 
     def on_unmount(self) -> None:
-        """Wait for no thread."""
+        """Wait for no thread, and remember what the person has chosen."""
         for view in self.state.hosts.values():
             view.thread.close()
         if self._files is not None:
             self._files.close()
+        self.main.remember()
+        if self.state.kept != self._kept_before:
+            kept.write(self._kept_in, self.state.kept)
 
     async def action_leave(self) -> None:
         """End; what shall become of work that goes on, and of tunnels in the background, is asked."""
@@ -133,6 +158,31 @@ class SrctlApp(App[None]):
             identifiers = [each.id or "" for each in self.state.tunnels or () if each.background]
             close = partial(leaving.close_tunnels, identifiers)
             self.do(Work("Closing the tunnels", None, close, lambda _: self.exit()))
+
+    # -- its keys
+
+    async def on_event(self, event: Event) -> None:
+        """Take a key for what has the keyboard by now: one before it, typed as fast, may just have opened a field."""
+        if isinstance(event, Key):
+            has = self.focused or self.screen
+            if event.is_forwarded and self._aimed.get(event) is not has:
+                event = Key(event.key, event.character)
+            self._aimed[event] = has
+        await super().on_event(event)
+
+    # -- its colours
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Send no colours where there are none, else what Textual does."""
+        return looks.COLOURLESS if self.no_color else looks.with_colours(super().get_line_filters())
+
+    def watch_theme(self, name: str) -> None:
+        """Do without colours where the theme does."""
+        self.no_color = name == looks.PLAIN.name
+
+    def action_wear(self, theme: str) -> None:
+        """Take other colours, now and from now on."""
+        self.theme = self.state.kept.theme = theme
 
     # -- work
 
@@ -169,18 +219,18 @@ class SrctlApp(App[None]):
         elif isinstance(error, InterruptedByUserError):
             if not work.quiet:
                 self.say(f"Gave up: {work.title}", error.hint, "warning" if error.hint else "information")
-        elif work.failed is not None:
-            if work.failed is not _nobody:
-                self.state.mishaps.add(error, work.command)
-            work.failed(error)
         else:
-            self.fail(error, work.command)
+            if work.failed is not _nobody:
+                self.state.mishaps.add(error, work.command, work.title)
+            (work.failed or self.fail)(error)
         if self._files is not None and not work.quiet:
             self._files.look()
 
-    def fail(self, error: SrctlError, command: str = "") -> None:
-        """Tell what went wrong and what to do; what an application wrote last is shown in full."""
-        self.state.mishaps.add(error, command)
+    def fail(self, error: SrctlError) -> None:
+        """Tell what went wrong and what to do; several errors, and what an application wrote last, in full."""
+        if isinstance(error, SeveralErrors):
+            self.push_screen(told_each("What went wrong", (), error.errors))
+            return
         if isinstance(error, (ApplicationExitedError, ApplicationNotReadyError)) and error.log:
             self.push_screen(last_words(error.message, "\n".join(error.log)))
         self.say(error.message, error.hint, "error")
@@ -188,7 +238,7 @@ class SrctlApp(App[None]):
     def say(self, text: str, hint: str = "", severity: Any = "information") -> None:
         """Show a toast."""
         self.notify(
-            "\n".join(filter(None, map(plainly, (text, hint)))),
+            "\n".join(filter(None, map(plainly, (f"✗ {text}" if severity == "error" else text, hint)))),
             severity=severity,
             markup=False,
             timeout=12 if severity == "error" else 5,
@@ -199,12 +249,12 @@ class SrctlApp(App[None]):
     def _ask_for_office(self) -> None:
         """Let the person administer if there is a database of this machine."""
         if self.state.office_host is None and not self.state.admin:
-            self.do(Work("", None, lambda context, _tell: context.store, lambda _: self._admit(), True, failed=_nobody))
+            self.do(Work("", None, _office, self._admit, True, failed=_nobody))
 
-    def _admit(self) -> None:
-        """Let the person administer."""
+    def _admit(self, audited: bool) -> None:
+        """Let the person administer; `audited` = what a gateway keeps."""
         if not self.state.admin:
-            self.state.admin = True
+            self.state.admin, self.state.audited = True, audited
             self.main.admit()
 
     def on_books_wanted(self, _message: messages.BooksWanted) -> None:
@@ -217,6 +267,8 @@ class SrctlApp(App[None]):
 
     def on_books_changed(self, _message: messages.BooksChanged) -> None:
         """Read it again if it has been shown; what may be started on hosts of its own may be something else, too."""
+        self.state.edition += 1
+        self.main.changed()
         if self.state.books is not None or self.state.books_error is not None:
             self.post_message(messages.BooksWanted())
         self._ask_for_office()
@@ -248,7 +300,7 @@ class SrctlApp(App[None]):
         was_lost, view.error = view.error is not None, None
         view.user, view.sessions = message.user, message.sessions
         if message.host == self.state.office_host and message.admin:
-            self._admit()
+            self._admit(audited=True)
         self.main.changed()
         if view.applications is None or was_lost:
             view.thread.offer()
@@ -266,6 +318,17 @@ class SrctlApp(App[None]):
         """A host has told what may be started there."""
         view = self.state.hosts[message.host]
         view.applications, view.refusal = message.applications, message.error
+        self.main.changed()
+
+    def on_images_listed(self, message: messages.ImagesListed) -> None:
+        """A host has told which images it has."""
+        view = self.state.hosts[message.host]
+        view.images, view.images_error = None if message.error else message.images, message.error
+        self.main.changed()
+
+    def on_everyone_listed(self, message: messages.EveryoneListed) -> None:
+        """A host has told what runs there for anybody."""
+        self.state.hosts[message.host].everyone = message.sessions
         self.main.changed()
 
     def on_tunnels_listed(self, message: messages.TunnelsListed) -> None:
@@ -297,6 +360,10 @@ class SrctlApp(App[None]):
         """Keep what was printed: nobody would see it."""
         self.state.mishaps.overhear(event.text)
 
+    def on_failed(self, message: messages.Failed) -> None:
+        """Tell it."""
+        self.fail(message.error)
+
     def on_said(self, message: messages.Said) -> None:
         """Show it."""
         self.say(message.text, message.hint)
@@ -306,6 +373,12 @@ def _books(context: Context, _tell: Callable[..., None]) -> Books:
     from srctl.tui.office import read
 
     return read(context)
+
+
+def _office(context: Context, _tell: Callable[..., None]) -> bool:
+    """Return whether the accounting database, which must be there, is that of a gateway on this machine."""
+    context.store  # noqa: B018 - opened at the first look, or it raises
+    return context.gateway is not None
 
 
 def _nobody(_error: SrctlError) -> None:

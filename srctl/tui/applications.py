@@ -8,7 +8,7 @@ from textual.binding import BindingType
 from srctl import policy
 from srctl.models import Available, StartRequest
 from srctl.tui.columns import Column, Row
-from srctl.tui.form import Values
+from srctl.tui.fields import Values
 from srctl.tui.keys import Key, bindings
 from srctl.tui.opening import Order, opening
 from srctl.tui.pane import Fact, Pane

@@ -14,7 +14,10 @@ _LEAST = 4
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column. Where the room is short, those with the highest `drop` go first; 0 stays. `flexible` ones shrink."""
+    """A column. Where the room is short, those with the highest `drop` go first; 0 stays.
+
+    `flexible` ones shrink, to no less than `least` cells.
+    """
 
     title: str
     drop: int = 0
@@ -22,6 +25,7 @@ class Column:
     right: bool = False
     toned: bool = False
     """Its cells have the row's tone."""
+    least: int = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def _least(columns: Sequence[Column], widths: Sequence[int], shown: Sequence[int
 
 
 def _flexible_least(column: Column, width: int) -> int:
-    return min(width, max(_LEAST, width_of(column.title) + 2, 12))
+    return min(width, max(_LEAST, width_of(column.title) + 2, column.least))
 
 
 def placed(text: str, width: int, *, right: bool = False) -> str:

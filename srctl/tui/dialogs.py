@@ -6,6 +6,7 @@ from typing import ClassVar, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
@@ -26,7 +27,20 @@ class Answer:
     label: str
 
 
-class Dialog(ModalScreen[T]):
+class Overlay(ModalScreen[T]):
+    """A screen in front of others that ends once, however often the key is pressed that ends it."""
+
+    _over = False
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Return a value, and go."""
+        if self._over:
+            return AwaitComplete()
+        self._over = True
+        return super().dismiss(result)
+
+
+class Dialog(Overlay[T]):
     """What all have: a box with what is asked at its top, also where there is room for three lines only."""
 
     AUTO_FOCUS = ""

@@ -21,7 +21,7 @@ from srctl.errors import SrctlError
 from srctl.models import Progress
 from srctl.news import News
 from srctl.tui.lending import Lent
-from srctl.tui.messages import ApplicationsListed, Ended, HostLost, Progressed, SessionsListed
+from srctl.tui.messages import ApplicationsListed, Ended, HostLost, ImagesListed, Progressed, SessionsListed
 from srctl.tui.work import Work
 
 PAUSES = (2.0, 5.0, 10.0, 30.0)
@@ -58,6 +58,10 @@ class HostThread:
     def offer(self) -> None:
         """List what the person may start."""
         self._put("offer", self._offer)
+
+    def list_images(self) -> None:
+        """List the images of the host."""
+        self._put("images", self._list_images)
 
     def again(self) -> None:
         """Try a host that is lost at once; the person may be asked."""
@@ -126,6 +130,14 @@ class HostThread:
             self._post(ApplicationsListed(self.name, self._context.sessions.available()))
         except SrctlError as error:
             self._post(ApplicationsListed(self.name, (), error))
+
+    def _list_images(self) -> None:
+        if self._lent is None:
+            self._look()
+        try:
+            self._post(ImagesListed(self.name, self._context.sessions.images()))
+        except SrctlError as error:
+            self._post(ImagesListed(self.name, (), error))
 
     def _again(self) -> None:
         self._asking = True

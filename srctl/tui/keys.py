@@ -7,7 +7,15 @@ from textual.binding import Binding
 
 from srctl.tui.columns import width_of
 
-SIGNS = {"enter": "⏎", "slash": "/", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]"}
+SIGNS = {
+    "enter": "⏎",
+    "slash": "/",
+    "question_mark": "?",
+    "colon": ":",
+    "minus": "-",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +47,20 @@ def permitted(keys: Iterable[Key], readonly: bool) -> list[Key]:
     return [key for key in keys if not (readonly and key.changes)]
 
 
+def command_line(command: str, width: int) -> str:
+    """Return the line with a command, with the key that copies it where there is room for that."""
+    room = width - len(" $ ") - len("  y copy ")
+    if not command:
+        return ""
+    return f" $ {command:<{room}}  y copy" if len(command) <= room else f" $ {command}"
+
+
 def line(keys: Sequence[Key], width: int) -> str:
-    """Return the bottom line: as many keys, from the left, as there is room for; the last two always are there."""
+    """Return the bottom line: as many keys, from the left, as there is room for; of the last two as many as fit."""
     shown = [f"{key.sign} {key.label}" for key in keys if key.label]
-    most, last = shown[:-2], shown[-2:]
-    found = " " + "  ".join(last)
-    for count in range(len(most) + 1):
-        text = " " + "  ".join([*most[:count], *last])
-        if width_of(text) > width:
+    *most, before, last = ["", "", *shown]
+    for chosen in (*([*most[:count], before, last] for count in range(len(most), -1, -1)), [last]):
+        text = " " + "  ".join(filter(None, chosen))
+        if width_of(text) <= width:
             break
-        found = text
-    return found
+    return text

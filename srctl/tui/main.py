@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,21 +15,32 @@ from srctl.tui import keys, working
 from srctl.tui.keys import Key
 from srctl.tui.messages import BooksChanged, Copied, Said
 from srctl.tui.pane import SHARED_KEYS, Pane
-from srctl.tui.panes import seen_by
+from srctl.tui.panes import PaneKind, seen_by
 from srctl.tui.state import State
 from srctl.tui.tabs import Tabs
+from srctl.tui.words import plainly
 from srctl.tui.work import Work
+
+if TYPE_CHECKING:
+    from srctl.tui.jump import Jump
 
 FLUSH = 0.05
 """Seconds in which news are collected before they are shown."""
+
+SOON = 3.0
+"""Seconds after the start within which a person who administers is still taken to the pane that was left last."""
 
 OLD = 30
 """Seconds between two looks at ages that do not change every second."""
 
 KEYS = (
-    Key("1,2,3,4,5,6,7,8,9,0", "", "", "Go to the pane with that number"),
+    Key("1-9,0", "", "", "Go to the pane with that number"),
     Key("tab,right_square_bracket", "turn(1)", "", "Go to the next pane"),
     Key("shift+tab,left_square_bracket", "turn(-1)", "", "Go to the pane before"),
+    Key("minus", "last", "", "Go back to the pane that was shown last"),
+    Key("colon", "jump", "jump", "Type where to go, and a text to filter by; Tab completes"),
+    Key("ctrl+p", "palette", "", "Find what can be done by any letters of it"),
+    Key("T", "themes", "", "Choose other colours"),
     Key("r", "again", "", "Ask the hosts again, also those that are away"),
     Key(working.KEY, "working", "", "Show what goes on, and give it up: what it has begun is undone"),
     Key("E", "mishaps", "", "Show all that went wrong in this run"),
@@ -44,8 +55,8 @@ MOVES = (
     Key("G,end", "", "", "Last row"),
     Key("ctrl+f,pagedown", "", "", "Next page"),
     Key("ctrl+b,pageup", "", "", "Page before"),
-    Key("o", "", "", "Sort by the next column; a click on its title sorts by it"),
-    Key("O", "", "", "Sort the other way round"),
+    Key("o", "next_order", "", "Sort by the next column; a click on its title sorts by it"),
+    Key("O", "turn_order", "", "Sort the other way round"),
 )
 
 
@@ -62,17 +73,21 @@ class MainScreen(Screen[None]):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-huge")]
         self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low"), (18, "-tall")]
         self.state = state
-        self.kinds = seen_by(state.admin)
+        self.kinds = seen_by(state.admin, state.audited)
         self.tabs = Tabs([kind.name for kind in self.kinds], state)
-        self.pane: Pane = self.kinds[0].load()(state)
-        self._panes = {0: self.pane}
+        self._panes: dict[str, Pane] = {}
+        self.pane = self._made(next((k for k in self.kinds if k.name == state.kept.pane), self.kinds[0]))
+        self._before = self.pane.NAME
+        """The pane that was shown before this one."""
         self._working = Static("", id="working", markup=False)
         self._command = Static("", id="command", markup=False)
         self._keys = Static("", id="keys", markup=False)
         self._works: Sequence[Work[Any]] = ()
+        self._jump: Jump | None = None
         self._pending = False
         self._flushed = 0.0
         self._ticks = 0
+        self._begun = time.monotonic()
 
     def compose(self) -> ComposeResult:
         """Lay out the first pane only: the others are made when they are wanted."""
@@ -87,6 +102,22 @@ class MainScreen(Screen[None]):
         self.pane.table.focus()
         self._show_lines()
         self.set_interval(1.0, self._tick)
+
+    @property
+    def _index(self) -> int:
+        """The number of the pane that is shown, from 0."""
+        return next((index for index, kind in enumerate(self.kinds) if kind.name == self.pane.NAME), 0)
+
+    def _made(self, kind: PaneKind) -> Pane:
+        """Return a new pane, sorted as the person had it last."""
+        pane = self._panes[kind.name] = kind.load()(self.state)
+        pane.sort_as(self.state.kept.orders.get(kind.name))
+        return pane
+
+    def remember(self) -> None:
+        """Note how the panes are sorted."""
+        orders = {name: order for name, pane in self._panes.items() if (order := pane.order) is not None}
+        self.state.kept.orders.update(orders)
 
     # -- what is shown
 
@@ -110,9 +141,12 @@ class MainScreen(Screen[None]):
             self.pane.show()
 
     def admit(self) -> None:
-        """Show also what administrators see."""
-        self.kinds = seen_by(self.state.admin)
+        """Show also what administrators see; who left one of their panes comes back to it."""
+        self.kinds = seen_by(self.state.admin, self.state.audited)
         self.tabs.label([kind.name for kind in self.kinds])
+        self.tabs.choose(self._index)
+        if time.monotonic() - self._begun < SOON:
+            self.call_later(self._go, self.state.kept.pane)
 
     def show_work(self, works: Sequence[Work[Any]]) -> None:
         """Show what goes on."""
@@ -125,12 +159,9 @@ class MainScreen(Screen[None]):
 
     def _show_lines(self) -> None:
         width = self.app.size.width
-        command = self.pane.command()
-        room = width - len(" $ ") - len("  y copy ")
-        text = f" $ {command:<{room}}  y copy" if command and len(command) <= room else f" $ {command}"
-        self._command.update(Content(text if command else ""))
+        self._command.update(Content(keys.command_line(self.pane.command(), width)))
         shown = [*self.pane.keys, *(key for key in KEYS if key.label)]
-        self._keys.update(Content(keys.line(shown, width - 1)))
+        self._keys.update(Content(f"{keys.line(shown, width - 1):<{width}}"))
 
     def on_pane_shown(self, _event: Pane.Shown) -> None:
         """Show the command line that belongs to the row under the cursor."""
@@ -145,31 +176,41 @@ class MainScreen(Screen[None]):
 
     async def action_pane(self, index: int) -> None:
         """Show another pane."""
-        if index >= len(self.kinds) or self._panes.get(index) is self.pane:
+        if index < len(self.kinds):
+            await self._go(self.kinds[index].name)
+
+    async def _go(self, name: str) -> None:
+        kind = next((kind for kind in self.kinds if kind.name == name), None)
+        if kind is None or name == self.pane.NAME:
             return
         self.pane.end_filter()
         self.pane.display = False
-        if index not in self._panes:
-            self._panes[index] = self.kinds[index].load()(self.state)
-            await self.mount(self._panes[index], after=self.tabs)
-        self.pane = self._panes[index]
+        self._before = self.pane.NAME
+        if name not in self._panes:
+            await self.mount(self._made(kind), after=self.tabs)
+        self.pane = self._panes[name]
         self.pane.display = True
-        self.tabs.choose(index)
+        self.state.kept.pane = name
+        self.tabs.choose(self._index)
         self.pane.show()
         self.pane.table.focus()
         self._show_lines()
 
     async def action_turn(self, panes: int) -> None:
         """Show the pane so many further."""
-        now = next(index for index, pane in self._panes.items() if pane is self.pane)
-        await self.action_pane((now + panes) % len(self.kinds))
+        await self.action_pane((self._index + panes) % len(self.kinds))
+
+    async def action_last(self) -> None:
+        """Show the pane that was shown before."""
+        await self._go(self._before)
 
     async def on_tabs_clicked(self, event: Tabs.Clicked) -> None:
         """Show the pane that was clicked."""
         await self.action_pane(event.index)
 
     def action_again(self) -> None:
-        """Ask all hosts again."""
+        """Ask all hosts again, and for what only this pane shows."""
+        self.pane.again()
         for view in self.state.hosts.values():
             if view.error is not None:
                 view.thread.again()
@@ -179,12 +220,13 @@ class MainScreen(Screen[None]):
         self.post_message(BooksChanged())
 
     def action_back(self) -> None:
-        """End the filter."""
-        self.pane.end_filter(drop=True)
+        """Give up going elsewhere, or end the filter."""
+        if not self._end_jump():
+            self.pane.end_filter(drop=True)
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Ask for a text that rows have in them."""
-        self.pane.action_filter()
+        await self.pane.action_filter()
 
     def action_copy_command(self) -> None:
         """Copy the command line."""
@@ -208,3 +250,67 @@ class MainScreen(Screen[None]):
 
         own = keys.permitted(self.pane.KEYS, self.state.readonly)
         self.app.push_screen(Help([(self.pane.NAME, own), ("Everywhere", [*MOVES, *SHARED_KEYS, *KEYS])]))
+
+    def action_palette(self) -> None:
+        """Offer all that can be done here."""
+        from srctl.tui.palette import Entry, entries, palette, themes
+
+        found = entries(self.pane.keys, self.pane)
+        found += [
+            Entry(str((number + 1) % 10), f"Go to {kind.name}", f"pane({number})", self)
+            for number, kind in enumerate(self.kinds)
+        ]
+        found += [*entries(MOVES, self.pane.table), *entries(KEYS, self), *themes(self.state.themes, self.app)]
+        self.app.push_screen(palette(found, "What shall be done?"))
+
+    def action_themes(self) -> None:
+        """Offer other colours."""
+        from srctl.tui.palette import palette, themes
+
+        if found := themes(self.state.themes, self.app):
+            self.app.push_screen(palette(found, "Which colours?"))
+        else:
+            self.post_message(Said("This terminal shows no colours", "It has none, or NO_COLOR is set"))
+
+    # -- going to a pane by its name
+
+    async def action_jump(self) -> None:
+        """Ask where to go."""
+        from srctl.tui.jump import Jump
+
+        if self._jump is None:
+            self._jump = Jump([kind.name for kind in self.kinds])
+            await self.mount(self._jump, before=self._working)
+        self._jump.begin()
+
+    async def on_jump_chosen(self, event: "Jump.Chosen") -> None:
+        """Go there."""
+        self._end_jump()
+        if event.name == "quit":
+            await self.app.run_action("leave")
+        elif event.name == "help":
+            self.action_help()
+        else:
+            await self._go(event.name)
+            self.pane.narrow(event.text)
+
+    def on_jump_unknown(self, event: "Jump.Unknown") -> None:
+        """Say what there is instead."""
+        word, found = plainly(event.word), ", ".join(event.found).lower()
+        if found:
+            self.post_message(Said(f"{word} may be {found}"))
+        else:
+            known = ", ".join(kind.name for kind in self.kinds).lower()
+            self.post_message(Said(f"There is nothing called {word}", f"There are {known}"))
+
+    def on_jump_left(self) -> None:
+        """Go nowhere."""
+        self._end_jump()
+
+    def _end_jump(self) -> bool:
+        if self._jump is None:
+            return False
+        self._jump.remove()
+        self._jump = None
+        self.pane.table.focus()
+        return True

@@ -7,7 +7,7 @@ from typing import Any
 from textual.message import Message
 
 from srctl.errors import SrctlError
-from srctl.models import Available, Session, Tunnel
+from srctl.models import Available, Image, Session, Tunnel
 from srctl.tui.rates import Rate
 from srctl.tui.work import Work
 
@@ -42,6 +42,23 @@ class ApplicationsListed(Message):
 
 
 @dataclass
+class EveryoneListed(Message):
+    """The sessions of all users of a host."""
+
+    host: str
+    sessions: Sequence[Session]
+
+
+@dataclass
+class ImagesListed(Message):
+    """The images that a host has; `error` tells why nobody knows them."""
+
+    host: str
+    images: Sequence[Image]
+    error: SrctlError | None = None
+
+
+@dataclass
 class TunnelsListed(Message):
     """The tunnels on this machine have changed; `error` tells why nobody knows them."""
 
@@ -58,7 +75,7 @@ class BooksWanted(Message):
 
 @dataclass
 class BooksChanged(Message):
-    """Another process may have changed the accounting database."""
+    """The accounting database may have changed."""
 
 
 @dataclass
@@ -102,6 +119,13 @@ class Copied(Message):
     """The person wants a text in the clipboard."""
 
     text: str
+
+
+@dataclass
+class Failed(Message):
+    """Something went wrong, and the person must know."""
+
+    error: SrctlError
 
 
 @dataclass

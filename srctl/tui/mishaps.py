@@ -35,13 +35,13 @@ class Mishaps:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, error: SrctlError, command: str = "") -> None:
-        """Keep what went wrong, and the command line that does the same, where there is one."""
+    def add(self, error: SrctlError, command: str = "", title: str = "") -> None:
+        """Keep what went wrong, and the command line that does the same; where there is none, what was being done."""
         lines = []
         for each in error.errors if isinstance(error, SeveralErrors) else (error,):
             lines.append(f"✗ {plainly(each.message)}")
             lines += [f"  hint: {plainly(each.hint)}"] if each.hint else []
-        lines += [f"  $ {command}"] if command else []
+        lines += [f"  $ {command}"] if command else [f"  {plainly(title)}"] if title else []
         self._keep(lines)
 
     def overhear(self, text: str) -> None:

@@ -3,43 +3,122 @@
 In direct mode it is the database of this machine; behind a gateway the gateway's, for its administrators.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from srctl.accounting import Accounting
 from srctl.context import Context
-from srctl.tui.messages import BooksWanted
+from srctl.errors import SrctlError
+from srctl.outcome import Outcome
+from srctl.tui.columns import Row
+from srctl.tui.fields import Form, Values
+from srctl.tui.messages import BooksChanged, BooksWanted, Failed, Said
 from srctl.tui.pane import Pane
-from srctl.tui.state import Books
+from srctl.tui.reading import told_each
+from srctl.tui.state import Books, State
+from srctl.tui.words import failure
 from srctl.tui.work import Work
+
+Call = Callable[[Accounting], Any]
+Done = Callable[[Any], object]
 
 
 class OfficePane(Pane):
     """A pane that shows what is in the accounting database."""
 
+    def __init__(self, state: State) -> None:
+        super().__init__(state)
+        self._sources: tuple[object, ...] = ()
+        self._made: list[Row] = []
+
     def on_mount(self) -> None:
-        """Have it read."""
-        super().on_mount()
+        """Have it read; what a pane does when it is mounted, Textual does besides."""
+        self.again()
+
+    def again(self) -> None:
+        """Have it read again."""
         self.post_message(BooksWanted())
 
     def reasons(self) -> Sequence[str]:
         """Return why nothing is known."""
-        error = self.state.books_error
-        return [". ".join(filter(None, (error.message, error.hint)))] if error is not None else ()
+        return [failure(self.state.books_error)] if self.state.books_error is not None else ()
 
-    def administer(self, title: str, call: Callable[[Accounting], Any], done: Callable[[Any], object]) -> None:
-        """Have something administered; the database is read again afterwards."""
-        host = self.state.office_host
-        self.want(Work(title, host, lambda context, _tell: call(context.accounting), partial(self._administered, done)))
+    def made_of(self, sources: tuple[object, ...], make: Callable[[], Iterable[Row]]) -> Sequence[Row]:
+        """Return the rows that are made of these; those of before while they are the very same."""
+        before = self._sources
+        if len(before) != len(sources) or any(a is not b for a, b in zip(before, sources, strict=True)):
+            self._sources, self._made = sources, list(make())
+        return self._made
 
-    def _administered(self, done: Callable[[Any], object], result: Any) -> None:
-        done(result)
-        self.post_message(BooksWanted())
+    def office_command(self, *words: str) -> str:
+        """Return the command line that does something to the accounting database."""
+        return self.state.command(*words, host=self.state.office_host)
+
+    # -- changes
+
+    def administer(
+        self, title: str, call: Call, done: Done, failed: Done | None = None, *, host: str | None = None
+    ) -> None:
+        """Have something administered; the database is read again afterwards, however it went.
+
+        `failed` is called with what went wrong, without it the person is told. `host` is where images are looked for.
+        """
+        work = Work(
+            title,
+            self.state.office_host or host,
+            lambda context, _tell: call(context.accounting),
+            partial(self._administered, done),
+            failed=partial(self._administered, failed or (lambda error: self.post_message(Failed(error)))),
+        )
+        self.want(work)
+
+    def _administered(self, then: Done, result: Any) -> None:
+        then(result)
+        self.post_message(BooksChanged())
+
+    def administer_with(
+        self,
+        form: Form,
+        title: str,
+        call: Callable[[Accounting, Values], Any],
+        done: Done,
+        *,
+        host: Callable[[Values], str | None] = lambda _: None,
+    ) -> None:
+        """Have something administered with what a form asks for; it comes back where that goes wrong."""
+
+        def given(values: Values | None) -> None:
+            if values is None:
+                return
+
+            def failed(error: SrctlError) -> None:
+                self.administer_with(form.again(values, error), title, call, done, host=host)
+
+            self.administer(title, lambda accounting: call(accounting, values), done, failed, host=host(values))
+
+        self.app.push_screen(form, given)
+
+    def tell(self, verb: str, outcome: Outcome[Any], name: Callable[[Any], str] = str) -> None:
+        """Tell what became of each: in passing where all went well, else on a screen to read."""
+        done = [name(each) for each in outcome.done]
+        if outcome.errors:
+            self.app.push_screen(told_each("What became of it", [f"{verb} {each}" for each in done], outcome.errors))
+        else:
+            self.post_message(Said(f"{verb} {', '.join(done)}"))
+
+
+def checked(outcome: Outcome[Any]) -> Outcome[Any]:
+    """Return the outcome if anything went well. Raises what went wrong where nothing did."""
+    if not outcome.done:
+        outcome.check()
+    return outcome
 
 
 def read(context: Context) -> Books:
     """Read all that the panes of administrators show."""
     accounting = context.accounting
     users = accounting.users(with_grants=True)
-    return Books(context.parts.realm, users, accounting.applications())
+    granted = Counter(grant.application.image for each in users for grant in each.grants or ())
+    return Books(context.parts.realm, users, accounting.applications(), granted)

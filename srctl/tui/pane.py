@@ -6,7 +6,7 @@ from textwrap import wrap
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import Container
+from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
@@ -14,11 +14,12 @@ from textual.widgets import Input, Static
 from srctl.errors import SrctlError
 from srctl.tui.columns import Column, Row
 from srctl.tui.dialogs import confirmed
+from srctl.tui.kept import Order
 from srctl.tui.keys import Key, permitted
 from srctl.tui.messages import Wanted
 from srctl.tui.state import State
 from srctl.tui.table import Table
-from srctl.tui.words import plainly
+from srctl.tui.words import failure, plainly
 from srctl.tui.work import Work
 
 SHARED_KEYS = (
@@ -49,6 +50,7 @@ class Pane(Container):
         self.state = state
         self.table = Table(self.COLUMNS if state.several else [each for each in self.COLUMNS if each.title != "HOST"])
         self.about = Static("", classes="about", markup=False)
+        self._rows: Sequence[Row] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the table and what is said about its row."""
@@ -83,29 +85,37 @@ class Pane(Container):
     def told_by(self, host: str, error: SrctlError) -> str:
         """Return what went wrong with a host, and what to do."""
         name = f"{plainly(host)}: " if self.state.several else ""
-        return name + ". ".join(filter(None, (plainly(error.message), plainly(error.hint))))
+        return name + failure(error)
 
     def on_mount(self) -> None:
         """Show what is known already."""
         self.show()
 
     def show(self) -> None:
-        """Show what is known now."""
+        """Show what is known now; rows that are the very list of before are not looked at again."""
         rows, why = self.rows(), "; ".join(self.reasons())
         self.table.empty = "Looking ..." if rows is None else why or self.EMPTY
         self.table.border_subtitle = Content(f"! {why}" if rows and why else "")
-        self.table.fill(rows or ())
+        if rows is None or rows is not self._rows:
+            self.table.fill(rows or ())
+        self._rows = rows
         if not rows:
             self.table.refresh()
         self.show_row()
 
     def show_row(self) -> None:
         """Show what there is to say about the row under the cursor."""
-        count, shown = self.count, len(self.table.rows)
-        sought = f" of {count} · /{self.table.sought}" if self.table.sought else ""
-        self.table.border_title = Content(f"{self.NAME} {shown}{sought}")
+        self.table.border_title = Content(self.heading())
         self._show_facts(self.facts())
         self.post_message(self.Shown())
+
+    def heading(self) -> str:
+        """Return what stands above the table; it must be inert."""
+        sought = f" of {self.count} · /{self.table.sought}" if self.table.sought else ""
+        return f"{self.NAME} {len(self.table.rows)}{sought}"
+
+    def again(self) -> None:
+        """Ask again for what no other pane shows."""
 
     def _show_facts(self, facts: Sequence[Fact]) -> None:
         title, *others = facts or (("", ""),)
@@ -136,6 +146,20 @@ class Pane(Container):
         changing = {key.action for key in self.KEYS if key.changes}
         return not (self.state.readonly and action in changing)
 
+    @property
+    def order(self) -> Order | None:
+        """How it is sorted; `None` where nobody has said."""
+        if self.table.order is None:
+            return None
+        column, backwards = self.table.order
+        return self.table.columns[column].title, backwards
+
+    def sort_as(self, order: Order | None) -> None:
+        """Have it sorted so once there are rows; what is no column of it says nothing."""
+        for index, column in enumerate(self.table.columns):
+            if order is not None and column.title == order[0]:
+                self.table.order = (index, order[1])
+
     def ask(self, question: str, command: str, done: Callable[[], None]) -> None:
         """Do it if the person says yes."""
 
@@ -146,24 +170,25 @@ class Pane(Container):
         self.app.push_screen(confirmed(question, command), answered)
 
     def want(self, work: Work[Any]) -> None:
-        """Have it done."""
-        self.post_message(Wanted(work))
+        """Have it done. The application is told at once: what the screen causes here would not come up to it."""
+        self.app.post_message(Wanted(work))
 
     # -- the filter
 
-    def action_filter(self) -> None:
-        """Ask for a text."""
-        found = self.query(Input)
-        if found:
-            found.first().focus()
-            return
-        field = Input(self.table.sought, placeholder="text", compact=True, classes="filter")
-        self.mount(field)
-        field.focus()
+    async def action_filter(self) -> None:
+        """Ask for a text; what is typed next goes there, however fast it comes."""
+        if not self.query(Input):
+            field = Input(self.table.sought, placeholder="text", compact=True)
+            await self.mount(Horizontal(Static("/", classes="sign", markup=False), field, classes="line filter"))
+        self.screen.set_focus(self.query_one(Input))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as the person types."""
-        self.table.seek(event.value)
+        self.narrow(event.value)
+
+    def narrow(self, text: str) -> None:
+        """Show only rows that have a text in them, all where it is empty."""
+        self.table.seek(text)
         self.show_row()
 
     def on_input_submitted(self, _event: Input.Submitted) -> None:
@@ -172,7 +197,7 @@ class Pane(Container):
 
     def end_filter(self, *, drop: bool = False) -> bool:
         """Go back to the table, and with `drop` to all rows; return whether there was anything to end."""
-        found = self.query(Input)
+        found = self.query(".filter")
         had = bool(found) or bool(self.table.sought)
         found.remove()
         if drop:

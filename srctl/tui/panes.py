@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PaneKind:
-    """A pane: `admin` = for those who administer."""
+    """A pane: `admin` = for those who administer, `audit` = where a gateway keeps an audit."""
 
     name: str
     module: str
     cls: str
     admin: bool = False
+    audit: bool = False
 
     def load(self) -> "type[Pane]":
         """Return its class."""
@@ -27,9 +28,12 @@ PANES = (
     PaneKind("Applications", "applications", "ApplicationsPane"),
     PaneKind("Tunnels", "tunnels", "TunnelsPane"),
     PaneKind("Users", "users", "UsersPane", admin=True),
+    PaneKind("Images", "images", "ImagesPane", admin=True),
+    PaneKind("Overview", "overview", "OverviewPane", admin=True),
+    PaneKind("Audit", "audit", "AuditPane", admin=True, audit=True),
 )
 
 
-def seen_by(admin: bool) -> list[PaneKind]:
+def seen_by(admin: bool, audited: bool) -> list[PaneKind]:
     """Return the panes that a person sees."""
-    return [kind for kind in PANES if admin or not kind.admin]
+    return [kind for kind in PANES if (admin or not kind.admin) and (audited or not kind.audit)]

@@ -3,13 +3,13 @@
 import codecs
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Log, Static
 
 from srctl.context import Context
@@ -17,6 +17,7 @@ from srctl.errands import Errand
 from srctl.errors import SrctlError
 from srctl.inert import readable
 from srctl.models import Session, Tunnel
+from srctl.tui.dialogs import Overlay
 from srctl.tui.host import HostThread
 from srctl.tui.words import plainly
 from srctl.tui.work import Work
@@ -27,10 +28,13 @@ TAIL = 1000
 KEPT = 10_000
 """Lines that are kept."""
 
+READABLE = 74
+"""Cells of a line of prose."""
+
 _PIECE = 64 * 1024
 
 
-class Reader(ModalScreen[None]):
+class Reader(Overlay[None]):
     """Shows text as it comes. `command` does the same in a terminal; `start` is called with what takes the text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -153,6 +157,15 @@ def tunnel_log(context: Context, tunnel: Tunnel, command: str) -> Reader:
 def last_words(title: str, text: str) -> Reader:
     """Return a screen with a text that is there already."""
     return Reader(title, "", lambda reader: reader.on_reader_came(Reader.Came(readable(text))))
+
+
+def told_each(title: str, done: Iterable[str], errors: Iterable[SrctlError]) -> Reader:
+    """Return a screen with what became of each of several things."""
+    lines = [f"✓ {each}" for each in done]
+    for error in errors:
+        lines += wrap(f"✗ {plainly(error.message)}", READABLE, subsequent_indent="  ")
+        lines += wrap(plainly(error.hint), READABLE, initial_indent="  ", subsequent_indent="  ")
+    return last_words(title, "\n".join(lines) + "\n")
 
 
 def decoded(pieces: Iterable[bytes]) -> Iterator[str]:

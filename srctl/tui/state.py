@@ -7,8 +7,9 @@ from typing import TextIO
 from srctl.accounting import UserDetails
 from srctl.context import Context
 from srctl.errors import SrctlError
-from srctl.models import Application, Available, Session, Tunnel
+from srctl.models import Application, Available, Image, Session, Tunnel
 from srctl.tui.host import HostThread
+from srctl.tui.kept import Kept
 from srctl.tui.mishaps import Mishaps
 from srctl.tui.rates import Rate
 from srctl.tui.words import joined
@@ -29,6 +30,13 @@ class HostView:
     """Why it can't be asked."""
     refusal: SrctlError | None = None
     """Why nobody knows what may be started there."""
+    everyone: Sequence[Session] | None = None
+    """The sessions of all users."""
+    images: Sequence[Image] | None = None
+    images_error: SrctlError | None = None
+    """Why nobody knows the images."""
+    governed: bool = True
+    """Whether the accounting database that is administered says what may be started there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,8 @@ class Books:
     realm: str | None
     users: Sequence[UserDetails]
     applications: Sequence[Application]
+    granted: Mapping[str, int] = field(default_factory=dict)
+    """How many grants there are, by image."""
 
 
 @dataclass
@@ -58,6 +68,14 @@ class State:
     mishaps: Mishaps = field(default_factory=Mishaps)
     terminal: TextIO | None = None
     """What the screen is drawn on, where that is known."""
+    kept: Kept = field(default_factory=Kept)
+    """What is remembered from one run to the next."""
+    themes: Sequence[str] = ()
+    """The themes that can be chosen; none where the terminal has no colours."""
+    audited: bool = False
+    """Whether the accounting database is a gateway's, which keeps an audit."""
+    edition: int = 0
+    """Counts up when the accounting database may have changed."""
 
     @property
     def several(self) -> bool:

@@ -25,6 +25,7 @@ from srctl.tui.listing import Listing
 
 _MARK, _NO_MARK = "▸ ", "  "
 _CACHED = 2000
+NOTHING_FOUND = "No row has that text in it. Esc shows all again"
 
 
 class Table(ScrollView, can_focus=True):
@@ -83,6 +84,15 @@ class Table(ScrollView, can_focus=True):
     def count(self) -> int:
         """How many rows there are, shown or not."""
         return len(self._listing.rows)
+
+    @property
+    def order(self) -> tuple[int, bool] | None:
+        """The column that rows are sorted by, and whether backwards; to be set before there are rows."""
+        return self._listing.order
+
+    @order.setter
+    def order(self, order: tuple[int, bool]) -> None:
+        self._listing.order = order
 
     @property
     def sought(self) -> str:
@@ -243,6 +253,11 @@ class Table(ScrollView, can_focus=True):
         self._fit()
         self._follow()
 
+    def watch_show_vertical_scrollbar(self) -> None:
+        """Lay out the columns for the room that a scrollbar leaves, or gives back."""
+        if self.is_mounted:
+            self._fit()
+
     def notify_style_update(self) -> None:
         """Forget what was drawn in other colours."""
         self._strips.clear()
@@ -269,7 +284,8 @@ class Table(ScrollView, can_focus=True):
         return strip
 
     def _excuse(self, line: int) -> str:
-        lines = wrap(self.empty, max(4, self.size.width - 2 * len(_NO_MARK)))
+        said = NOTHING_FOUND if self._listing.rows else self.empty
+        lines = wrap(said, max(4, self.size.width - 2 * len(_NO_MARK)))
         return lines[line] if 0 <= line < len(lines) else ""
 
     def _heads(self) -> list[str]:

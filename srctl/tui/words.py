@@ -2,8 +2,10 @@
 
 import shlex
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+from srctl import sizes
+from srctl.errors import SeveralErrors, SrctlError
 from srctl.inert import inert
 from srctl.models import Tunnel
 
@@ -13,6 +15,7 @@ TUNNEL_STATES = {"up": "⇄ up", "reconnecting": "↻ reconnecting", "down": "�
 YOUNG = timedelta(minutes=2)
 """Ages up to this are counted in seconds, and so shown anew each second."""
 
+size = sizes.in_words
 DIGITS = 12
 """Of an id, as in the tables of the commands."""
 
@@ -26,13 +29,14 @@ def age(since: datetime, now: datetime | None = None) -> str:
     return f"{seconds}s"
 
 
-def size(count: float) -> str:
-    """Return a number of bytes: `512 B`, `1.4 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
+def day(moment: datetime) -> str:
+    """Return the date here; made for thousands of rows, which format strings are not."""
+    return str(date.fromtimestamp(moment.timestamp()))
+
+
+def second(moment: datetime) -> str:
+    """Return date and time here."""
+    return f"{datetime.fromtimestamp(int(moment.timestamp()))}"
 
 
 def pace(count: float) -> str:
@@ -50,6 +54,23 @@ def tunnel_standing(tunnel: Tunnel) -> str:
     cause = f": {tunnel.cause}" if tunnel.cause else ""
     through = f"{size(tunnel.bytes_in)} in, {size(tunnel.bytes_out)} out"
     return f"{tunnel_state(tunnel)}{cause}, {through}, {tunnel.reconnects} reconnects"
+
+
+def failure(error: SrctlError) -> str:
+    """Return what went wrong and what to do, in one line; of several errors all."""
+    errors = error.errors if isinstance(error, SeveralErrors) else (error,)
+    return "; ".join(". ".join(filter(None, (plainly(each.message), plainly(each.hint)))) for each in errors)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return how many there are: `no grants`, `1 grant`, `2 grants`."""
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+def bar(count: int, most: int, width: int) -> str:
+    """Return a bar of at most `width` cells; what is above zero is to be seen however small it is."""
+    eighths = max(round(8 * width * count / most), 1) if count and most else 0
+    return "█" * (eighths // 8) + "▏▎▍▌▋▊▉"[eighths % 8 - 1 : eighths % 8]
 
 
 def plainly(text: str) -> str:

@@ -43,7 +43,7 @@ def run(srctl: FrontDoor, *command: str | Path, **streams: int) -> subprocess.Co
         (["user", "add", "ann"], {"sqlalchemy"}),
         (["ps", "--host", "unix:///nowhere/docker.sock"], {"sqlalchemy", "docker", "requests"}),
     ],
-    ids=str,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_command_imports_only_what_it_needs(srctl: FrontDoor, argv: list[str], needed: set[str]) -> None:
     ran = run(srctl, sys.executable, "-c", IMPORTED, *argv)

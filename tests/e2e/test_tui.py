@@ -90,7 +90,7 @@ def start_what_never_answers(desk: Desk, screen: Terminal) -> None:
     desk.run("app", "add", "srctl/web:latest", "--port", "9")
     desk.run("grant", "add", "srctl/web:latest", USER)
     screen.run("tui")
-    screen.wait_for("● up", "4 Users")
+    screen.wait_for("● up", "4 Use")
     screen.press("2")
     screen.wait_for("Test page")
     screen.press("Enter")
@@ -194,6 +194,42 @@ def test_a_terminal_that_is_made_tiny_and_large_again_shows_all_again(screen: Te
 def test_an_engine_that_is_not_there_is_told_and_the_screen_stays(screen: Terminal, tmp_path: Path) -> None:
     screen.run("tui", "--host", f"unix://{tmp_path}/none.sock")
     screen.wait_for("✗ away", "none.sock")
+    screen.press("q")
+    assert screen.end() == 0
+    assert screen.sane
+
+
+def number_of(screen: Terminal, pane: str) -> str:
+    """Return the key of a pane: panes of administrators come a moment later than others."""
+    tab = re.compile(rf"([0-9]) {pane[:3]}")
+    found: re.Match[str] = wait_until(lambda: tab.search(screen.screen()[0]), f"a pane {pane}")
+    return found[1]
+
+
+def test_a_day_of_an_administrator(tunnels: Desk, screen: Terminal) -> None:
+    screen.run("tui")
+    screen.press(number_of(screen, "Users"))
+    screen.wait_for("Users", "ada@lab", "● active")
+    screen.press("n")
+    screen.wait_for("Add users")
+    screen.type("grace hopper")
+    screen.wait_for("Added grace, hopper")
+    assert "grace" in [user["name"] for user in tunnels.json("user", "list")]
+    screen.press(number_of(screen, "Images"))
+    screen.wait_for("Images", "srctl/web:latest", "✓ registered", "webapp")
+    screen.press("i")
+    screen.wait_for("Labels of srctl/web:latest", "eu.simphony-project.docker.type = webapp")
+    screen.press("q")
+    screen.press("x")
+    screen.wait_for("Unregister srctl/web:latest with 1 grant?", "$ srctl app remove srctl/web:latest")
+    screen.press("y")
+    screen.wait_for("- not registered")
+    assert tunnels.json("app", "list") == []
+    screen.press("Enter")
+    screen.wait_for("Register an application", "Test page")
+    screen.press("Enter")
+    screen.wait_for("✓ registered")
+    assert [row["title"] for row in tunnels.json("app", "list")] == ["Test page"]
     screen.press("q")
     assert screen.end() == 0
     assert screen.sane

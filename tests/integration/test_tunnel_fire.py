@@ -158,7 +158,7 @@ def test_a_key_exchange_each_megabyte_or_two_harms_nothing(
             work = [loads.enter_context(Load(kind, under_fire.port, 30_000_000)) for kind in kinds]
             work.append(loads.enter_context(Load("knock", under_fire.port, 300)))
             assert all(each.finished() for each in work)
-        assert under_fire.key_exchanges() >= 12
+        assert under_fire.key_exchanges() >= 6
         assert min(counts) > 0
 
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from textual.events import Paste
 from textual.pilot import Pilot
 
 from srctl import places
@@ -28,6 +29,7 @@ class Seat:
 
     app: SrctlApp
     pilot: Pilot[None]
+    stage: Stage
 
     async def press(self, *keys: str) -> None:
         """Press keys, one after another."""
@@ -36,6 +38,22 @@ class Seat:
     async def type(self, text: str) -> None:
         """Type a text."""
         await self.pilot.press(*text)
+
+    async def paste(self, text: str) -> None:
+        """Paste a text where the keyboard is."""
+        self.app.post_message(Paste(text))
+        await self.pilot.pause()
+
+    async def go(self, name: str) -> None:
+        """Go to a pane by its number, once it is to be had."""
+        await self.until(lambda: name in self.panes, f"no pane {name}")
+        await self.press(str((self.panes.index(name) + 1) % 10))
+        await self.until(lambda: name == self.app.main.pane.NAME, f"not gone to {name}")
+
+    @property
+    def panes(self) -> list[str]:
+        """The panes that are to be had."""
+        return [kind.name for kind in self.app.main.kinds]
 
     @property
     def lines(self) -> list[str]:
@@ -87,6 +105,10 @@ class Stage:
     lab: FrontDoor
     engine: FakeEngine
     environ: dict[str, str] = field(default_factory=dict)
+    hosts: list[Host] | None = None
+    """The hosts that are shown, where they are others than what a command line would have."""
+    at: Callable[..., Context] = places.at
+    """Makes the context of a host."""
 
     def context(self) -> Context:
         """Return a context as the command line makes it."""
@@ -106,15 +128,17 @@ class Stage:
         size: tuple[int, int] = (80, 24),
         readonly: bool = False,
         hosts: list[Host] | None = None,
-        at: Callable[..., Context] = places.at,
+        at: Callable[..., Context] | None = None,
+        toasts: bool = False,
     ) -> SrctlApp:
-        """Let the story happen on a screen; return the application when it has ended."""
+        """Let the story happen on a screen, on which what is said is seen with `toasts`; return the application."""
         context = self.context()
-        app = SrctlApp(context, hosts or places.hosts(context), readonly=readonly, at=at)
+        shown = hosts or self.hosts or places.hosts(context)
+        app = SrctlApp(context, shown, readonly=readonly, at=at or self.at)
 
         async def run() -> None:
-            async with app.run_test(size=size) as pilot:
-                await story(Seat(app, pilot))
+            async with app.run_test(size=size, notifications=toasts) as pilot:
+                await story(Seat(app, pilot, self))
 
         with context:
             asyncio.run(run())
@@ -124,3 +148,14 @@ class Stage:
         """Start a session as another srctl would; return its id."""
         with self.context() as context:
             return context.launcher(lambda _: None).start(StartRequest(app)).session.id
+
+
+def among(*engines: FakeEngine) -> Callable[..., Context]:
+    """Return what makes the context of one of several hosts."""
+
+    def at(context: Context, host: Host, asks: Any) -> Context:
+        made = places.at(context, host, asks)
+        made.__dict__["host"] = next(each for each in engines if each.name == host.name)
+        return made
+
+    return at

@@ -32,7 +32,7 @@ def desktop(stage: Stage) -> Stage:
 def test_what_may_be_started_is_shown_with_its_policy(stage: Stage) -> None:
     async def story(seat: Seat) -> None:
         await seat.press("2")
-        await seat.see("[2 Applications]", "Test page", "default", WEB, "✓ there")
+        await seat.see("[2 App", "Test page", "default", WEB, "✓ there")
         await seat.see(f"$ srctl tunnel open {WEB} --background")
 
     stage.play(story)

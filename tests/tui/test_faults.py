@@ -110,7 +110,7 @@ def test_a_database_that_goes_is_told_and_one_that_comes_back_is_used(stage: Sta
     stage.start()
 
     async def story(seat: Seat) -> None:
-        await seat.see("● running", "4 Users")
+        await seat.see("● running", "4 Use")
         await seat.press("4")
         await seat.see("Users 2", "ann")
         await seat.press("2")
@@ -153,7 +153,7 @@ def test_a_database_that_is_made_while_the_screen_is_open_is_used(stage: Stage) 
         await seat.see("There is no accounting database")
         stage.lab.ok("db", "init")
         stage.lab.ok("user", "add", "ann")
-        await seat.see("You may start nothing here", "4 Users")
+        await seat.see("You may start nothing here", "4 Use")
         stage.lab.ok("app", "add", WEB)
         stage.lab.ok("grant", "add", WEB, "ann")
         await seat.see("Applications 1", "✓ there")

@@ -17,8 +17,7 @@ from srctl.tunnel import background
 from srctl.tunnel.registry import Registry
 from tests.fakes import FakeEngine, only
 from tests.integration.ssh_parts import tcp_server
-from tests.tui.stage import Seat, Stage
-from tests.tui.test_hosts import among
+from tests.tui.stage import Seat, Stage, among
 
 
 @pytest.fixture

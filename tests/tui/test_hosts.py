@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from srctl.models import Host
 from srctl.output import Output
 from srctl.tui import host as hosts
 from tests.fakes import FakeEngine
-from tests.tui.stage import Seat, Stage
+from tests.tui.stage import Seat, Stage, among
 
 AWAY = UnreachableError("fake refuses connections", "Is it up?")
 
@@ -66,7 +65,7 @@ def test_a_host_that_is_slow_is_said_to_be_and_blocks_no_key(stage: Stage) -> No
     async def story(seat: Seat) -> None:
         await seat.see("? slow")
         await seat.press("3")
-        await seat.see("[3 Tunnels]", "No tunnels")
+        await seat.see("[3 Tun", "No tunnels")
         answer.set()
         await seat.see("● up")
 
@@ -79,7 +78,7 @@ def test_leaving_waits_for_no_host(stage: Stage) -> None:
     asked: list[float] = []
 
     async def story(seat: Seat) -> None:
-        await seat.see("[1 Sessions]")
+        await seat.see("[1 Ses")
         asked.append(time.monotonic())
         await seat.press("q")
         await seat.until(lambda: not seat.app.is_running)
@@ -101,17 +100,6 @@ def test_one_host_that_hangs_delays_no_other(stage: Stage) -> None:
         await seat.see("2 of 2 hosts up")
 
     stage.play(story, hosts=[Host("dead", "", "config"), Host("fake", "", "config")], at=among(dead, stage.engine))
-
-
-def among(*engines: FakeEngine) -> Callable[..., Context]:
-    """Return what makes the context of one of several hosts."""
-
-    def at(context: Context, host: Host, asks: Any) -> Context:
-        made = places.at(context, host, asks)
-        made.__dict__["host"] = next(each for each in engines if each.name == host.name)
-        return made
-
-    return at
 
 
 def test_hosts_of_the_config_file_are_shown_unless_one_is_named(stage: Stage) -> None:

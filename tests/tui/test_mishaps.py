@@ -23,8 +23,8 @@ def test_what_went_wrong_can_be_read_with_its_hint_and_its_command(stage: Stage)
         await seat.see(
             "✗ Docker says: [b]no[/b]\\u001b[2J", "hint: Ask \\u202eagain", f"$ srctl stop {identifier[:12]}"
         )
-        seat.app.fail(SrctlError("Another one"))
-        await seat.see("✗ Another one")
+        seat.app.state.mishaps.add(SrctlError("Another one"), title="Doing this")
+        await seat.see("✗ Another one", "Doing this")
         await seat.press("q")
         await seat.miss("What went wrong in this run")
         assert only(stage.engine).state == "running"

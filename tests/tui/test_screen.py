@@ -62,7 +62,7 @@ def test_vi_keys_arrows_and_pages_move_the_cursor(many: Stage) -> None:
             await seat.press(*keys)
             await seat.see(f"▸ Tool {row}")
         await seat.press("G")
-        await seat.see("▸ 部屋の設計図を描 …  default   wide:latest")
+        await seat.see("▸ 部屋の設計図を描…  default   wide:latest")
         await seat.press("g")
         await seat.see("▸ Tool 00")
 

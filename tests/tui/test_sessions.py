@@ -15,7 +15,7 @@ def test_a_session_is_shown_with_its_state_and_the_way_to_it(stage: Stage) -> No
     async def story(seat: Seat) -> None:
         await seat.see(identifier[:12], "Test page", "● running", "= direct :30001", "http://127.0.0.1:30001/user/ann/")
         assert "ann on fake ● up" in seat.lines[0]
-        assert "[1 Sessions]" in seat.lines[0]
+        assert "[1 Ses" in seat.lines[0]
 
     stage.play(story)
 
@@ -95,7 +95,7 @@ def test_the_log_is_shown_and_left_again(stage: Stage) -> None:
         stage.engine.exit(only(stage.engine).id, 0)
         await seat.see("the end")
         await seat.press("q")
-        await seat.see("[1 Sessions]")
+        await seat.see("[1 Ses")
 
     stage.play(story)
 

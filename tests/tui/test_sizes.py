@@ -67,7 +67,7 @@ def test_each_pane_and_each_dialog_survives_any_size(stage: Stage) -> None:
     stage.engine.before["stop"] = stopped.wait
 
     async def story(seat: Seat) -> None:
-        await seat.see("● up", "4 Users")
+        await seat.see("● up", "4 Use")
         for keys, text in VIEWS:
             await rests(seat, keys, text)
             if len(seat.app.screen_stack) > 1 and text != "What goes on":

@@ -1,34 +1,92 @@
-"""The screen on a terminal, as far as that needs no engine: noise, sizes, and how it is left."""
+"""The screen and its terminal: no colours where there are none, and a sane terminal after whatever happens to it."""
 
 from __future__ import annotations
 
-import sys
+import contextlib
+import os
+import pty
+import re
+import select
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.terminal import terminal
-from tests.tui.stage import Stage
-from tools.clean_home import Home
+import pytest
+
+from tests.terminal import Terminal, terminal
+from tools.clean_home import PROGRAM, Home
 from tools.processes import wait_until
 
-ROOT = Path(__file__).parents[2]
+SGR = re.compile(rb"\x1b\[([\d;:]*)m")
+NOWHERE = ("tui", "--host", "unix:///nowhere/docker.sock")
 
 
-def test_nothing_else_writes_to_the_terminal(stage: Stage, home: Home, tmp_path: Path) -> None:
-    begin, done = tmp_path / "begin", tmp_path / "done"
-    with terminal(home, stage.lab.environ | {"PYTHONPATH": str(ROOT)}, width=80, height=24) as screen:
-        screen.start(sys.executable, "-m", "tests.tui.noisy", str(begin), str(done))
-        before = screen.wait_for("Nothing runs for you", "● up", "4 Users")
-        begin.touch()
-        wait_until(done.exists, "all noise", limit=20)
-        assert screen.screen() == before
-        screen.press("E")
-        screen.wait_for("noise: from a child", "noise: from its stderr")
-        shown = "\n".join(screen.screen())
-        assert "written to 2, 19" in shown
-        assert r"\u001b[2J" in shown
-        screen.press("q")
-        screen.wait_for("Nothing runs for you")
-        screen.press("q")
-        assert screen.end() == 0
-        assert screen.left == []
-        assert screen.sane
+@pytest.fixture
+def screen(home: Home) -> Iterator[Terminal]:
+    """A terminal on which the screen is shown."""
+    with terminal(home, width=80, height=24) as screen:
+        screen.run(*NOWHERE)
+        screen.wait_for("✗ away", "q quit")
+        yield screen
+
+
+@pytest.mark.parametrize(
+    ("environ", "coloured"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "xterm-256color", "NO_COLOR": "1"}, False),
+        ({"TERM": "vt100"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+    ids=str,
+)
+def test_no_code_of_a_colour_is_sent_to_a_terminal_without_colours(
+    home: Home, environ: dict[str, str], coloured: bool
+) -> None:
+    steps = (b"quit", b"?"), (b"Everywhere", b"q"), (b"quit", b":zz\r"), (b"nothing called", b"\x03")
+    drawn = seen(home.env | {"COLORTERM": ""} | environ, *steps)
+    codes = {code for found in SGR.findall(drawn) for code in re.split(rb"[;:]", found)}
+    colours = {code for code in codes if code and (30 <= int(code) <= 49 or 90 <= int(code) <= 107)}
+    assert bool(colours) == coloured
+    assert b"7" in codes  # the row under the cursor, at least, is seen without colours too
+
+
+def seen(env: dict[str, str], *steps: tuple[bytes, bytes]) -> bytes:
+    """Return what the screen sends to a terminal of its own: each step is what is waited for, and keys."""
+    child, handle = pty.fork()
+    if child == 0:
+        os.execve(PROGRAM, ["srctl", *NOWHERE], env)  # noqa: S606
+    drawn = b""
+    for text, keys in steps:
+        begun = len(drawn)
+        while text not in drawn[begun:]:
+            assert select.select([handle], [], [], 30)[0], f"{text!r} in {drawn[begun:]!r}"
+            drawn += os.read(handle, 1 << 16)
+        os.write(handle, keys)
+    with contextlib.suppress(OSError):  # which is how a terminal says that nobody is there any more
+        while more := os.read(handle, 1 << 16):
+            drawn += more
+    os.close(handle)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return drawn
+
+
+def test_a_screen_that_is_killed_leaves_the_terminal_as_it_was(screen: Terminal) -> None:
+    [child] = Path(f"/proc/{screen.process}/task/{screen.process}/children").read_text().split()
+    os.kill(int(child), signal.SIGKILL)
+    assert screen.end() == 128 + signal.SIGKILL
+    assert screen.sane
+    assert screen.cooked
+
+
+def test_the_screen_ends_with_the_process_that_waits_for_it(screen: Terminal) -> None:
+    os.kill(screen.process, signal.SIGKILL)
+    assert screen.end() == 128 + signal.SIGKILL
+    wait_until(lambda: screen.cooked or None, "the screen of before")
+
+
+def test_a_signal_to_the_process_that_waits_ends_the_screen(screen: Terminal) -> None:
+    os.kill(screen.process, signal.SIGINT)
+    assert screen.end() == 130
+    assert screen.sane
+    assert screen.cooked

@@ -196,8 +196,10 @@ def test_leaving_can_close_the_tunnels_in_the_background(stage: Stage, registry:
         async def story(seat: Seat) -> None:
             await seat.press("3")
             await seat.see("⇄ up")
+            await seat.press("q")
+            await seat.see("A tunnel runs in the background")
             (registry.folder / f"{ID}.lock").unlink()  # nobody holds it any more
-            await seat.press("q", "c")
+            await seat.press("c")
             await seat.until(lambda: not seat.app.is_running)
 
         stage.play(story)

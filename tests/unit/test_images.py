@@ -130,3 +130,15 @@ def test_the_container_port_is_told_by_application_protocol_or_image(
     application: Application, labels: dict[str, str], ports: tuple[int, ...], port: int
 ) -> None:
     assert images.container_port(application, Image("i", labels=labels, ports=ports)) == port
+
+
+def test_an_image_is_called_by_its_tags_and_by_digests_where_it_has_none() -> None:
+    digest = "web@sha256:" + "0" * 64
+    assert images.names(Image("i", ("web:1", digest, "web:latest"))) == ("web:1", "web:latest")
+    assert images.names(Image("i", (digest,))) == (digest,)
+
+
+def test_labels_that_are_very_long_are_cut_and_the_others_left_as_they_are() -> None:
+    labels = {PREFIX + "icon_128": "A" * 30_000, PREFIX + "ui_name": "Web"}
+    cut = images.without_long_labels(Image("i", labels=labels))
+    assert cut.labels == {PREFIX + "icon_128": "A" * images.LONGEST_LABEL + "…", PREFIX + "ui_name": "Web"}

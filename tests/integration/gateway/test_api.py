@@ -79,6 +79,7 @@ def test_what_is_for_administrators_is_refused_to_others(gate: Gatehouse, bob: C
         "grant.list": {},
         "grant.remove": {"ids": [gate.grants["alice"]]},
         "audit.list": {},
+        "image.list": {},
         "db.status": {},
         "session.list": {"all_users": True},
         "session.show": {"prefix": "abcd", "all_users": True},
@@ -104,6 +105,27 @@ def test_an_administrator_administers(gate: Gatehouse, admin: Channel) -> None:
     assert [entry["action"] for entry in entries if entry["result"] == "ok"][:3] == ["api", "user.add", "grant.add"]
     assert entries[0]["address"] == "192.0.2.7"
     assert entries[0]["fingerprint"].startswith("SHA256:")
+
+
+def test_an_administrator_sees_the_images_of_the_host(admin: Channel) -> None:
+    [image] = [image for image in admin.result("image.list") if WEB in image["tags"]]
+    assert image["labels"]["eu.simphony-project.docker.type"] == "webapp"
+    assert image["size"] > 0
+
+
+def test_the_number_of_keys_comes_with_users(gate: Gatehouse, admin: Channel) -> None:
+    admin.result("user.key.add", user="carol", text=f"{new_key()}\n{new_key()}")
+    found = {each["user"]["name"]: each["keys"] for each in admin.result("user.list", with_grants=True)}
+    assert found == {"admin": 1, "alice": 1, "bob": 1, "carol": 3}
+    assert {each["user"]["name"]: each["keys"] for each in admin.result("user.list")} == found
+
+
+def test_the_audit_is_read_up_to_a_limit(admin: Channel) -> None:
+    admin.result("user.add", names=["dora"])
+    admin.result("user.disable", name="dora")
+    assert [entry["action"] for entry in admin.result("audit.list", limit=2)] == ["user.add", "user.disable"]
+    for limit in (0, -1):
+        assert admin.result("audit.list", limit=limit) == []
 
 
 def test_the_audit_names_what_was_made_and_no_secret(gate: Gatehouse, admin: Channel) -> None:

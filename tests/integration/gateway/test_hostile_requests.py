@@ -81,7 +81,7 @@ def test_no_command_shows_help(gate: Gatehouse) -> None:
         "publickey ssh-ed25519",
         "publickey ssh-ed25519 !!!!",
         "password",
-        f"publickey {new_key()}",
+        pytest.param(f"publickey {new_key()}", id="a key of nobody"),
     ],
 )
 def test_a_login_without_a_key_of_somebody_is_refused(gate: Gatehouse, info: str | None) -> None:

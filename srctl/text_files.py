@@ -1,0 +1,32 @@
+"""Files that people hand in by their path: read whole, up to a limit, and told about in their words."""
+
+from pathlib import Path
+from typing import TextIO
+
+from srctl.errors import SrctlError, UsageError
+
+_LARGEST = 1024**2
+
+
+def read(file: str, errors: str = "strict") -> str:
+    """Return the text of a file; `~` works. Raises `UsageError` and `SrctlError`."""
+    try:
+        with open(Path(file).expanduser(), encoding="utf-8", errors=errors) as stream:
+            return read_stream(stream, file)
+    except OSError as error:
+        raise SrctlError(f"Can't read {file}: {error.strerror}") from error
+    except (RuntimeError, ValueError) as error:
+        raise UsageError(f"Not a file: {file!r}", "Give its path") from error
+
+
+def read_stream(stream: TextIO, name: str) -> str:
+    """Return what a stream holds; `name` says in messages what that is. Raises `UsageError` and `SrctlError`."""
+    try:
+        text = stream.read(_LARGEST + 1)
+    except OSError as error:
+        raise SrctlError(f"Can't read {name}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name} is not a text in UTF-8") from error
+    if len(text) > _LARGEST:
+        raise UsageError(f"{name} is too large")
+    return text

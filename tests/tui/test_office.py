@@ -1,0 +1,81 @@
+"""The panes of administrators through a gateway: what they show and change is the gateway's."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from srctl.entry import AuditEntry
+from srctl.models import Application, User
+from srctl.tunnel.plain import to_plain
+from tests.fakes import WEB, FakeEngine, web_image
+from tests.remote_parts import HELLO, answering, gateway
+from tests.tui.stage import Seat, Stage
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+class FarOffice:
+    """The accounting database of a gateway, as its calls tell."""
+
+    def __init__(self) -> None:
+        self.users = [User(7, "carol", NOW)]
+        self.asked: list[tuple[str, Any]] = []
+
+    def answer(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+        """Answer a call."""
+        call, given = request["call"], request.get("with")
+        self.asked.append((call, given))
+        if call == "user.remove":
+            self.users.clear()
+        results: dict[str, Any] = {
+            "user.list": [{"user": to_plain(asdict(user)), "grants": [], "keys": 2} for user in self.users],
+            "app.list": [to_plain(asdict(Application(WEB, 1)))],
+            "image.list": [to_plain(asdict(web_image()))],
+            "audit.list": [to_plain(asdict(AuditEntry(NOW, "carol", None, None, "user.add", "{}", "ok")))],
+            "user.remove": {"done": ["carol"], "errors": []},
+        }
+        return [{"result": results.get(call, [])}]
+
+
+@pytest.fixture
+def far(stage: Stage) -> FarOffice:
+    """Whoever sits before the screen is an administrator of a gateway."""
+    office = FarOffice()
+    stage.engine = cast("FakeEngine", gateway(answering(office.answer, HELLO | {"admin": True, "realm": "far"})))
+    return office
+
+
+def test_an_administrator_of_a_gateway_administers_it_from_afar(stage: Stage, far: FarOffice) -> None:
+    async def story(seat: Seat) -> None:
+        await seat.go("Audit")
+        await seat.see("Audit 1", "user.add", "✓ ok")
+        await seat.go("Images")
+        await seat.see("Images 1", WEB, "✓ registered", "Test page")
+        await seat.go("Overview")
+        await seat.see("of realm far", "of 1")
+        await seat.go("Users")
+        await seat.see("carol", "2 keys")
+        await seat.press("x")
+        await seat.see("Remove carol with no grants and 2 keys?")
+        await seat.press("y")
+        await seat.hear("Removed carol")
+        await seat.see("There is no user yet")
+        assert ("user.remove", {"names": ["carol"]}) in far.asked
+        assert ("audit.list", {"limit": 5000}) in far.asked
+
+    stage.play(story)
+
+
+def test_who_does_not_administer_the_gateway_sees_no_pane_for_that(stage: Stage) -> None:
+    link = answering(FarOffice().answer, HELLO | {"realm": "far"})
+    stage.engine = cast("FakeEngine", gateway(link))
+
+    async def story(seat: Seat) -> None:
+        await seat.see("ann on lab ● up")
+        assert seat.panes == [kind.name for kind in seat.app.main.kinds if not kind.admin]
+
+    stage.play(story)
