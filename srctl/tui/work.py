@@ -1,9 +1,9 @@
 """Work that a person has asked for: what is called on a thread of its own, and what is done with the outcome."""
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from srctl.context import Context
@@ -40,7 +40,7 @@ class Work(Generic[T]):
     """What went wrong, once it has ended."""
     over: threading.Event = field(default_factory=threading.Event, init=False)
     """Set when it has ended."""
-    begun: float = field(default_factory=time.monotonic, init=False)
+    begun: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
     news: bool = field(default=False, init=False)
     """Whether it has told something that is not shown yet."""
     _step: str = field(default="", init=False)

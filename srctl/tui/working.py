@@ -1,6 +1,5 @@
 """What goes on: one line of it below the panes, and a list of all of it, in which work can be given up."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ from textual.widgets import Static
 from srctl.tui.columns import Column, Row, placed, width_of
 from srctl.tui.dialogs import Dialog
 from srctl.tui.table import Table
-from srctl.tui.words import plainly
+from srctl.tui.words import age, plainly
 from srctl.tui.work import Work
 
 KEY = "X"
@@ -70,8 +69,7 @@ class WorkList(Dialog[None]):
             return
         self._table.styles.height = len(working) + 1
         self._table.fill(
-            Row(str(id(work)), (plainly(work.title), work.step or "...", f"{time.monotonic() - work.begun:.0f}s"))
-            for work in working
+            Row(str(id(work)), (plainly(work.title), work.step or "...", age(work.begun))) for work in working
         )
 
     def action_give_up(self) -> None:
