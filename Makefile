@@ -6,7 +6,7 @@ READY  := $(PYTHON) tools/bootstrap.py $(VENV)
 RUN    := $(VENV)/bin/python -m
 ARGS   ?=
 
-.PHONY: help setup test check demo images bench docs clean
+.PHONY: help setup test check demo images bench docs pictures clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -42,6 +42,10 @@ bench: ## measure srctl side by side with its rivals; ARGS="tunnel" the tunnel b
 
 docs: setup ## rebuild the parts of docs/ that come from the code
 	@$(RUN) tools.docs $(ARGS)
+
+pictures: ## make the pictures of README and docs/ anew; ARGS="screen" those of srctl tui alone
+	@$(READY) test
+	@$(RUN) tools.pictures $(ARGS)
 
 clean: ## remove .venv and the tools' caches in this folder
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

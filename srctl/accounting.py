@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from srctl import images, policy, public_keys
 from srctl.enforcing import Enforcer
 from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError, UsageError
-from srctl.models import Application, Grant, Image, Policy, PublicKey, StoreStatus, User
+from srctl.models import Application, Grant, GrantPage, Image, Policy, PublicKey, StoreStatus, User
 from srctl.needs import Store
 from srctl.outcome import Outcome, try_each
 
@@ -23,6 +23,7 @@ _GRANT_ID = re.compile(r"[0-9a-f]{1,32}")
 _MAX_PORT = 65535
 _MAX_TITLE = 200
 _CANDIDATES = 10
+_PAGE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,25 @@ class Accounting:
         if not found and user is not None:
             self._store.user(user)
         return found
+
+    def grant_page(self, after: str = "") -> GrantPage:
+        """Give a part of all grants in short, by id: the first one, or that which follows the id `after`."""
+        return self._store.grant_page(after, _PAGE)
+
+    def replace_grant(self, id_prefix: str, permits: Policy, *, stop: bool = False) -> Grant:
+        """Give a grant another policy; with `stop` end the sessions that run under it.
+
+        It stays the same grant, and its sessions can still be opened, unless the new policy takes something away:
+        then a new grant takes its place, and what holds for the sessions of a removed one holds for those. Raises
+        NotFoundError, and ConflictError if ambiguous or if the user has a grant with that policy already.
+        """
+        before = after = self.grant(id_prefix)
+        keep = not policy.takes_away(before.policy, permits)
+        if before.policy != permits:
+            after = self._store.replace_grant(before, permits, keep=keep)
+        if stop or not keep:
+            self._enforcer.withdraw([before], stop=stop)
+        return after
 
     def remove_grants(self, ids: Sequence[str], *, stop: bool = False) -> Outcome[str]:
         """Remove grants by id or unique prefix, with `stop` also their sessions; gives the full ids.

@@ -38,8 +38,8 @@ class AuditTrail(Protocol):
 class Call:
     """One call: `part` names the object that does it, `method` the function.
 
-    `admin` = for administrators only; `changes` = it stands in the audit; `streams` = it gives pieces (bytes or words)
-    as they come, on a channel that is used for nothing else.
+    `admin` = for administrators only; `changes` = it stands in the audit; `streams` = it gives pieces (bytes, words or
+    numbers) as they come, on a channel that is used for nothing else.
     """
 
     name: str
@@ -84,6 +84,9 @@ _ALL = [
     ),
     _streaming("session.logs", "sessions", Sessions.logs),
     _streaming("session.events", "sessions", Sessions.happenings),
+    _streaming("session.changes", "sessions", Sessions.changes),
+    _streaming("session.stats", "sessions", Sessions.stats),
+    *_calls("sessions", Sessions, [("host.info", "engine_info")], admin=True),
     *_calls("launcher", Launcher, [("session.start", "start")], changes=True),
     *_calls("joiner", Joiner, [("session.open", "bring")], changes=True),
     *_calls("joiner", Joiner, [("session.running", "running")]),
@@ -100,6 +103,7 @@ _ALL = [
             ("app.show", "application"),
             ("grant.list", "grants"),
             ("grant.show", "grant"),
+            ("grant.page", "grant_page"),
             ("db.status", "status"),
         ],
         admin=True,
@@ -117,6 +121,7 @@ _ALL = [
             ("app.add", "add_application"),
             ("app.remove", "remove_applications"),
             ("grant.add", "add_grant"),
+            ("grant.edit", "replace_grant"),
             ("grant.remove", "remove_grants"),
             ("grant.remove-of", "remove_grants_of"),
         ],

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from srctl.enforcing import Gateway
     from srctl.hosts.engine import DockerHost
     from srctl.launch import Launcher
-    from srctl.models import Host, Progress
+    from srctl.metering import Meter
+    from srctl.models import Host, Progress, Usage
     from srctl.news import News
     from srctl.opening import Door, Opener
     from srctl.pruning import Leftovers
@@ -236,11 +237,17 @@ class Context:
         joiner = parts.joiner(progress, clock)  # a login begins
         return Opener(self.host, joiner, ways or self.ways, progress)
 
-    def news(self, tell: Callable[[], None], lost: Callable[[SrctlError], None]) -> "News":
+    def news(self, tell: Callable[[], None], lost: Callable[[SrctlError], None], *, all_users: bool = False) -> "News":
         """Have it told whenever the sessions may have changed, on another thread; `lost` hears that nothing tells."""
-        from srctl.news import Beat, of_engine
+        from srctl.news import news
 
-        return Beat(tell) if self.through_gateway else of_engine(self.sessions, tell, lost)
+        return news(self.sessions, tell, lost, all_users=all_users)
+
+    def meter(self, tell: "Callable[[Usage], None]") -> "Meter":
+        """Return what tells, on threads of its own, what sessions take that are watched."""
+        from srctl.metering import EngineMeter, GatewayMeter
+
+        return (GatewayMeter if self.through_gateway else EngineMeter)(self.sessions, tell)
 
     # -- hosts, and the ways to their sessions
 

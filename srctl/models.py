@@ -87,6 +87,18 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantPage:
+    """Grants in short, by id: of each the id, the ids of user and application, the number of its policy, since when.
+
+    `more` tells whether others follow.
+    """
+
+    policies: tuple[Policy, ...]
+    lines: tuple[tuple[str, int, int, int, datetime], ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StoreStatus:
     """State of the accounting database. `pending` lists the migrations that `db upgrade` would apply."""
 
@@ -232,6 +244,30 @@ class Session:
     granted: bool | None
     created: datetime
     shared_with: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a container takes at a moment: `cpu` in percent of one core, `memory` and its `limit` in bytes.
+
+    `None` is what its engine does not tell, which is so for `cpu` at the beginning of a stream.
+    """
+
+    container_id: str
+    cpu: float | None = None
+    memory: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """An engine and its machine: cores, bytes of memory, and how many containers run there, whoever's they are."""
+
+    version: str
+    system: str
+    cores: int
+    memory: int
+    running: int
 
 
 @dataclass(frozen=True, slots=True)

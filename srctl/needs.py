@@ -1,6 +1,6 @@
 """What use cases need of the edges, which are handed to them: a Docker host, and the rights that people have."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, TypeVar
 
@@ -9,12 +9,15 @@ from srctl.models import (
     Container,
     ContainerSpec,
     Endpoint,
+    EngineInfo,
     Grant,
+    GrantPage,
     Image,
     Policy,
     Progress,
     PublicKey,
     StoreStatus,
+    Usage,
     User,
 )
 
@@ -44,6 +47,19 @@ class Stream(Protocol[T_co]):
         """End it; another thread may wait for it."""
 
 
+class UsageStream(Protocol):
+    """What a container takes, as time goes by."""
+
+    def __iter__(self) -> Iterator[Usage]:
+        """Return itself."""
+
+    def __next__(self) -> Usage:
+        """Wait for the next one."""
+
+    def close(self) -> None:
+        """End it; another thread may wait for it."""
+
+
 class Engine(Protocol):
     """A Docker host. Every method may raise `UnreachableError`."""
 
@@ -55,11 +71,17 @@ class Engine(Protocol):
     def direct(self) -> bool:
         """Whether endpoints are on this machine."""
 
+    @property
+    def most_streams(self) -> int | None:
+        """How many streams may be open at once, `None` for any number."""
+
     def require_way_to_endpoints(self) -> None:
         """Raise `UnsupportedError` where endpoints of this host can't be reached at all."""
 
-    def containers(self, labels: Mapping[str, str], *, stopped: bool = False) -> list[Container]:
-        """Return the containers with these labels; with `stopped` also those that do not run."""
+    def containers(
+        self, labels: Mapping[str, str], *, stopped: bool = False, ids: Sequence[str] = ()
+    ) -> list[Container]:
+        """Return the containers with these labels, with `ids` only those; with `stopped` also if they do not run."""
 
     def container(self, name: str) -> Container:
         """Return one container by id or name. Raises `NotFoundError`."""
@@ -94,8 +116,14 @@ class Engine(Protocol):
     def changes(self, labels: Mapping[str, str]) -> Stream[str]:
         """Open a stream of what happens to the containers with these labels."""
 
+    def stats(self, container_id: str) -> UsageStream:
+        """Open a stream of what a container takes, about once a second. Raises `NotFoundError`."""
+
     def version(self) -> str:
         """Return the engine's version."""
+
+    def info(self) -> EngineInfo:
+        """Return what the engine says of itself and of its machine."""
 
     def probe(self, endpoint: Endpoint, patience: float) -> int | None:
         """Return the HTTP status of an endpoint, `None` when there is none within `patience` seconds.
@@ -170,6 +198,15 @@ class Store(Protocol):
 
     def grants(self, *, user: str | None = None, image: str | None = None) -> list[Grant]:
         """Give the grants of a user, of an application, or all, in one query; unknown names have none."""
+
+    def grant_page(self, after: str, most: int) -> GrantPage:
+        """Give at most so many grants in short, by id, from the one that follows the id `after`."""
+
+    def replace_grant(self, before: Grant, policy: Policy, *, keep: bool) -> Grant:
+        """Put another policy in the place of a grant's; without `keep` it is a new grant with a new id.
+
+        Raises NotFoundError if it is gone, ConflictError if it has changed or the user has such a grant beside it.
+        """
 
     def remove_grant(self, grant_id: str) -> None:
         """Remove a grant by its full id. Raises NotFoundError."""

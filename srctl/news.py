@@ -1,18 +1,11 @@
-"""Tells that a list of sessions may differ from the one before: by the engine's events, or by the clock.
+"""Tells that a list of sessions may differ from the one before, as the engine or the gateway hears of it."""
 
-A gateway has no call for the events of all of a person's sessions, so behind one a list is due from time to time.
-"""
-
-import threading
 from collections.abc import Callable
 from typing import Protocol
 
 from srctl.errors import SrctlError
 from srctl.sessions import Sessions
 from srctl.tunnel.lookout import Lookout, Stream
-
-BEAT = 5.0
-"""Seconds between two lists behind a gateway."""
 
 
 class News(Protocol):
@@ -22,30 +15,14 @@ class News(Protocol):
         """Tell nothing more."""
 
 
-class Beat:
-    """Tells every `BEAT` seconds."""
-
-    def __init__(self, tell: Callable[[], None], seconds: float = BEAT) -> None:
-        self._tell = tell
-        self._seconds = seconds
-        self._over = threading.Event()
-        threading.Thread(target=self._run, name="srctl-beat", daemon=True).start()
-
-    def _run(self) -> None:
-        while not self._over.wait(self._seconds):
-            self._tell()
-
-    def close(self) -> None:
-        """Tell nothing more."""
-        self._over.set()
-
-
-def of_engine(sessions: Sessions, tell: Callable[[], None], lost: Callable[[SrctlError], None]) -> News:
+def news(
+    sessions: Sessions, tell: Callable[[], None], lost: Callable[[SrctlError], None], *, all_users: bool = False
+) -> News:
     """Tell at each event, and when the stream of them has been opened; `lost` hears why it can't be."""
 
     def stream() -> Stream:
         try:
-            return sessions.changes()
+            return sessions.changes(all_users=all_users)
         except SrctlError as error:
             lost(error)
             raise

@@ -123,6 +123,17 @@ def in_words(permits: Policy) -> str:
     return ", ".join([word for word, permitted in given.items() if permitted] + volumes) or "default"
 
 
+def takes_away(before: Policy, after: Policy) -> bool:
+    """Tell whether anything that a policy permits is not permitted by another one, or only with another licence."""
+    flags = ("allow_home", "allow_view", "allow_startup_data")
+    kept = {(volume.source, volume.target): volume.mode for volume in after.volumes}
+    return (
+        any(getattr(before, name) and not getattr(after, name) for name in flags)
+        or before.license not in (None, after.license)
+        or any(kept.get((each.source, each.target)) not in (each.mode, "rw") for each in before.volumes)
+    )
+
+
 def without_license(permits: Policy) -> Policy:
     """Return a policy that tells of its licence only that there is one."""
     return replace(permits, license="***") if permits.license else permits

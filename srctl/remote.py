@@ -5,12 +5,12 @@ checked against the use cases' own types, whatever the gateway says. Who one is,
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
-from srctl import wire
+from srctl import pieces, wire
 from srctl.calls import BY_METHOD, CALLS, PROTOCOL, AuditTrail, Call
 from srctl.clock import REAL, Clock
 from srctl.errors import NotAllowedError
@@ -87,8 +87,11 @@ class GatewayHost:
 
     def events(self, container_id: str) -> Pieces:
         """Open a stream of what happens to such a container."""
-        call = CALLS["session.events"]
-        return self.remote.stream(call.name, arguments(call, container_id))
+        return self.words(CALLS["session.events"], container_id)
+
+    def words(self, call: Call, /, *given: Any, **named: Any) -> Pieces:
+        """Open a stream of words."""
+        return self.remote.stream(call.name, arguments(call, *given, **named))
 
     def version(self) -> str:
         """Return the version of the engine behind it."""
@@ -112,9 +115,9 @@ class GatewayHost:
             said = self.remote.request(call.name, asked, tell, _patience(call, given), closing)
         return self._ours(call.signature.load(said))
 
-    def logs(self, call: Call, /, *given: Any, **named: Any) -> wire.ByteStream:
+    def logs(self, call: Call, /, *given: Any, **named: Any) -> pieces.Bytes:
         """Open a stream of bytes; it ends there when it is closed here."""
-        return wire.ByteStream(self.remote.stream(call.name, arguments(call, *given, **named)))
+        return pieces.Bytes(self.remote.stream(call.name, arguments(call, *given, **named)))
 
     def lead(self, endpoint: Endpoint) -> None:
         """See to it that this login may forward to a session which is new, or another person's.
@@ -192,6 +195,14 @@ class RemoteSessions(StandIn):
     def user(self) -> str:
         """The name that the gateway knows the person by."""
         return self._gateway.greeting.user
+
+    def changes(self, *, all_users: bool = False) -> Pieces:
+        """Open a stream that says a word whenever a list may differ, and one once it does so."""
+        return self._gateway.words(CALLS["session.changes"], all_users=all_users)
+
+    def stats(self, container_ids: Sequence[str], *, all_users: bool = False) -> pieces.Usages:
+        """Open a stream of what the containers of sessions take."""
+        return pieces.Usages(self._gateway.words(CALLS["session.stats"], container_ids, all_users=all_users))
 
 
 class RemoteLeftovers(StandIn):

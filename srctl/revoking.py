@@ -1,6 +1,6 @@
-"""Which grants the words after `grant remove` mean: ids, or an image and a user.
+"""Which grants the words after `grant remove` and `grant edit` mean: ids, or an image and a user.
 
-Removing never asks, so nothing is guessed: names such as `ada` and `dad` look like beginnings of ids, and must never
+Neither asks, so nothing is guessed: names such as `ada` and `dad` look like beginnings of ids, and must never
 remove the grant of somebody else.
 """
 
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from srctl import policy
 from srctl.accounting import Accounting
 from srctl.errors import NotFoundError, UsageError
-from srctl.models import Policy
+from srctl.models import Grant, Policy
 from srctl.outcome import Outcome, try_each
 
 _DIGITS = 4
-"""How many digits of an id remove a grant at least."""
+"""How many digits of an id remove or change a grant at least."""
 
 
 def revoke(
@@ -30,8 +30,7 @@ def revoke(
     if with_policy:
         raise UsageError("--all and policy options go with IMAGE USER, not with ids")
     for word in words:
-        if policy.is_grant_id(word.lower()) and len(word) < _DIGITS:
-            raise UsageError(f"{word!r} is too little of an id to remove a grant", f"Use at least {_DIGITS} digits")
+        _check_digits(word, "remove")
     if len(words) == 2:
         found = try_each(words, accounting.grant)
         return (
@@ -40,6 +39,17 @@ def revoke(
             else accounting.remove_grants([each.id for each in found.done], stop=stop)
         )
     return accounting.remove_grants(words, stop=stop)
+
+
+def alter(accounting: Accounting, word: str, permits: Policy, *, stop: bool = False) -> Grant:
+    """Give the grant that the word names another policy. Raises as `revoke` and `Accounting.replace_grant`."""
+    _check_digits(word, "change")
+    return accounting.replace_grant(word, permits, stop=stop)
+
+
+def _check_digits(word: str, verb: str) -> None:
+    if policy.is_grant_id(word.lower()) and len(word) < _DIGITS:
+        raise UsageError(f"{word!r} is too little of an id to {verb} a grant", f"Use at least {_DIGITS} digits")
 
 
 def _are_ids(accounting: Accounting, words: Sequence[str]) -> bool:

@@ -5,16 +5,19 @@ database whatever runs can still be listed, opened and stopped.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from srctl import choosing, images, labels, policy
 from srctl.errors import NoDatabaseError, NotAllowedError, NotFoundError
-from srctl.models import Available, Container, Grant, Image, Policy, Session, User
-from srctl.needs import Engine, Rights, Stream
+from srctl.models import Available, Container, EngineInfo, Grant, Image, Policy, Session, Usage, User
+from srctl.needs import Engine, Rights, Stream, UsageStream
 
 RUNNING = ("running", "restarting", "paused")
 """Docker's states of containers that hold their ports and processes."""
+
+MOST_WATCHED = 60
+"""Containers of which it is told at once what they take: no screen shows many more."""
 
 _CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 
@@ -100,9 +103,30 @@ class Sessions:
         """Open a stream of what happens to such a container: `start`, `die`, `destroy`. Raises as `reachable`."""
         return self.engine.events(self.reachable(container_id).id)
 
-    def changes(self) -> Stream[str]:
-        """Open a stream that says a word whenever a list of the user's sessions may differ from the one before."""
-        return self.engine.changes(labels.selector(self.realm, self.user))
+    def changes(self, *, all_users: bool = False) -> Stream[str]:
+        """Open a stream that says a word whenever a list of the sessions may differ from the one before."""
+        return self.engine.changes(labels.selector(self.realm, None if all_users else self.user))
+
+    def watchable(self, container_ids: Sequence[str], *, all_users: bool = False) -> list[str]:
+        """Return those of the containers that hold running sessions which the user may see: one request."""
+        ids = [each for each in container_ids if _CONTAINER_ID.fullmatch(each)]
+        return [found.id for found in self._seen(ids, all_users=all_users)] if ids else []
+
+    def _seen(self, ids: list[str], *, all_users: bool) -> list[Container]:
+        return self.containers(all_users=all_users, ids=ids)
+
+    def stats(self, container_ids: Sequence[str], *, all_users: bool = False) -> UsageStream:
+        """Open a stream of what the containers of sessions take, each about once a second.
+
+        Those that the user may not see are left out, and so are those that do not run, and all beyond `MOST_WATCHED`.
+        """
+        from srctl.following import Following, Gathered
+
+        gathered = Gathered[Usage]()
+        following = Following(self.engine.stats, gathered.put)
+        gathered.finally_do(following.close)
+        following.watch(self.watchable(container_ids[:MOST_WATCHED], all_users=all_users))
+        return gathered
 
     def images(self) -> list[Image]:
         """Return the tagged images of the host; labels that are very long, such as icons, are cut."""
@@ -112,18 +136,24 @@ class Sessions:
         """Return the version of the engine."""
         return self.engine.version()
 
+    def engine_info(self) -> EngineInfo:
+        """Return what the engine says of itself and of its machine."""
+        return self.engine.info()
+
     def describe(self, container: Container) -> Session:
         """Read a container as a session."""
         return self._sessions([container])[0]
 
-    def logs(self, prefix: str, *, tail: int | None = None, follow: bool = False) -> Stream[bytes]:
+    def logs(
+        self, prefix: str, *, tail: int | None = None, follow: bool = False, all_users: bool = False
+    ) -> Stream[bytes]:
         """Open a stream of what the application wrote, in pieces."""
-        container = self.container(prefix)
+        container = self.container(prefix, all_users=all_users)
         return self.engine.logs(container.id, tail=tail, follow=follow)
 
-    def stop(self, prefix: str) -> tuple[str, bool]:
+    def stop(self, prefix: str, *, all_users: bool = False) -> tuple[str, bool]:
         """Stop and remove a session; return its id, and whether it was still there."""
-        container = self.container(prefix)
+        container = self.container(prefix, all_users=all_users)
         return labels.session_id(container) or "", self.end(container)
 
     def end(self, container: Container) -> bool:
@@ -195,9 +225,10 @@ class Sessions:
         hint = f"srctl ps still lists it, and srctl stop {session[:12]} ends it"
         raise NotAllowedError(f"The grant of session {session} has been removed", hint)
 
-    def containers(self, *, stopped: bool = False, all_users: bool = False) -> list[Container]:
-        """Return the containers of the sessions that this user may see."""
-        found = self.engine.containers(labels.selector(self.realm, None if all_users else self.user), stopped=stopped)
+    def containers(self, *, stopped: bool = False, all_users: bool = False, ids: Sequence[str] = ()) -> list[Container]:
+        """Return the containers of the sessions that this user may see; with `ids` only those of them."""
+        selector = labels.selector(self.realm, None if all_users else self.user)
+        found = self.engine.containers(selector, stopped=stopped, ids=ids)
         mine = [container for container in found if labels.session_id(container)]
         if all_users:
             return mine

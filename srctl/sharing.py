@@ -5,7 +5,7 @@ it (`allow_view`), and with either person. What the guest reaches is the applica
 session can use all of it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -13,7 +13,7 @@ from typing import Protocol
 from srctl import choosing, labels, policy, slots
 from srctl.errors import ConflictError, NotAllowedError, NotFoundError, UsageError
 from srctl.models import Available, Container, Grant, Policy, Session, Share
-from srctl.needs import Engine, Rights
+from srctl.needs import Engine, Rights, Stream
 from srctl.sessions import RUNNING, Sessions
 
 LONGEST = 366 * 86400.0
@@ -192,14 +192,39 @@ class SharedSessions(Sessions):
             )
         return grant
 
-    def _visible(self, shares: list[Share], *, stopped: bool) -> list[Container]:
-        """Return the containers of the user's sessions and of those that are shared with the user."""
-        guest_of = {share.session_id: share.owner for share in shares if share.guest == self.user}
-        own = self.containers(stopped=stopped)
-        if not guest_of:
+    def changes(self, *, all_users: bool = False) -> Stream[str]:
+        """Open a stream that says a word whenever a list may differ, also where somebody shares a session or stops to.
+
+        Of sessions that are not shared with the user nothing is told.
+        """
+        own = super().changes(all_users=all_users)
+        if all_users:
             return own
-        others = self.containers(stopped=stopped, all_users=True)
-        return own + [each for each in others if self._is_shared(each, guest_of)]
+        from srctl.hearing import Hearing
+
+        return Hearing(
+            own,
+            lambda: self._book.shares(self.user),
+            lambda shares: [each.id for each in self._guested(shares, stopped=True)],
+            self.engine.events,
+        )
+
+    def _seen(self, ids: list[str], *, all_users: bool) -> list[Container]:
+        if all_users:
+            return super()._seen(ids, all_users=True)
+        return self._visible(self._book.shares(self.user), stopped=False, ids=ids)
+
+    def _visible(self, shares: list[Share], *, stopped: bool, ids: Sequence[str] = ()) -> list[Container]:
+        """Return the containers of the user's sessions and of those that are shared with the user."""
+        return self.containers(stopped=stopped, ids=ids) + self._guested(shares, stopped=stopped, ids=ids)
+
+    def _guested(self, shares: list[Share], *, stopped: bool, ids: Sequence[str] = ()) -> list[Container]:
+        """Return the containers of the sessions that are shared with the user."""
+        guest_of = {share.session_id: share.owner for share in shares if share.guest == self.user}
+        if not guest_of:
+            return []
+        others = self.containers(stopped=stopped, all_users=True, ids=ids)
+        return [each for each in others if self._is_shared(each, guest_of)]
 
     def _is_shared(self, container: Container, guest_of: dict[str, str]) -> bool:
         owner = container.labels.get(labels.RUNINFO + "user")

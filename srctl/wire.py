@@ -5,17 +5,14 @@ checks and converts. Whatever comes over the wire is hostile: names that are not
 end in an error and nothing else.
 """
 
-import base64
-import binascii
 import inspect
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from srctl import errors
 from srctl.errors import SeveralErrors, SrctlError, UnreachableError, UsageError
-from srctl.needs import Stream
 from srctl.outcome import Outcome
 
 _ERRORS: dict[str, type[SrctlError]] = {
@@ -54,29 +51,6 @@ def load_error(said: Any) -> SrctlError:
 def nonsense(what: str) -> UnreachableError:
     """Return the error for a peer that does not speak as it should."""
     return UnreachableError(f"The gateway said {what}", "Is it an srctl gateway? Versions that differ are told apart")
-
-
-class ByteStream:
-    """What a stream of bytes brings, until its end or until it is closed, by whatever thread."""
-
-    def __init__(self, pieces: Stream[str]) -> None:
-        self._pieces = pieces
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Return itself."""
-        return self
-
-    def __next__(self) -> bytes:
-        """Wait for the next piece. Raises what the gateway answers, and `UnreachableError`."""
-        try:
-            return base64.b64decode(next(self._pieces), validate=True)
-        except (binascii.Error, ValueError) as error:
-            self.close()
-            raise nonsense("a piece of a log that is none") from error
-
-    def close(self) -> None:
-        """End it."""
-        self._pieces.close()
 
 
 class Signature:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
@@ -22,11 +22,13 @@ from srctl.models import (
     Container,
     ContainerSpec,
     Endpoint,
+    EngineInfo,
     Grant,
     Image,
     Policy,
     Progress,
     StartRequest,
+    Usage,
     User,
 )
 from srctl.needs import Closing, unhindered
@@ -109,6 +111,30 @@ class FakeLog:
 
 
 @dataclass
+class FakeStats:
+    """A stream of what a container takes; a test tells what that is."""
+
+    container_id: str
+    lines: SimpleQueue[Usage | None] = field(default_factory=SimpleQueue)
+    closed: bool = False
+
+    def tell(self, cpu: float | None, memory: int = 100 << 20) -> None:
+        self.lines.put(Usage(self.container_id, cpu, memory, 16 << 30))
+
+    def __iter__(self) -> FakeStats:
+        return self
+
+    def __next__(self) -> Usage:
+        if line := self.lines.get():
+            return line
+        raise StopIteration
+
+    def close(self) -> None:
+        self.closed = True
+        self.lines.put(None)
+
+
+@dataclass
 class FakeEngine:
     """An engine in memory whose containers behave as the test page does: their `MODE` tells how.
 
@@ -119,6 +145,7 @@ class FakeEngine:
     time: FakeTime = field(default_factory=FakeTime)
     name: str = "fake"
     direct: bool = True
+    most_streams: int | None = None
     directories: set[str] = field(default_factory=set)
     networks: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
@@ -131,6 +158,8 @@ class FakeEngine:
     pulled: threading.Event = field(default_factory=threading.Event)
     listeners: list[FakeEvents] = field(default_factory=list)
     logs_open: list[FakeLog] = field(default_factory=list)
+    watched: list[FakeStats] = field(default_factory=list)
+    """The streams of stats that were opened."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -139,12 +168,16 @@ class FakeEngine:
     def require_way_to_endpoints(self) -> None:
         """There is one."""
 
-    def containers(self, labels: Mapping[str, str], *, stopped: bool = False) -> list[Container]:
+    def containers(
+        self, labels: Mapping[str, str], *, stopped: bool = False, ids: Sequence[str] = ()
+    ) -> list[Container]:
         self._called("containers")
         return [
             container
             for container in self.stored.values()
-            if labels.items() <= container.labels.items() and (stopped or container.state == "running")
+            if labels.items() <= container.labels.items()
+            and (stopped or container.state == "running")
+            and (not ids or container.id in ids)
         ]
 
     def container(self, name: str) -> Container:
@@ -247,6 +280,13 @@ class FakeEngine:
         self.listeners.append(FakeEvents(None, labels))
         return self.listeners[-1]
 
+    def stats(self, container_id: str) -> FakeStats:
+        self._called("stats")
+        stream = FakeStats(self._find(container_id).id)
+        self.watched.append(stream)
+        stream.tell(None)
+        return stream
+
     def probe(self, endpoint: Endpoint, patience: float) -> int | None:
         self._called("probe")
         for container in self.stored.values():
@@ -256,6 +296,11 @@ class FakeEngine:
 
     def version(self) -> str:
         return "20.10"
+
+    def info(self) -> EngineInfo:
+        self._called("info")
+        running = sum(container.state == "running" for container in self.stored.values())
+        return EngineInfo("20.10", "Debian", 8, 16 << 30, running)
 
     def exit(self, container_id: str, code: int) -> None:
         """Let a container's process end."""

@@ -1,14 +1,16 @@
-"""Make the pictures of README and docs/: `python -m tools.pictures`.
+"""Make the pictures of README and docs/: `python -m tools.pictures [desktop] [screen]`.
 
 A real desktop, in a private engine, is opened through a private SSH server and photographed in Chromium. The frame
-around it shows the address that `srctl open` printed.
+around it shows the address that `srctl open` printed. The pictures of `srctl tui` are those to which its tests hold it.
 """
 
 from __future__ import annotations
 
 import base64
 import html
+import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,7 +22,8 @@ from tools.debian import SetupError
 from tools.lab import lab
 from tools.sshd import private_sshd
 
-PICTURE = Path(__file__).resolve().parent.parent / "docs" / "pictures" / "desktop.png"
+ROOT = Path(__file__).resolve().parent.parent
+PICTURE = ROOT / "docs" / "pictures" / "desktop.png"
 USER = "ada"
 SIZE = (1000, 520)
 BAR = 44
@@ -36,16 +39,24 @@ PAGE = """
 """
 
 
-def main() -> int:
-    """Make the picture; return the exit code."""
-    try:
-        with ExitStack() as undo:
-            photograph(open_desktop(undo), PICTURE)
-    except SetupError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{PICTURE}\n")
+def main(chosen: Sequence[str]) -> int:
+    """Make the chosen pictures, all where none is; return the exit code."""
+    if not chosen or "screen" in chosen:
+        draw_screen()
+    if not chosen or "desktop" in chosen:
+        try:
+            with ExitStack() as undo:
+                photograph(open_desktop(undo), PICTURE)
+        except SetupError as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
     return 0
+
+
+def draw_screen() -> None:
+    """Draw the pictures of the screen anew, those of its tests and those of the documentation."""
+    command = [sys.executable, "-m", "pytest", "-q", "tests/tui/test_pictures.py", "--update-pictures"]
+    subprocess.run(command, cwd=ROOT, check=True)
 
 
 def open_desktop(undo: ExitStack) -> str:
@@ -110,4 +121,4 @@ def work_in(page: Page) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

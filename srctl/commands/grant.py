@@ -9,7 +9,7 @@ from srctl.commands.options import complete_applications, complete_users, noun, 
 from srctl.context import Context
 from srctl.errors import UsageError
 from srctl.models import Policy
-from srctl.revoking import revoke
+from srctl.revoking import alter, revoke
 
 app = noun("The grants: who may run which application, and how.")
 
@@ -48,6 +48,29 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     licence = _licence(context, licence, licence_file)
     permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume)
     granted = context.accounting.add_grant(image, grantee, permits)
+    context.output.made(granted.id, views.grant(granted))
+
+
+@verb(app, "edit")
+def edit(  # noqa: PLR0913, PLR0917 - one parameter an option
+    context: Context,
+    grant: Annotated[str, typer.Argument(metavar="ID", help="Its id, or at least four digits of it.")],
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the sessions that run under it, too.")] = False,
+    allow_home: Home = False,
+    allow_view: View = False,
+    allow_startup_data: StartupData = False,
+    licence: License = None,
+    licence_file: LicenseFile = None,
+    volume: Volumes = None,
+) -> None:
+    """Give a grant exactly this policy, and print its id.
+
+    It stays the same grant, and its sessions can still be opened, unless the new policy takes something away. Then
+    a new grant takes its place, and sessions of the old one are treated as by `grant remove`.
+    """
+    licence = _licence(context, licence, licence_file)
+    permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume)
+    granted = alter(context.accounting, grant, permits, stop=stop)
     context.output.made(granted.id, views.grant(granted))
 
 

@@ -95,9 +95,9 @@ def list_sessions(
 
 
 @verb(app, "show")
-def show(context: Context, session: Id) -> None:
+def show(context: Context, session: Id, all_users: AllUsers = False) -> None:
     """Show one session."""
-    context.output.one(views.session(context.sessions.get(session)), ids="id")
+    context.output.one(views.session(context.sessions.get(session, all_users=all_users)), ids="id")
 
 
 @verb(app, "logs")
@@ -106,9 +106,10 @@ def logs(
     session: Id,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as it writes more.")] = False,
     tail: Annotated[int | None, typer.Option("--tail", "-n", metavar="N", min=0, help="The last lines only.")] = None,
+    all_users: AllUsers = False,
 ) -> None:
     """Print what the application wrote."""
-    for text in _decoded(context.sessions.logs(session, tail=tail, follow=follow)):
+    for text in _decoded(context.sessions.logs(session, tail=tail, follow=follow, all_users=all_users)):
         context.output.raw(text)
 
 
@@ -116,11 +117,12 @@ def logs(
 def stop(
     context: Context,
     session: Annotated[list[str], typer.Argument(metavar="ID...", autocompletion=complete_sessions)],
+    all_users: AllUsers = False,
 ) -> None:
     """Stop sessions and remove their containers."""
 
     def end(prefix: str) -> str:
-        found, was_there = context.sessions.stop(prefix)
+        found, was_there = context.sessions.stop(prefix, all_users=all_users)
         if not was_there:
             context.output.note(f"Session {found} was gone already")
         return found

@@ -3,7 +3,7 @@
 Rows never leave `srctl.db`. The order of the columns is that of the fields of the values.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from srctl.db import policy_json
 from srctl.db.schema import applications, audit, grants, shares, user_keys, users
-from srctl.models import Application, AuditEntry, Grant, Policy, PublicKey, Share, User
+from srctl.models import Application, AuditEntry, Grant, GrantPage, Policy, PublicKey, Share, User
 
 APPLICATION_COLUMNS = (
     applications.c.image,
@@ -39,6 +39,7 @@ APPLICATIONS = select(*APPLICATION_COLUMNS)
 GRANTS = select(grants.c.id, users.c.name, grants.c.policy, grants.c.created, *APPLICATION_COLUMNS).select_from(
     grants.join(users).join(applications)
 )
+SHORT_GRANTS = select(grants.c.id, grants.c.user_id, grants.c.application_id, grants.c.policy, grants.c.created)
 OWNERS, GUESTS = users.alias("owners"), users.alias("guests")
 SHARES = (
     select(
@@ -64,7 +65,7 @@ AUDIT = select(
 )
 
 
-def to_grants(rows: Sequence[Sequence[Any]]) -> list[Grant]:
+def to_grants(rows: Iterable[Sequence[Any]]) -> list[Grant]:
     """Make grants of rows of `GRANTS`; equal policies and applications are made once."""
     policies: dict[str, Policy] = {}
     known: dict[str, Application] = {}
@@ -78,6 +79,16 @@ def to_grants(rows: Sequence[Sequence[Any]]) -> list[Grant]:
             application = known[columns[0]] = to_application(columns)
         result.append(Grant(grant_id, user, application, policy, _utc(created)))
     return result
+
+
+def to_page(rows: Iterable[Sequence[Any]], *, more: bool) -> GrantPage:
+    """Make a page of rows of `SHORT_GRANTS`; equal policies are told once."""
+    numbers: dict[str, int] = {}
+    lines = [
+        (grant_id, user_id, application_id, numbers.setdefault(text, len(numbers)), _utc(created))
+        for grant_id, user_id, application_id, text, created in rows
+    ]
+    return GrantPage(tuple(policy_json.load(text) for text in numbers), tuple(lines), more)
 
 
 def to_user(row: Sequence[Any]) -> User:

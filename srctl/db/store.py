@@ -11,17 +11,18 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, CursorResult, Insert, Select, Table, delete, func, select, update
+from sqlalchemy import Connection, Select, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from srctl.db import policy_json, rows
+from srctl.db import granting, policy_json, rows
 from srctl.db.book import Book
 from srctl.db.engine import Database
+from srctl.db.inserting import insert_new
 from srctl.db.location import parse
 from srctl.db.schema import HEAD, applications, grants, user_keys, users
 from srctl.db.standing import Standing, look, refusal
 from srctl.errors import ConflictError, NotFoundError
-from srctl.models import Application, Grant, Policy, PublicKey, StoreStatus, User
+from srctl.models import Application, Grant, GrantPage, Policy, PublicKey, StoreStatus, User
 
 _RACES = 3
 
@@ -83,7 +84,7 @@ class SqlStore:
         """Add a user. Raises ConflictError if the name exists or differs only in case from one that does."""
         values = {"name": name, "admin": admin, "disabled": False, "created": _now()}
         with self._database.writing() as connection:
-            if not _insert_new(connection, users, values | {"name_folded": name.casefold()}):
+            if not insert_new(connection, users, values | {"name_folded": name.casefold()}):
                 taken = connection.scalar(select(users.c.name).where(users.c.name_folded == name.casefold()))
                 same = f"User {name} exists" if taken == name else f"User {name} differs only in case from {taken}"
                 raise ConflictError(same, f"See `srctl user show {taken}`")
@@ -115,7 +116,7 @@ class SqlStore:
         with self._database.writing() as connection:
             user_id = _user_id(connection, user)
             values = {"type": key.type, "blob": key.blob, "fingerprint": key.fingerprint, "comment": key.comment}
-            _insert_new(connection, user_keys, values | {"user_id": user_id, "added": _now()})
+            insert_new(connection, user_keys, values | {"user_id": user_id, "added": _now()})
             query = rows.KEYS.where(user_keys.c.fingerprint == key.fingerprint)
             row = connection.execute(query.join(users).add_columns(users.c.name)).one()
             if row.name != user:
@@ -160,7 +161,7 @@ class SqlStore:
         columns = [column.name for column in rows.APPLICATION_COLUMNS if column.name not in ("id", "created")]
         values = {name: getattr(application, name) for name in columns}
         with self._database.writing() as connection:
-            if not _insert_new(connection, applications, values | {"created": _now()}):
+            if not insert_new(connection, applications, values | {"created": _now()}):
                 raise ConflictError(
                     f"Application {application.image} exists", f"See `srctl app show {application.image}`"
                 )
@@ -198,9 +199,22 @@ class SqlStore:
         if image is not None:
             conditions.append(applications.c.image == image)
         query = rows.GRANTS.where(*conditions)
-        return rows.to_grants(
-            self._all(query.order_by(users.c.name, applications.c.image, grants.c.created, grants.c.id))
-        )
+        ordered = query.order_by(users.c.name, applications.c.image, grants.c.created, grants.c.id)
+        with self._database.reading() as connection:
+            return rows.to_grants(granting.in_batches(connection.execute(ordered)))
+
+    def grant_page(self, after: str, most: int) -> GrantPage:
+        """Give at most so many grants in short, by id, from the one that follows the id `after`."""
+        with self._database.reading() as connection:
+            return granting.page(connection, after, most)
+
+    def replace_grant(self, before: Grant, policy: Policy, *, keep: bool) -> Grant:
+        """Put another policy in the place of a grant's; without `keep` it is a new grant with a new id.
+
+        Raises NotFoundError if it is gone, ConflictError if it has changed or the user has such a grant beside it.
+        """
+        with self._database.writing() as connection:
+            return granting.replace(connection, before, policy, keep=keep)
 
     def remove_grant(self, grant_id: str) -> None:
         """Remove a grant by its full id. Raises NotFoundError."""
@@ -234,25 +248,6 @@ class SqlStore:
             return connection.execute(query).all()
 
 
-def _insert_new(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
-    """Insert unless a unique key forbids it; tell whether it was."""
-    result: CursorResult[Any] = connection.execute(
-        _insert_ignoring(connection.dialect.name, table).values(values).inline(),
-        execution_options={"preserve_rowcount": True},
-    )
-    return result.rowcount == 1
-
-
-def _insert_ignoring(dialect: str, table: Table) -> Insert:
-    if dialect == "postgresql":  # a large module, loaded with its dialect only
-        from sqlalchemy.dialects import postgresql
-
-        return postgresql.insert(table).on_conflict_do_nothing()
-    from sqlalchemy.dialects import sqlite
-
-    return sqlite.insert(table).on_conflict_do_nothing()
-
-
 def _add_grant(connection: Connection, image: str, user: str, policy: Policy) -> Grant | None:
     """Insert and read back; `None` if somebody removed the grant in between."""
     application_id = connection.scalar(select(applications.c.id).where(applications.c.image == image))
@@ -262,7 +257,7 @@ def _add_grant(connection: Connection, image: str, user: str, policy: Policy) ->
     text = policy_json.dump(policy)
     key = {"user_id": user_id, "application_id": application_id, "policy_digest": policy_json.digest(text)}
     values = key | {"id": secrets.token_hex(16), "policy": text, "created": _now()}
-    _insert_new(connection, grants, values)
+    insert_new(connection, grants, values)
     query = rows.GRANTS.where(*(grants.c[name] == value for name, value in key.items()))
     row = connection.execute(query).first()
     return None if row is None else rows.to_grants([row])[0]

@@ -4,7 +4,6 @@ Both ends say first what they speak. A channel that streams (a log that is follo
 When the client is gone, what is being done for it is given up: a start is undone, a stream ends.
 """
 
-import base64
 import contextlib
 import json
 import os
@@ -14,19 +13,20 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
+from srctl import pieces
 from srctl.calls import CALLS, LONGEST_LINE, PROTOCOL
 from srctl.errands import Errand
 from srctl.errors import SrctlError, UnsupportedError, UsageError
 from srctl.gateway.desk import Desk, Hooks, prepare
 from srctl.gateway.stream import ClientGoneError, Lines, Writer
-from srctl.models import Progress
+from srctl.models import Progress, Usage
 from srctl.wire import dump_error
 
 GRACE = 60.0
 """Seconds to give up what is being done for a client who is gone."""
 
-EVENTS, OPENED = "session.events", "opened"
-"""What happened before the stream is there, it does not tell; so the client hears from when on it does."""
+EVENTS, OPENED = ("session.events", "session.changes"), "opened"
+"""What happened before such a stream is there, it does not tell; so the client hears from when on it does."""
 
 _GREATEST_ID = 2**53
 
@@ -77,7 +77,7 @@ class Api:
             call = CALLS.get(name) if isinstance(name, str) else None
             self._streaming = call is not None and call.streams
             result = self._desk.perform(name, request.get("with", {}), Hooks(errand, errand.clock))
-            if name == EVENTS:
+            if name in EVENTS:
                 self._say({"id": number, "data": OPENED})
             if self._streaming:
                 self._stream(number, result)
@@ -93,10 +93,9 @@ class Api:
         self._say(said)
         self._desk.leave()
 
-    def _stream(self, number: int, pieces: Iterable[bytes | str]) -> None:
-        for piece in pieces:
-            data = piece if isinstance(piece, str) else base64.b64encode(piece).decode()
-            self._say({"id": number, "data": data})
+    def _stream(self, number: int, stream: Iterable[bytes | str | Usage]) -> None:
+        for piece in stream:
+            self._say({"id": number, "data": pieces.dump(piece)})
 
     def _tell(self, number: int, progress: Progress) -> None:
         self._say({"id": number, "progress": asdict(progress)})

@@ -6,7 +6,7 @@ framing only; its high-level objects inspect every container they list and are n
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,7 +24,8 @@ from srctl.hosts.events import CHANGES, WORDS, Events, Pieces, labelled
 from srctl.hosts.faults import translated
 from srctl.hosts.readiness import http_status, local_dial
 from srctl.hosts.sdk import docker
-from srctl.models import Container, ContainerSpec, Endpoint, Host, Image
+from srctl.hosts.stats import Stats
+from srctl.models import Container, ContainerSpec, Endpoint, EngineInfo, Host, Image
 from srctl.needs import Closing, ProgressCallback, unhindered
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ STOP_GRACE = 5
 
 START_TRIES = 4
 """How often a container is started: several processes may make its network at once, or take the port given to it."""
+
+STREAMS_BY_COMMAND = 4
+"""Streams at once where each takes a command on the far side: sshd allows 10 on one login (`MaxSessions`)."""
 
 _SUPPORTED = re.compile(r"(?:Maximum|Minimum) supported API version is ([0-9]+\.[0-9]+)")
 _PORT_TAKEN = re.compile(r"address already in use|port is already allocated")
@@ -65,6 +69,13 @@ class DockerHost:
     def direct(self) -> bool:
         """Whether endpoints of this host can be reached from this machine without a tunnel."""
         return scheme(self.host) in LOCAL_SCHEMES
+
+    @property
+    def most_streams(self) -> int | None:
+        """How many streams may be open at once, `None` for any number: a login has few channels for commands."""
+        if scheme(self.host) != "ssh" or "_api" not in self.__dict__:
+            return None
+        return STREAMS_BY_COMMAND if self._api.get_adapter(self._api.base_url).by_command else None
 
     def require_way_to_endpoints(self) -> None:
         """Raise `UnsupportedError` where endpoints of this host can't be reached, directly or through SSH."""
@@ -114,9 +125,18 @@ class DockerHost:
         """Return the version of the engine."""
         return str(self._call(lambda api: api.version(api_version=False))["Version"])
 
-    def containers(self, labels: Mapping[str, str], *, stopped: bool = False) -> list[Container]:
-        """Return the containers that carry all these labels; with `stopped` also those that do not run."""
-        filters = {"label": labelled(labels)}
+    def info(self) -> EngineInfo:
+        """Return what the engine says of itself and of its machine."""
+        return self._call(lambda api: parse.engine_info(api.info()))
+
+    def containers(
+        self, labels: Mapping[str, str], *, stopped: bool = False, ids: Sequence[str] = ()
+    ) -> list[Container]:
+        """Return the containers that carry all these labels; with `stopped` also those that do not run.
+
+        With `ids` only those of them.
+        """
+        filters = {"label": labelled(labels), **({"id": list(ids)} if ids else {})}
         read = parse.listed_container
         return self._call(lambda api: parse.listed(api.containers(all=stopped, filters=filters), read))
 
@@ -235,6 +255,10 @@ class DockerHost:
     def changes(self, labels: Mapping[str, str]) -> Events:
         """Open a stream of what happens to the containers that carry all these labels: one request."""
         return self._events({"label": labelled(labels), "event": list(CHANGES)})
+
+    def stats(self, container_id: str) -> Stats:
+        """Open a stream of what a container takes: one request. Raises `NotFoundError`."""
+        return Stats(self.host, container_id, self._call(lambda api: api.stats_lines(container_id)))
 
     def _events(self, filters: dict[str, list[str]]) -> Events:
         stream = self._call(lambda api: api.events(decode=True, filters={"type": ["container"], **filters}))

@@ -11,9 +11,12 @@ from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from srctl.errors import UnreachableError
-from srctl.models import Binding, Container, Image, Progress
+from srctl.models import Binding, Container, EngineInfo, Image, Progress, Usage
 
 T = TypeVar("T")
+
+_MOST_CORES = 1 << 16
+_MOST_BYTES = 1 << 63
 
 
 class NotAnEngineError(UnreachableError):
@@ -120,6 +123,58 @@ def pull_progress(event: Mapping[str, Any]) -> Progress:
     detail = event.get("progressDetail") or {}
     current, total = _of(int, detail.get("current"), None), _of(int, detail.get("total"), None)
     return Progress(str(event.get("status", "")), _of(str, event.get("id"), None), current, total)
+
+
+@engine_only()
+def engine_info(answer: Mapping[str, Any]) -> EngineInfo:
+    """Read the answer of `GET /info`."""
+    return EngineInfo(
+        version=_text(answer["ServerVersion"]),
+        system=_text(answer.get("OperatingSystem")),
+        cores=_count(answer.get("NCPU"), _MOST_CORES) or 0,
+        memory=_count(answer.get("MemTotal")) or 0,
+        running=_count(answer.get("ContainersRunning")) or 0,
+    )
+
+
+@engine_only()
+def usage(container_id: str, item: Mapping[str, Any]) -> Usage:
+    """Read a line of `GET /containers/ID/stats`, with what `docker stats` would say of it."""
+    memory = _of(dict, item.get("memory_stats"), {})
+    return Usage(
+        container_id,
+        cpu=_processor(_of(dict, item.get("cpu_stats"), {}), _of(dict, item.get("precpu_stats"), {})),
+        memory=_memory(_count(memory.get("usage")), _of(dict, memory.get("stats"), {})),
+        limit=_count(memory.get("limit")),
+    )
+
+
+def _processor(now: Mapping[str, Any], before: Mapping[str, Any]) -> float | None:
+    """Return the share of one core in percent: the container's part of the system's time, times the cores."""
+    system, earlier = _count(now.get("system_cpu_usage")), _count(before.get("system_cpu_usage"))
+    if not system or not earlier:  # the first line has no line before it
+        return None
+    taken, taken_earlier = _of(dict, now.get("cpu_usage"), {}), _of(dict, before.get("cpu_usage"), {})
+    cores = _count(now.get("online_cpus"), _MOST_CORES) or len(_of(list, taken.get("percpu_usage"), [])) or 1
+    used = (_count(taken.get("total_usage")) or 0) - (_count(taken_earlier.get("total_usage")) or 0)
+    if used <= 0 or system <= earlier:
+        return 0.0
+    return min(used / (system - earlier), 1.0) * cores * 100.0
+
+
+def _memory(usage: int | None, stats: Mapping[str, Any]) -> int | None:
+    """Return what is in use, without the files' pages that the kernel would give up first (cgroup 1 and 2)."""
+    name = "total_inactive_file" if "total_inactive_file" in stats else "inactive_file"
+    inactive = _count(stats.get(name)) or 0
+    return usage if usage is None or inactive >= usage else usage - inactive
+
+
+def _count(value: Any, most: int = _MOST_BYTES) -> int | None:
+    """Return a number that counts something, `None` for null. Raises `ValueError` for one that can't be."""
+    found: int | None = _of(int, value, None)
+    if found is not None and (isinstance(found, bool) or not 0 <= found <= most):
+        raise ValueError
+    return found
 
 
 def _of(kind: type[Any], value: Any, missing: Any) -> Any:

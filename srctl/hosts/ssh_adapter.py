@@ -80,6 +80,11 @@ class SSHAdapter(requests.adapters.HTTPAdapter):
         self._pool = _Pool(self._dial)
         super().__init__()
 
+    @property
+    def by_command(self) -> bool:
+        """Whether each channel is a command on the far side, of which a server allows few."""
+        return self._door.by_command
+
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> HTTPConnectionPool:
         """Return the one pool."""
         return self._pool

@@ -1,7 +1,6 @@
 """The application: what it begins with, what its threads tell it, and how it ends."""
 
 import asyncio
-import gc
 import signal
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -13,11 +12,13 @@ from weakref import WeakKeyDictionary
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.events import Event, Key
 from textual.filter import LineFilter
 from textual.widget import Widget
 
 from srctl import places
+from srctl.config import without_password
 from srctl.context import Context
 from srctl.errors import (
     ApplicationExitedError,
@@ -29,7 +30,9 @@ from srctl.errors import (
 from srctl.models import Host
 from srctl.tui import guard, kept, leaving, looks, messages, terminal
 from srctl.tui.asking import ScreenPrompter
+from srctl.tui.calm import EACH, Calm
 from srctl.tui.dialogs import Choice
+from srctl.tui.driver import lasting, put_to_rest
 from srctl.tui.host import HostThread
 from srctl.tui.main import MainScreen
 from srctl.tui.messages import Wanted
@@ -42,6 +45,9 @@ from srctl.tui.work import Work
 
 BEAT = 0.1
 """Seconds in which what work tells is collected before it is shown."""
+
+SETTLED = 5.0
+"""Seconds after which all that is loaded at the start is there."""
 
 
 class SrctlApp(App[None]):
@@ -77,10 +83,13 @@ class SrctlApp(App[None]):
         """What had the keyboard when a key came."""
         context.asks = partial(ScreenPrompter, self)
         for host in hosts:
-            thread = HostThread(host.name, partial(self._context_of, host), self.post_message)
-            self.state.hosts[host.name] = HostView(thread, governed=places.governed(context, host))
+            thread = HostThread(host.name, partial(self._context_of, host), self.post_message, self.state.meters.put)
+            self.state.hosts[host.name] = HostView(
+                thread, url=without_password(host.url), governed=places.governed(context, host)
+            )
         self.main = MainScreen(self.state)
         self._files: FilesThread | None = None
+        self._calm: Calm | None = None
         self._reading = self._read_again = False
 
     def _context_of(self, host: Host, asking: bool) -> Context:
@@ -89,13 +98,21 @@ class SrctlApp(App[None]):
     def show_on(self, stream: TextIO | None) -> None:
         """Draw on a stream, whatever becomes of the standard ones."""
         self.state.terminal = stream
-        self.driver_class = terminal.driver(stream) or self.driver_class
+        if own := terminal.driver(stream):
+            self.driver_class = self._lasting(own)
 
     # -- its beginning and its end
 
     def get_default_screen(self) -> MainScreen:
         """Begin with the main screen."""
         return self.main
+
+    def get_driver_class(self) -> type[Driver]:
+        """End where the terminal has gone."""
+        return self._lasting(super().get_driver_class())
+
+    def _lasting(self, driver: type[Driver]) -> type[Driver]:
+        return lasting(driver, lambda: self.call_later(self._interrupt))
 
     def on_mount(self) -> None:
         """Draw first, load after."""
@@ -109,9 +126,9 @@ class SrctlApp(App[None]):
         self.main.call_after_refresh(self._load)
 
     def _load(self) -> None:
-        if not gc.isenabled():
-            gc.freeze()
-            gc.enable()
+        self._calm = Calm()
+        self.set_timer(SETTLED, self._calm.settle)
+        self.set_interval(EACH, self._calm.sweep)
         self._files = FilesThread(self.state.context, self.post_message)
         self._ask_for_office()
         for view in self.state.hosts.values():
@@ -131,6 +148,8 @@ class SrctlApp(App[None]):
             view.thread.close()
         if self._files is not None:
             self._files.close()
+        if self._calm is not None:
+            self._calm.end()
         self.main.remember()
         if self.state.kept != self._kept_before:
             kept.write(self._kept_in, self.state.kept)
@@ -174,7 +193,9 @@ class SrctlApp(App[None]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Send no colours where there are none, else what Textual does."""
-        return looks.COLOURLESS if self.no_color else looks.with_colours(super().get_line_filters())
+        if self.no_color:
+            return looks.COLOURLESS
+        return looks.with_colours(super().get_line_filters(), own=self.native_ansi_color)
 
     def watch_theme(self, name: str) -> None:
         """Do without colours where the theme does."""
@@ -265,6 +286,10 @@ class SrctlApp(App[None]):
         self._reading = True
         self.do(Work("Reading", self.state.office_host, _books, self._books_read, True, failed=self._books_lost))
 
+    def on_books_outdated(self, _message: messages.BooksOutdated) -> None:
+        """Read it once more if it is being read."""
+        self._read_again = self._reading
+
     def on_books_changed(self, _message: messages.BooksChanged) -> None:
         """Read it again if it has been shown; what may be started on hosts of its own may be something else, too."""
         self.state.edition += 1
@@ -298,12 +323,22 @@ class SrctlApp(App[None]):
         """A host has told its sessions."""
         view = self.state.hosts[message.host]
         was_lost, view.error = view.error is not None, None
-        view.user, view.sessions = message.user, message.sessions
+        view.user, view.sessions, view.took = message.user, message.sessions, message.took
         if message.host == self.state.office_host and message.admin:
             self._admit(audited=True)
         self.main.changed()
         if view.applications is None or was_lost:
             view.thread.offer()
+
+    def on_everyone_listed(self, message: messages.EveryoneListed) -> None:
+        """A host has told the sessions of all users."""
+        self.state.hosts[message.host].everyone = message.sessions
+        self.main.changed()
+
+    def on_machine_told(self, message: messages.MachineTold) -> None:
+        """A host has told what it is."""
+        self.state.hosts[message.host].machine = message.machine
+        self.main.changed()
 
     def on_host_lost(self, message: messages.HostLost) -> None:
         """A host is away; the first time it is said aloud."""
@@ -324,11 +359,6 @@ class SrctlApp(App[None]):
         """A host has told which images it has."""
         view = self.state.hosts[message.host]
         view.images, view.images_error = None if message.error else message.images, message.error
-        self.main.changed()
-
-    def on_everyone_listed(self, message: messages.EveryoneListed) -> None:
-        """A host has told what runs there for anybody."""
-        self.state.hosts[message.host].everyone = message.sessions
         self.main.changed()
 
     def on_tunnels_listed(self, message: messages.TunnelsListed) -> None:
@@ -390,7 +420,10 @@ def run(context: Context, *, readonly: bool = False) -> None:
     app = SrctlApp(context, places.hosts(context), readonly=readonly)
     with context.output.held(), terminal.kept_quiet(app.state.mishaps.overhear) as stream:
         app.show_on(stream)
-        app.run()
+        try:
+            app.run()
+        finally:
+            put_to_rest(app._driver)
     leaving.settle(app.working, context.output.note)
     if app._exception is not None:
         raise app._exception

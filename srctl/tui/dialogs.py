@@ -44,6 +44,8 @@ class Dialog(Overlay[T]):
     """What all have: a box with what is asked at its top, also where there is room for three lines only."""
 
     AUTO_FOCUS = ""
+    FIRST: ClassVar[str] = "Button, Input"
+    """What has the focus in the beginning: the first of these."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,9 +53,8 @@ class Dialog(Overlay[T]):
         self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low")]
 
     def on_mount(self) -> None:
-        """Begin with the first list, field or answer, and at the top, even where that is out of view."""
-        for first in list(self.query("Table, Button, Input"))[:1]:
-            first.focus(scroll_visible=False)
+        """Begin with the first field or answer, and at the top, even where that is out of view."""
+        self.query(self.FIRST).first().focus(scroll_visible=False)
 
 
 class Choice(Dialog[str | None]):

@@ -22,6 +22,9 @@ RESET = b"".join(
 )
 """Takes back all that the screen asks of a terminal."""
 
+KEYS = {signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP} if sys.platform != "win32" else set()
+"""Signals that keys send too. They go on only where it can be told who has sent one."""
+
 lifeline: int | None = None
 """Can be read from once nobody waits for this process any more; `None` where nobody ever did."""
 
@@ -55,9 +58,9 @@ def split() -> None:
 
 
 def _heard() -> set[signal.Signals]:
-    """Return the signals that go on: those that a terminal sends too only where it can be told who has sent one."""
+    """Return the signals that go on."""
     always = {signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP}
-    return always | {signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP} if hasattr(signal, "sigwaitinfo") else always
+    return always | KEYS if hasattr(signal, "sigwaitinfo") else always
 
 
 def _end_of(child: int) -> int:
@@ -77,12 +80,12 @@ def _end_of(child: int) -> int:
 
 
 def _signals() -> Iterator[int]:
-    """Yield signals as they come, but for those of a terminal: it sends them to both processes."""
+    """Yield signals as they come, but for those of keys: a terminal sends them to both processes."""
     heard = _heard()
     while True:
         if hasattr(signal, "sigwaitinfo"):
             info = signal.sigwaitinfo(heard)
-            if info.si_signo == signal.SIGCHLD or info.si_pid:
+            if info.si_signo not in KEYS or info.si_pid:
                 yield info.si_signo
         else:
             yield signal.sigwait(heard)

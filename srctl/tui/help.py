@@ -10,7 +10,7 @@ from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from srctl.tui.columns import width_of
+from srctl.tui.columns import placed, width_of
 from srctl.tui.dialogs import Overlay
 from srctl.tui.keys import Key
 
@@ -37,7 +37,7 @@ class Help(Overlay[None]):
     }
     .help .hint { dock: bottom; width: 100%; color: $text-muted; }
     .help .section { margin-bottom: 1; }
-    .-tiny .help .hint { display: none; }
+    Help.-tiny .hint { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", show=False),
@@ -53,7 +53,7 @@ class Help(Overlay[None]):
         super().__init__()
         self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low")]
         self._sections = sections
-        self._signs = max(width_of(key.sign) for _, keys in sections for key in keys)
+        self._longest = self._signs = max(width_of(key.sign) for _, keys in sections for key in keys)
 
     def compose(self) -> ComposeResult:
         """Lay out the sections, and what leads out of here below them."""
@@ -66,15 +66,17 @@ class Help(Overlay[None]):
 
     def on_resize(self) -> None:
         """Lay out the lines for the room there is."""
-        room = max(8, int(self.app.size.width * SHARE) - EDGES - self._signs)
+        width = int(self.app.size.width * SHARE) - EDGES
+        self._signs = min(self._longest, width // 3)
+        room = max(8, width - self._signs)
         for static, (_, keys) in zip(self.query(".section").results(Static), self._sections, strict=True):
             static.update(Content("\n").join(line for key in keys for line in self._lines(key, room)))
 
     def _lines(self, key: Key, room: int) -> list[Content]:
         found = []
         for index, text in enumerate(wrap(key.text, room)):
-            sign = "" if index else key.sign
-            found.append(Content.assemble((f"{' ' * (self._signs - width_of(sign))}{sign}  ", "bold"), text))
+            sign = placed("" if index else key.sign, self._signs, right=True)
+            found.append(Content.assemble((f"{sign}  ", "bold"), text))
         return found
 
     def action_scroll(self, where: str) -> None:

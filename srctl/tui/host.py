@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
@@ -18,11 +19,23 @@ from srctl.context import Context
 from srctl.crash import report
 from srctl.errands import Errand
 from srctl.errors import SrctlError
-from srctl.models import Progress
-from srctl.news import News
+from srctl.models import Progress, Usage
 from srctl.tui.lending import Lent
-from srctl.tui.messages import ApplicationsListed, Ended, HostLost, ImagesListed, Progressed, SessionsListed
+from srctl.tui.messages import (
+    ApplicationsListed,
+    Ended,
+    EveryoneListed,
+    HostLost,
+    ImagesListed,
+    MachineTold,
+    Progressed,
+    SessionsListed,
+)
 from srctl.tui.work import Work
+
+if TYPE_CHECKING:
+    from srctl.metering import Meter
+    from srctl.news import News
 
 PAUSES = (2.0, 5.0, 10.0, 30.0)
 """Seconds before a host that was lost is tried again, growing while it stays away."""
@@ -31,23 +44,52 @@ Make = Callable[[bool], Context]
 """Makes the context of the host; the argument tells whether the person may be asked."""
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What is asked of a host besides the person's own sessions."""
+
+    everyone: bool = False
+    machine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The containers of which is to be told what they take; `all_users` = they may be anybody's."""
+
+    containers: tuple[str, ...] = ()
+    all_users: bool = False
+
+
 class HostThread:
     """Asks one host, and posts what it says. Nothing is connected to before `look`."""
 
-    def __init__(self, name: str, make: Make, post: Callable[[Message], object]) -> None:
+    def __init__(
+        self,
+        name: str,
+        make: Make,
+        post: Callable[[Message], object],
+        measured: Callable[[str, Usage], None] = lambda _host, _usage: None,
+    ) -> None:
+        """`measured` is called, on any thread, with what a session that is watched takes."""
         self.name = name
         self.busy_since: float | None = None
         """Since when it has been waited for, in seconds of `time.monotonic`; `None` while it is not."""
         self._make = make
         self._post = post
+        self._measured = partial(measured, name)
+        self._needs = Needs()
+        self._watched = Watched()
+        self._meter: Meter | None = None
         self._jobs: SimpleQueue[tuple[str, Callable[[], None]] | None] = SimpleQueue()
         self._waiting: set[str] = set()
         self._lock = threading.Lock()
         self._lent: Lent | None = None
         self._error: SrctlError | None = None
         self._news: News | None = None
+        self._news_of_all = False
         self._asking = True
         self._failures = 0
+        self._timer: threading.Timer | None = None
         self._closed = False
         threading.Thread(target=self._run, name=f"srctl-host-{name}", daemon=True).start()
 
@@ -66,6 +108,19 @@ class HostThread:
     def again(self) -> None:
         """Try a host that is lost at once; the person may be asked."""
         self._put("again", self._again)
+
+    def need(self, needs: "Needs") -> None:
+        """Ask for what is needed besides the person's own sessions, from now on."""
+        if needs != self._needs:
+            self._needs = needs
+            if self._lent is not None:  # else it is asked as soon as it is there
+                self.look()
+
+    def watch(self, watched: "Watched") -> None:
+        """Have it told what these sessions take, and no others."""
+        if watched != self._watched:
+            self._watched = watched
+            self._put("watch", self._watch)
 
     def do(self, work: Work[Any], context: Context | None = None) -> None:
         """Do work on a thread of its own, with this host's context unless there is another one."""
@@ -115,13 +170,41 @@ class HostThread:
         return self._lent.context
 
     def _look(self) -> None:
-        context = self._context
+        context, needs = self._context, self._needs
         sessions = context.sessions
+        begun = time.monotonic()
         found = sessions.find(stopped=True)
+        took = time.monotonic() - begun
+        admin = context.parts.admin
         self._error, self._failures = None, 0
-        self._post(SessionsListed(self.name, sessions.user, found, context.parts.admin))
-        if self._news is None:
-            self._news = context.news(self.look, lambda error: self._put("lose", partial(self._lose, error, context)))
+        self._post(SessionsListed(self.name, sessions.user, found, admin, took))
+        if needs.everyone:
+            everyone = sessions.find(stopped=True, all_users=True) if admin else found
+            self._post(EveryoneListed(self.name, everyone))
+        if needs.machine and admin:
+            self._post(MachineTold(self.name, sessions.engine_info()))
+        self._hear(context, all_users=needs.everyone and admin)
+        if self._meter is None:
+            self._watch()
+
+    def _hear(self, context: Context, *, all_users: bool) -> None:
+        """Hear of what changes, of all users' sessions where those are shown."""
+        if self._news is not None and self._news_of_all == all_users:
+            return
+        if self._news is not None:
+            self._news.close()
+        self._news_of_all = all_users
+        self._news = context.news(
+            self.look, lambda error: self._put("lose", partial(self._lose, error, context)), all_users=all_users
+        )
+
+    def _watch(self) -> None:
+        if self._lent is None or (self._meter is None and not self._watched.containers):
+            return
+        if self._meter is None:
+            self._meter = self._context.meter(self._measured)
+        watched = self._watched
+        self._meter.watch(watched.containers, all_users=watched.all_users)
 
     def _offer(self) -> None:
         if self._lent is None:
@@ -151,16 +234,20 @@ class HostThread:
         self._drop()
         self._error, self._asking = error, False
         self._post(HostLost(self.name, error))
-        timer = threading.Timer(PAUSES[min(self._failures, len(PAUSES) - 1)], self.look)
-        timer.daemon = True
-        timer.start()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = threading.Timer(PAUSES[min(self._failures, len(PAUSES) - 1)], self.look)
+        self._timer.daemon = True
+        self._timer.start()
         self._failures += 1
 
     def _drop(self) -> None:
         news, self._news, lent, self._lent = self._news, None, self._lent, None
-        with suppress(Exception):  # whatever is closed here is broken already, or nobody's concern any more
-            if news is not None:
-                news.close()
+        meter, self._meter = self._meter, None
+        for each in (meter, news):
+            with suppress(Exception):  # whatever is closed here is broken already, or nobody's concern any more
+                if each is not None:
+                    each.close()
         if lent is not None:
             lent.drop()
 

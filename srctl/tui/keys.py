@@ -10,11 +10,14 @@ from srctl.tui.columns import width_of
 SIGNS = {
     "enter": "⏎",
     "slash": "/",
+    "backslash": "\\",
     "question_mark": "?",
     "colon": ":",
     "minus": "-",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "circumflex_accent": "^",
+    "dollar_sign": "$",
 }
 
 
@@ -45,6 +48,19 @@ def bindings(keys: Iterable[Key]) -> list[Binding]:
 def permitted(keys: Iterable[Key], readonly: bool) -> list[Key]:
     """Return the keys that do something."""
     return [key for key in keys if not (readonly and key.changes)]
+
+
+def at(keys: Iterable[Key], shown: str, x: int) -> Key | None:
+    """Return the key that stands in the bottom line at cell `x`."""
+    end = 0
+    for key in keys:
+        word = f"{key.sign} {key.label}"
+        start = shown.find(word, end) if key.label else -1
+        if start >= 0:
+            end = start + len(word)
+            if width_of(shown[:start]) <= x < width_of(shown[:end]):
+                return key
+    return None
 
 
 def command_line(command: str, width: int) -> str:

@@ -21,16 +21,17 @@ class Listing:
         self.rows = {row.key: row for row in rows}
         self._arrange()
 
-    def put(self, row: Row) -> int | None:
-        """Change one row, or add it; return its place where nothing else has moved."""
-        before = self.rows.get(row.key)
-        self.rows[row.key] = row
-        if before is None or self.order is not None or self.sought:
+    def change(self, rows: Iterable[Row]) -> list[int] | None:
+        """Change rows that are there; return the places of those that are shown, `None` where others have moved too."""
+        changed = {row.key: row for row in rows}
+        self.rows.update(changed)
+        if self.order is not None or self.sought:
             self._arrange()
             return None
-        index = next(index for index, each in enumerate(self.view) if each.key == row.key)
-        self.view[index] = row
-        return index
+        indexes = [index for index, row in enumerate(self.view) if row.key in changed]
+        for index in indexes:
+            self.view[index] = changed[self.view[index].key]
+        return indexes
 
     def seek(self, text: str) -> None:
         """Show only rows that have the text in them, in any case."""

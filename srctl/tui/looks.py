@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.color import Color
-from textual.filter import LineFilter, Monochrome
+from textual.filter import ANSIToTruecolor, LineFilter, Monochrome
 from textual.theme import Theme
 
 PLAIN = Theme(
@@ -70,6 +70,7 @@ def begin(app: App[Any], environ: Mapping[str, str], wanted: str) -> list[str]:
     chosen = PLAIN.name if app.no_color else wanted if wanted in names else OWN if count <= FEW else ""
     if chosen in names:
         app.set_reactive(App.theme, chosen)
+        app.stylesheet.set_variables(app.get_css_variables())  # which costs less than another theme later
     return [] if app.no_color else names
 
 
@@ -84,9 +85,13 @@ class NoColour(LineFilter):
 COLOURLESS = (NoColour(),)
 
 
-def with_colours(filters: Sequence[LineFilter]) -> Sequence[LineFilter]:
-    """Return the filters but for the one that Textual adds where NO_COLOR is set, even if to nothing."""
-    return [each for each in filters if not isinstance(each, Monochrome)]
+def with_colours(filters: Sequence[LineFilter], *, own: bool) -> Sequence[LineFilter]:
+    """Return Textual's filters but for those that take away colours that there are.
+
+    One it adds where NO_COLOR is set, even if to nothing; another mixes the terminal's `own` colours anew.
+    """
+    unwanted = (Monochrome, ANSIToTruecolor) if own else Monochrome
+    return [each for each in filters if not isinstance(each, unwanted)]
 
 
 @lru_cache(1024)

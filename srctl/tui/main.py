@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.events import Resize
+from textual.events import Click, Resize
 from textual.screen import Screen
 from textual.widgets import Static
 
 from srctl.tui import keys, working
+from srctl.tui.host import Needs, Watched
 from srctl.tui.keys import Key
-from srctl.tui.messages import BooksChanged, Copied, Said
+from srctl.tui.messages import Copied, Said
 from srctl.tui.pane import SHARED_KEYS, Pane
 from srctl.tui.panes import PaneKind, seen_by
 from srctl.tui.state import State
@@ -38,25 +39,15 @@ KEYS = (
     Key("tab,right_square_bracket", "turn(1)", "", "Go to the next pane"),
     Key("shift+tab,left_square_bracket", "turn(-1)", "", "Go to the pane before"),
     Key("minus", "last", "", "Go back to the pane that was shown last"),
-    Key("colon", "jump", "jump", "Type where to go, and a text to filter by; Tab completes"),
+    Key("colon", "jump", "jump", "Go to a pane by its name, and filter it"),
     Key("ctrl+p", "palette", "", "Find what can be done by any letters of it"),
     Key("T", "themes", "", "Choose other colours"),
     Key("r", "again", "", "Ask the hosts again, also those that are away"),
     Key(working.KEY, "working", "", "Show what goes on, and give it up: what it has begun is undone"),
     Key("E", "mishaps", "", "Show all that went wrong in this run"),
-    Key("escape", "back", "", "End the filter"),
+    Key("escape", "back", "", "Show all rows again"),
     Key("question_mark", "help", "help", "Show this help"),
     Key("q", "app.leave", "quit", "Leave; tunnels in the background can stay"),
-)
-MOVES = (
-    Key("j,down", "", "", "Next row"),
-    Key("k,up", "", "", "Row before"),
-    Key("g,home", "", "", "First row"),
-    Key("G,end", "", "", "Last row"),
-    Key("ctrl+f,pagedown", "", "", "Next page"),
-    Key("ctrl+b,pageup", "", "", "Page before"),
-    Key("o", "next_order", "", "Sort by the next column; a click on its title sorts by it"),
-    Key("O", "turn_order", "", "Sort the other way round"),
 )
 
 
@@ -83,6 +74,8 @@ class MainScreen(Screen[None]):
         self._command = Static("", id="command", markup=False)
         self._keys = Static("", id="keys", markup=False)
         self._works: Sequence[Work[Any]] = ()
+        self._lines = ("", "")
+        """The command line and the keys, as they are shown."""
         self._jump: Jump | None = None
         self._pending = False
         self._flushed = 0.0
@@ -111,6 +104,7 @@ class MainScreen(Screen[None]):
     def _made(self, kind: PaneKind) -> Pane:
         """Return a new pane, sorted as the person had it last."""
         pane = self._panes[kind.name] = kind.load()(self.state)
+        pane.shown = self._show_lines
         pane.sort_as(self.state.kept.orders.get(kind.name))
         return pane
 
@@ -133,12 +127,31 @@ class MainScreen(Screen[None]):
         self.pane.show()
         self.tabs.tick()
         self._show_lines()
+        self._watch()
 
     def _tick(self) -> None:
         self._ticks += 1
         self.tabs.tick()
         if self.pane.young or self._ticks % OLD == 0:
             self.pane.show()
+        else:
+            self.pane.measure()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Have it told what the sessions in view take; of those under a screen that covers all, nothing."""
+        from srctl.sessions import MOST_WATCHED  # not before the first picture
+
+        covered = getattr(self.app.screen, "COVERS", False)
+        watched = () if covered else self.pane.watched()[:MOST_WATCHED]
+        for name, view in self.state.hosts.items():
+            containers = sorted(each.container_id for each in watched if each.host == name)
+            view.thread.watch(Watched(tuple(containers), self.pane.NEEDS_EVERYONE))
+
+    def _need(self) -> None:
+        """Have it asked for what the pane that is shown needs."""
+        for view in self.state.hosts.values():
+            view.thread.need(Needs(self.pane.NEEDS_EVERYONE, self.pane.NEEDS_MACHINES))
 
     def admit(self) -> None:
         """Show also what administrators see; who left one of their panes comes back to it."""
@@ -151,26 +164,33 @@ class MainScreen(Screen[None]):
     def show_work(self, works: Sequence[Work[Any]]) -> None:
         """Show what goes on."""
         self._works = works
-        if isinstance(self.app.screen, working.WorkList):
-            self.app.screen.look()
+        for screen in self.app.screen_stack:
+            if isinstance(screen, working.WorkList):
+                screen.look()
         self._working.display = bool(works)
         if works:
             self._working.update(Content(working.line(works, self.app.size.width)))
 
     def _show_lines(self) -> None:
         width = self.app.size.width
-        self._command.update(Content(keys.command_line(self.pane.command(), width)))
-        shown = [*self.pane.keys, *(key for key in KEYS if key.label)]
-        self._keys.update(Content(f"{keys.line(shown, width - 1):<{width}}"))
-
-    def on_pane_shown(self, _event: Pane.Shown) -> None:
-        """Show the command line that belongs to the row under the cursor."""
-        self._show_lines()
+        line = keys.line([*self.pane.keys, *KEYS], width - 1)
+        lines = (keys.command_line(self.pane.command(), width), f"{line:<{width}}")
+        for place, text, before in zip((self._command, self._keys), lines, self._lines, strict=True):
+            if text != before:
+                place.update(Content(text), layout=False)
+        self._lines = lines
 
     def on_resize(self, _event: Resize) -> None:
         """Fill the lines that depend on the width."""
         self._show_lines()
         self.show_work(self._works)
+
+    async def on_click(self, event: Click) -> None:
+        """A click on a key is as good as the key, and one on the command line copies it."""
+        if event.widget is self._command:
+            self.action_copy_command()
+        elif event.widget is self._keys and (key := keys.at([*self.pane.keys, *KEYS], self._lines[1], event.x)):
+            await self.app.run_action(key.action, self.pane if key in self.pane.KEYS else self)
 
     # -- what the keys do
 
@@ -195,6 +215,8 @@ class MainScreen(Screen[None]):
         self.pane.show()
         self.pane.table.focus()
         self._show_lines()
+        self._need()
+        self._watch()
 
     async def action_turn(self, panes: int) -> None:
         """Show the pane so many further."""
@@ -217,7 +239,6 @@ class MainScreen(Screen[None]):
             else:
                 view.thread.look()
                 view.thread.offer()
-        self.post_message(BooksChanged())
 
     def action_back(self) -> None:
         """Give up going elsewhere, or end the filter."""
@@ -248,8 +269,10 @@ class MainScreen(Screen[None]):
         """Show all keys."""
         from srctl.tui.help import Help
 
-        own = keys.permitted(self.pane.KEYS, self.state.readonly)
-        self.app.push_screen(Help([(self.pane.NAME, own), ("Everywhere", [*MOVES, *SHARED_KEYS, *KEYS])]))
+        sections = [(self.pane.NAME, keys.permitted(self.pane.KEYS, self.state.readonly))]
+        if self.pane.LEGEND:
+            sections.append(("What the signs say", list(self.pane.LEGEND)))
+        self.app.push_screen(Help([*sections, ("Everywhere", [*self.pane.MOVES, *SHARED_KEYS, *KEYS])]))
 
     def action_palette(self) -> None:
         """Offer all that can be done here."""
@@ -260,7 +283,8 @@ class MainScreen(Screen[None]):
             Entry(str((number + 1) % 10), f"Go to {kind.name}", f"pane({number})", self)
             for number, kind in enumerate(self.kinds)
         ]
-        found += [*entries(MOVES, self.pane.table), *entries(KEYS, self), *themes(self.state.themes, self.app)]
+        found += [*entries(self.pane.MOVES, self.pane.table), *entries(KEYS, self)]
+        found += themes(self.state.themes, self.app)
         self.app.push_screen(palette(found, "What shall be done?"))
 
     def action_themes(self) -> None:

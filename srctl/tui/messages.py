@@ -7,7 +7,7 @@ from typing import Any
 from textual.message import Message
 
 from srctl.errors import SrctlError
-from srctl.models import Available, Image, Session, Tunnel
+from srctl.models import Available, EngineInfo, Image, Session, Tunnel
 from srctl.tui.rates import Rate
 from srctl.tui.work import Work
 
@@ -22,6 +22,24 @@ class SessionsListed(Message):
     sessions: Sequence[Session]
     admin: bool = False
     """Whether the person administers what the host is reached by."""
+    took: float | None = None
+    """Seconds that it took to answer."""
+
+
+@dataclass
+class EveryoneListed(Message):
+    """A host has told the sessions of all users, as far as the person may see them."""
+
+    host: str
+    sessions: Sequence[Session]
+
+
+@dataclass
+class MachineTold(Message):
+    """A host has told what its engine and its machine are."""
+
+    host: str
+    machine: EngineInfo
 
 
 @dataclass
@@ -39,14 +57,6 @@ class ApplicationsListed(Message):
     host: str
     applications: Sequence[Available]
     error: SrctlError | None = None
-
-
-@dataclass
-class EveryoneListed(Message):
-    """The sessions of all users of a host."""
-
-    host: str
-    sessions: Sequence[Session]
 
 
 @dataclass
@@ -76,6 +86,11 @@ class BooksWanted(Message):
 @dataclass
 class BooksChanged(Message):
     """The accounting database may have changed."""
+
+
+@dataclass
+class BooksOutdated(Message):
+    """What is being read of the accounting database, if it is, may be old when it has been read."""
 
 
 @dataclass

@@ -12,6 +12,7 @@ from srctl.accounting import Accounting
 from srctl.context import Context
 from srctl.errors import SrctlError
 from srctl.outcome import Outcome
+from srctl.tui import ledger
 from srctl.tui.columns import Row
 from srctl.tui.fields import Form, Values
 from srctl.tui.messages import BooksChanged, BooksWanted, Failed, Said
@@ -119,6 +120,8 @@ def checked(outcome: Outcome[Any]) -> Outcome[Any]:
 def read(context: Context) -> Books:
     """Read all that the panes of administrators show."""
     accounting = context.accounting
-    users = accounting.users(with_grants=True)
+    with ledger.unnoticed():
+        applications = accounting.applications()
+        users = ledger.users(accounting, applications)
     granted = Counter(grant.application.image for each in users for grant in each.grants or ())
-    return Books(context.parts.realm, users, accounting.applications(), granted)
+    return Books(context.parts.realm, users, applications, granted)

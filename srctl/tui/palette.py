@@ -10,6 +10,9 @@ from textual.dom import DOMNode
 
 from srctl.tui.keys import Key
 
+SIGNS, ROOMY = 11, 60
+"""Cells for the signs of keys, on screens that have at least so many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -19,11 +22,6 @@ class Entry:
     text: str
     action: str
     target: DOMNode
-
-    @property
-    def said(self) -> str:
-        """The line that is searched and shown."""
-        return f"{self.sign:>9}  {self.text}"
 
 
 class _Listed(DiscoveryHit):
@@ -44,14 +42,19 @@ class _Entries(Provider):
         """Find what has the letters of the query in it."""
         matcher = self.matcher(query)
         for entry in self.found:
-            score = matcher.match(entry.said)
+            said = self._said(entry)
+            score = matcher.match(said)
             if score > 0:
-                yield Hit(score, matcher.highlight(entry.said), self._doing(entry), entry.text)
+                yield Hit(score, matcher.highlight(said), self._doing(entry), entry.text)
 
     async def discover(self) -> Hits:
         """List everything."""
         for entry in self.found:
-            yield _Listed(Content(entry.said), self._doing(entry), entry.text)
+            yield _Listed(Content(self._said(entry)), self._doing(entry), entry.text)
+
+    def _said(self, entry: Entry) -> str:
+        """Return the line that is searched and shown."""
+        return f"{entry.sign:>{SIGNS}}  {entry.text}" if self.app.size.width >= ROOMY else f"{entry.sign}  {entry.text}"
 
     def _doing(self, entry: Entry) -> Any:
         return lambda: self.app.run_action(entry.action, entry.target)

@@ -2,18 +2,19 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from textwrap import wrap
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Input, Static
 
 from srctl.errors import SrctlError
+from srctl.models import Session
 from srctl.tui.columns import Column, Row
 from srctl.tui.dialogs import confirmed
+from srctl.tui.facts import Fact as Fact  # noqa: PLC0414 - for panes
+from srctl.tui.facts import Facts
 from srctl.tui.kept import Order
 from srctl.tui.keys import Key, permitted
 from srctl.tui.messages import Wanted
@@ -24,14 +25,19 @@ from srctl.tui.work import Work
 
 SHARED_KEYS = (
     Key("y", "copy_command", "", "Copy the command line that does what Enter does"),
-    Key("slash", "filter", "filter", "Show only rows with a text in them; Enter keeps it, Esc ends it"),
+    Key("slash", "filter", "filter", "Show only rows with a text in them"),
 )
 
-Fact = tuple[str, str]
-"""What is said about a row: its name, and a text, which is made inert when it is shown."""
-
-LABEL = 10
-"""Cells for the names of facts."""
+MOVES = (
+    Key("j,down", "", "", "Next row"),
+    Key("k,up", "", "", "Row before"),
+    Key("g,home", "", "", "First row"),
+    Key("G,end", "", "", "Last row"),
+    Key("ctrl+f,pagedown", "", "", "Next page"),
+    Key("ctrl+b,pageup", "", "", "Page before"),
+    Key("o", "next_order", "", "Sort by the next column, as a click on its title does"),
+    Key("O", "turn_order", "", "Sort the other way round"),
+)
 
 
 class Pane(Container):
@@ -41,21 +47,33 @@ class Pane(Container):
     COLUMNS: ClassVar[Sequence[Column]]
     EMPTY: ClassVar[str]
     KEYS: ClassVar[tuple[Key, ...]]
-
-    class Shown(Message):
-        """What is said about the row under the cursor may be another now."""
+    MOVES: ClassVar[tuple[Key, ...]] = MOVES
+    LEGEND: ClassVar[tuple[Key, ...]] = ()
+    """What signs mean that need to be explained, each as if it were a key."""
+    NEEDS_EVERYONE: ClassVar[bool] = False
+    """Whether the sessions of all users are asked for while it is shown."""
+    NEEDS_MACHINES: ClassVar[bool] = False
+    """Whether what engines and machines are is asked for while it is shown."""
 
     def __init__(self, state: State) -> None:
         super().__init__()
         self.state = state
-        self.table = Table(self.COLUMNS if state.several else [each for each in self.COLUMNS if each.title != "HOST"])
-        self.about = Static("", classes="about", markup=False)
+        self.table = self.make_table()
+        self.table.moved = self.show_row
+        self.shown: Callable[[], object] = lambda: None
+        """Is called when what is said about the row under the cursor may be another now."""
+        self.about = Facts()
+        self._heading = self._footing = ""
         self._rows: Sequence[Row] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the table and what is said about its row."""
         yield self.table
         yield self.about
+
+    def make_table(self) -> Table:
+        """Return what shows the rows."""
+        return Table(self.COLUMNS if self.state.several else [each for each in self.COLUMNS if each.title != "HOST"])
 
     @abstractmethod
     def rows(self) -> Sequence[Row] | None:
@@ -78,6 +96,13 @@ class Pane(Container):
         """Whether an age that is shown changes every second."""
         return False
 
+    def watched(self) -> Sequence[Session]:
+        """Return the sessions of which is to be told what they take."""
+        return ()
+
+    def measure(self) -> None:
+        """Show what the watched sessions take, in the rows that it changes."""
+
     def reasons(self) -> Sequence[str]:
         """Return why there may be more than is shown."""
         return ()
@@ -95,7 +120,9 @@ class Pane(Container):
         """Show what is known now; rows that are the very list of before are not looked at again."""
         rows, why = self.rows(), "; ".join(self.reasons())
         self.table.empty = "Looking ..." if rows is None else why or self.EMPTY
-        self.table.border_subtitle = Content(f"! {why}" if rows and why else "")
+        if (footing := f"! {why}" if rows and why else "") != self._footing:
+            self._footing = footing
+            self.table.border_subtitle = Content(footing)
         if rows is None or rows is not self._rows:
             self.table.fill(rows or ())
         self._rows = rows
@@ -105,9 +132,11 @@ class Pane(Container):
 
     def show_row(self) -> None:
         """Show what there is to say about the row under the cursor."""
-        self.table.border_title = Content(self.heading())
-        self._show_facts(self.facts())
-        self.post_message(self.Shown())
+        if (heading := self.heading()) != self._heading:  # else the whole table would be drawn anew
+            self._heading = heading
+            self.table.border_title = Content(heading)
+        self.about.say(self.facts())
+        self.shown()
 
     def heading(self) -> str:
         """Return what stands above the table; it must be inert."""
@@ -116,20 +145,6 @@ class Pane(Container):
 
     def again(self) -> None:
         """Ask again for what no other pane shows."""
-
-    def _show_facts(self, facts: Sequence[Fact]) -> None:
-        title, *others = facts or (("", ""),)
-        self.about.border_title = Content(plainly(title[1]))
-        room = max(LABEL, self.about.content_size.width - LABEL)
-        lines = []
-        for name, text in others:
-            for index, piece in enumerate(wrap(plainly(text), room) or [""]):
-                lines.append(Content.assemble((f"{'' if index else name:<{LABEL}}", "dim"), piece))
-        self.about.update(Content("\n").join(lines))
-
-    def on_resize(self) -> None:
-        """Lay out what is said for the room there is, once that is known."""
-        self.call_after_refresh(self.show_row)
 
     @property
     def count(self) -> int:
@@ -178,13 +193,20 @@ class Pane(Container):
     async def action_filter(self) -> None:
         """Ask for a text; what is typed next goes there, however fast it comes."""
         if not self.query(Input):
-            field = Input(self.table.sought, placeholder="text", compact=True)
-            await self.mount(Horizontal(Static("/", classes="sign", markup=False), field, classes="line filter"))
+            await self.ask_filter("/", Input(self.table.sought, placeholder="text", compact=True))
         self.screen.set_focus(self.query_one(Input))
+
+    async def ask_filter(self, sign: str, field: Input) -> None:
+        """Lay out a field for the text, after the key that asks for it."""
+        await self.mount(Horizontal(Static(sign, classes="sign", markup=False), field, classes="line filter"))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as the person types."""
-        self.narrow(event.value)
+        self.seek(event.input, event.value)
+
+    def seek(self, _field: Input, text: str) -> None:
+        """Do with a text what the field is for."""
+        self.narrow(text)
 
     def narrow(self, text: str) -> None:
         """Show only rows that have a text in them, all where it is empty."""
@@ -205,10 +227,6 @@ class Pane(Container):
         self.table.focus()
         self.show_row()
         return had
-
-    def on_table_moved(self, _event: Table.Moved) -> None:
-        """Show what belongs to the row under the cursor."""
-        self.show_row()
 
     def on_table_activated(self, _event: Table.Activated) -> None:
         """A double click is Enter."""

@@ -28,7 +28,10 @@ PANES = (
     PaneKind("Applications", "applications", "ApplicationsPane"),
     PaneKind("Tunnels", "tunnels", "TunnelsPane"),
     PaneKind("Users", "users", "UsersPane", admin=True),
+    PaneKind("Grants", "grants", "GrantsPane", admin=True),
     PaneKind("Images", "images", "ImagesPane", admin=True),
+    PaneKind("Hosts", "hosts_pane", "HostsPane", admin=True),
+    PaneKind("Everyone", "everyone", "EveryonePane", admin=True),
     PaneKind("Overview", "overview", "OverviewPane", admin=True),
     PaneKind("Audit", "audit", "AuditPane", admin=True, audit=True),
 )

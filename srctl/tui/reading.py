@@ -37,6 +37,8 @@ _PIECE = 64 * 1024
 class Reader(Overlay[None]):
     """Shows text as it comes. `command` does the same in a terminal; `start` is called with what takes the text."""
 
+    COVERS: ClassVar[bool] = True
+    """Nothing is to be seen of what is under it."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,l,E", "dismiss", show=False),
         Binding("j,down", "scroll('down')", show=False),
@@ -110,12 +112,15 @@ class Reader(Overlay[None]):
             self.app.copy_to_clipboard(self._command)
 
 
-def session_log(thread: HostThread, session: Session, command: str) -> Reader:
-    """Return a screen with what a session's application writes; its stream ends when nobody reads it any more."""
+def session_log(thread: HostThread, session: Session, command: str, *, all_users: bool = False) -> Reader:
+    """Return a screen with what a session's application writes; its stream ends when nobody reads it any more.
+
+    With `all_users` it may be anybody's.
+    """
 
     def start(reader: Reader) -> None:
         def call(context: Context, errand: Errand) -> None:
-            stream = context.sessions.logs(session.id, tail=TAIL, follow=True)
+            stream = context.sessions.logs(session.id, tail=TAIL, follow=True, all_users=all_users)
             try:
                 with errand.closing(stream.close):
                     for text in decoded(stream):

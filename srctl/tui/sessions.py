@@ -11,17 +11,16 @@ from srctl.models import Session, StartRequest, Tunnel
 from srctl.tui.columns import Column, Row
 from srctl.tui.keys import Key, bindings
 from srctl.tui.messages import Copied, Said
+from srctl.tui.metered import CPU, MEMORY, PERCENT, MeteredPane, key
 from srctl.tui.opening import Order, opening
-from srctl.tui.pane import Fact, Pane
+from srctl.tui.pane import Fact
 from srctl.tui.reading import session_log
 from srctl.tui.sharing import Sharing
-from srctl.tui.words import DIGITS, STATES, TONES, YOUNG, age, plainly, tunnel_standing, tunnel_state
+from srctl.tui.words import DIGITS, YOUNG, age, plainly, tunnel_standing, tunnel_state
 from srctl.tui.work import Work
 
-_AWAY = "? host away"
 
-
-class SessionsPane(Pane):
+class SessionsPane(MeteredPane):
     """The sessions."""
 
     NAME = "Sessions"
@@ -31,6 +30,9 @@ class SessionsPane(Pane):
         Column("APPLICATION", flexible=True),
         Column("STATE", toned=True),
         Column("AGE", drop=1, right=True),
+        PERCENT,
+        CPU,
+        MEMORY,
         Column("TUNNEL", drop=2),
         Column("HOST", drop=4, flexible=True),
     )
@@ -46,52 +48,40 @@ class SessionsPane(Pane):
     )
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(KEYS)]
 
-    def rows(self) -> Sequence[Row] | None:
-        """Return a row for each session of each host."""
-        views = self.state.hosts.values()
-        if all(view.sessions is None and view.error is None for view in views):
-            return None
-        return [self._row(session, away=view.error is not None) for view in views for session in view.sessions or ()]
-
     @property
     def young(self) -> bool:
         """Whether a session is so new that its age is counted in seconds."""
         newest = max((s.created for view in self.state.hosts.values() for s in view.sessions or ()), default=None)
         return newest is not None and datetime.now(UTC) - newest < YOUNG
 
-    def reasons(self) -> Sequence[str]:
-        """Return which hosts have told nothing."""
-        return [self.told_by(name, view.error) for name, view in self.state.hosts.items() if view.error is not None]
-
-    def _row(self, session: Session, *, away: bool) -> Row:
-        state = _AWAY if away else STATES.get(session.status, plainly(session.status))
+    def row(self, session: Session) -> Row:
+        """Return the row of a session."""
         tunnel = self.state.tunnel_to(session)
+        metered, measured = self.metered(session)
         cells = (
             session.id[:DIGITS],
             self._title(session),
-            state,
+            self.standing(session),
             age(session.created),
+            *metered,
             _way(session, tunnel),
             plainly(session.host),
         )
-        values = (*(cell.lower() for cell in cells[:3]), -session.created.timestamp(), cells[4], cells[5].lower())
-        return Row(key(session), cells, values, "dim" if away else TONES.get(session.status, ""))
+        first, last = (tuple(cell.lower() for cell in part) for part in (cells[:3], cells[-2:]))
+        values = (*first, -session.created.timestamp(), *measured, *last)
+        return Row(key(session), cells, values, self.tone(session))
 
     def _title(self, session: Session) -> str:
         mine = session.user == self.state.hosts[session.host].user
         return plainly(session.title if mine else f"{session.title} (of {session.user})")
-
-    @property
-    def selected(self) -> Session | None:
-        """The session under the cursor."""
-        return None if self.table.key is None else self.state.session(self.table.key)
 
     def facts(self) -> Sequence[Fact]:
         """Return what is known about the session under the cursor."""
         session = self.selected
         if session is None:
             return ()
-        return _facts(session, self.state.tunnel_to(session), self.state.hosts[session.host].error)
+        facts = _facts(session, self.state.tunnel_to(session), self.state.hosts[session.host].error)
+        return [*facts, *self.measures(session), *_origin(session)]
 
     def command(self) -> str:
         """Return what opens the session under the cursor."""
@@ -178,11 +168,6 @@ class SessionsPane(Pane):
             self.post_message(Copied(url))
 
 
-def key(session: Session) -> str:
-    """Return what names a session among those of all hosts."""
-    return f"{session.host}\0{session.id}"
-
-
 def _opening_words(session: Session) -> tuple[str, ...]:
     if session.url is not None:
         return ("open", session.id[:DIGITS])
@@ -192,7 +177,7 @@ def _opening_words(session: Session) -> tuple[str, ...]:
 def _way(session: Session, tunnel: Tunnel | None) -> str:
     if tunnel is not None:
         return tunnel_state(tunnel) + (f" :{tunnel.local_port}" if tunnel.state != "down" else "")
-    return f"= direct :{session.port}" if session.url is not None else "- none"
+    return f"= :{session.port}" if session.url is not None else "- none"
 
 
 def _facts(session: Session, tunnel: Tunnel | None, away: SrctlError | None) -> list[Fact]:
@@ -212,7 +197,12 @@ def _facts(session: Session, tunnel: Tunnel | None, away: SrctlError | None) -> 
         facts.append(("! image", "newer than the session: R starts it afresh"))
     if session.shared_with:
         facts.append(("shared", f"with {', '.join(session.shared_with)}"))
-    facts.append(("image", session.image))
-    facts.append(("since", f"{session.created.astimezone():%Y-%m-%d %H:%M}"))
-    facts.append(("id", session.id))
     return facts
+
+
+def _origin(session: Session) -> list[Fact]:
+    return [
+        ("image", session.image),
+        ("since", f"{session.created.astimezone():%Y-%m-%d %H:%M}"),
+        ("id", session.id),
+    ]

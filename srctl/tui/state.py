@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from srctl.accounting import UserDetails
 from srctl.context import Context
 from srctl.errors import SrctlError
-from srctl.models import Application, Available, Image, Session, Tunnel
+from srctl.models import Application, Available, EngineInfo, Image, Session, Tunnel
 from srctl.tui.host import HostThread
 from srctl.tui.kept import Kept
+from srctl.tui.meters import Meters
 from srctl.tui.mishaps import Mishaps
 from srctl.tui.rates import Rate
 from srctl.tui.words import joined
+
+if TYPE_CHECKING:
+    from srctl.accounting import UserDetails
 
 FLAGS = ("config", "db", "realm", "user")
 """The global options that every command line must repeat."""
@@ -30,8 +33,14 @@ class HostView:
     """Why it can't be asked."""
     refusal: SrctlError | None = None
     """Why nobody knows what may be started there."""
+    url: str = ""
+    """How it is reached, without a password."""
+    took: float | None = None
+    """Seconds that its last answer took."""
     everyone: Sequence[Session] | None = None
-    """The sessions of all users."""
+    """The sessions of all users, as they were when a pane that needs them was shown last."""
+    machine: EngineInfo | None = None
+    """What its engine and its machine are, as it was told last."""
     images: Sequence[Image] | None = None
     images_error: SrctlError | None = None
     """Why nobody knows the images."""
@@ -44,7 +53,7 @@ class Books:
     """What the accounting database held when it was read last; each user has the grants with it."""
 
     realm: str | None
-    users: Sequence[UserDetails]
+    users: "Sequence[UserDetails]"
     applications: Sequence[Application]
     granted: Mapping[str, int] = field(default_factory=dict)
     """How many grants there are, by image."""
@@ -68,6 +77,8 @@ class State:
     mishaps: Mishaps = field(default_factory=Mishaps)
     terminal: TextIO | None = None
     """What the screen is drawn on, where that is known."""
+    meters: Meters = field(default_factory=Meters)
+    """What sessions in view take."""
     kept: Kept = field(default_factory=Kept)
     """What is remembered from one run to the next."""
     themes: Sequence[str] = ()

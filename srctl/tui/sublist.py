@@ -32,6 +32,7 @@ class SubList(Overlay[None]):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-huge")]
         self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low"), (18, "-tall")]
         self.pane = pane
+        pane.shown = self._show_lines
         self._command = Static("", classes="command", markup=False)
         self._keys = Static("", classes="keys", markup=False)
 
@@ -44,10 +45,6 @@ class SubList(Overlay[None]):
     def on_mount(self) -> None:
         """Begin with the keyboard in the table."""
         self.pane.table.focus()
-
-    def on_pane_shown(self, _event: Pane.Shown) -> None:
-        """Show the command line that belongs to the row under the cursor."""
-        self._show_lines()
 
     def on_resize(self, _event: Resize) -> None:
         """Fill the lines that depend on the width."""
@@ -82,7 +79,6 @@ class SubList(Overlay[None]):
     def action_help(self) -> None:
         """Show all keys."""
         from srctl.tui.help import Help
-        from srctl.tui.main import MOVES
 
         own = keys.permitted(self.pane.KEYS, self.pane.state.readonly)
-        self.app.push_screen(Help([(self.pane.NAME, own), ("Everywhere", [*MOVES, *SHARED_KEYS, *KEYS])]))
+        self.app.push_screen(Help([(self.pane.NAME, own), ("Everywhere", [*self.pane.MOVES, *SHARED_KEYS, *KEYS])]))

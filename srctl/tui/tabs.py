@@ -127,7 +127,8 @@ def standing(state: State) -> list[str]:
     who = f"{plainly(users.pop())}  " if len(users) == 1 else ""
     count = f"{up} of {len(views)} hosts up"
     shown = ["  ".join([count, *troubled[:most]]) for most in (2, 1) if len(troubled) >= most]
-    return [*(who + each for each in shown), *shown[-1:], count, f"{up}/{len(views)} up"]
+    brief = f"{up}/{len(views)} up"
+    return [*(who + each for each in shown), *shown[-1:], *(f"{brief}  {each}" for each in troubled[:1]), count, brief]
 
 
 def _who(view: HostView, host: str, word: str) -> Iterator[str]:

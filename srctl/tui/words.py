@@ -44,6 +44,22 @@ def pace(count: float) -> str:
     return f"{size(count)}/s" if count >= 1 else "-"
 
 
+def amount(count: float | None) -> str:
+    """Return so many bytes of memory in few cells: `512K`, `410M`, `1.2G`; a dash where nobody knows."""
+    if count is None:
+        return "-"
+    for unit in ("B", "K", "M", "G"):
+        if count < 1000:
+            return f"{count:.1f}{unit}" if count < 10 and unit in ("M", "G") else f"{count:.0f}{unit}"
+        count /= 1024
+    return f"{count:.1f}T"
+
+
+def percent(share: float | None) -> str:
+    """Return a share, a dash where nobody knows."""
+    return "-" if share is None else f"{share:.0f}%"
+
+
 def tunnel_state(tunnel: Tunnel) -> str:
     """Return how a tunnel stands."""
     return TUNNEL_STATES.get(tunnel.state, inert(tunnel.state))

@@ -39,6 +39,7 @@ def line(working: Works, width: int) -> str:
 class WorkList(Dialog[None]):
     """Lists what goes on until nothing does, or until the person goes back."""
 
+    FIRST = "Table"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(f"escape,q,{KEY}", "dismiss", show=False),
         Binding("enter,x", "give_up", show=False),

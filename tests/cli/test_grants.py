@@ -182,6 +182,42 @@ def named_alike(srctl: FrontDoor, grant: str) -> str:
     return alike
 
 
+class TestEdit:
+    def test_a_grant_gets_exactly_the_policy_that_is_named(self, team: FrontDoor) -> None:
+        grant = team.add("grant", "add", "desktop", "ann")
+        assert team.ok("grant", "edit", grant[:4], *EVERYTHING).out == f"{grant}\n"
+        assert team.json("grant", "list")[0]["policy"]["license"] == "27000@licences"
+        [other] = team.ok("grant", "edit", grant, "--allow-home").lines
+        assert other != grant
+        [row] = team.json("grant", "list")
+        assert (row["id"], row["policy"]) == (other, DEFAULT | {"allow_home": True})
+
+    def test_what_is_unknown_or_too_short_or_there_already_changes_nothing(self, team: FrontDoor) -> None:
+        first, second = (team.add("grant", "add", "desktop", "ann", *more) for more in ((), ("--allow-home",)))
+        before = team.json("grant", "list")
+        for word, code in ((first[:3], 2), ("0" * 32, 3), (first, 5)):
+            ran = team("grant", "edit", word, "--allow-home", "-o", "json")
+            assert (ran.code, ran.out) == (code, "")
+        assert second in team("grant", "edit", first, "--allow-home").err
+        assert team.json("grant", "list") == before
+
+    @pytest.mark.parametrize(
+        ("options", "left"), [(["--allow-view"], 1), (["--allow-view", "--stop"], 0), (["--stop"], 0)], ids=str
+    )
+    def test_sessions_stay_unless_they_are_to_be_stopped(self, lab: FrontDoor, options: list[str], left: int) -> None:
+        [grant] = lab.ok("grant", "list", "-q").lines
+        lab.ok("start", "srctl/web")
+        assert lab.ok("grant", "edit", grant, *options).lines == [grant]
+        assert [row["granted"] for row in lab.json("ps")] == [True] * left
+
+    def test_sessions_are_without_a_grant_once_something_was_taken_away(self, lab: FrontDoor) -> None:
+        [grant] = lab.ok("grant", "list", "-q").lines
+        lab.ok("grant", "edit", grant, "--allow-view")
+        lab.ok("start", "srctl/web")
+        lab.ok("grant", "edit", grant, "--allow-home")
+        assert [row["granted"] for row in lab.json("ps")] == [False]
+
+
 class TestRemoval:
     def test_a_grant_goes_by_any_unique_beginning_of_its_id(self, team: FrontDoor) -> None:
         grant = team.add("grant", "add", "desktop", "ann")

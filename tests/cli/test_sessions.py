@@ -208,6 +208,14 @@ def test_sessions_of_others_are_not_found(lab: FrontDoor) -> None:
     assert [row["user"] for row in lab.json("ps", "--all-users", "--user", "bob")] == ["ann"]
 
 
+def test_sessions_of_others_are_read_and_stopped_where_that_is_said(lab: FrontDoor) -> None:
+    session = lab.add("start", WEB)
+    assert lab.json("session", "show", session, "--all-users", "--user", "bob")["user"] == "ann"
+    assert lab.ok("logs", session, "--all-users", "--user", "bob").out == "starting\n"
+    assert lab.ok("stop", session, "--all-users", "--user", "bob").lines == [session]
+    assert lab.json("ps", "--all") == []
+
+
 def test_stop_asks_nothing_and_tries_all(lab: FrontDoor, engine: FakeEngine) -> None:
     session = lab.add("start", WEB)
     ran = lab("stop", "f" * 32, session[:5], "-o", "json")

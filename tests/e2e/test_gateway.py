@@ -334,6 +334,11 @@ def test_the_screen_is_the_same_through_a_gateway(alice: Person, bob: Person) ->
         screen.press("Enter")
         screen.wait_for("not open to them any more: bob")
         assert bob.json("ps") == []
+        screen.wait_for("% of a core")
+        alice.srctl("stop", tunnel["session_id"])
+        screen.wait_for("Nothing runs for you")
+        alice.srctl("start", WEB)
+        screen.wait_for("● running")
         screen.press("s")
         screen.wait_for("Stop Test page and remove its container?")
         screen.press("y")

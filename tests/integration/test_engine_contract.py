@@ -305,3 +305,44 @@ def test_an_unknown_image_is_not_found(host: Engine) -> None:
 def test_a_confined_container_can_be_described(host: Engine, make_spec: MakeSpec) -> None:
     hardening = Hardening(read_only=True, cap_drop=("ALL",), tmpfs=("/tmp",), pids=64, memory=2**28, cpus=0.5)
     assert launch(host, make_spec(hardening=hardening)).state == "running"
+
+
+def test_what_a_container_takes_is_told_as_time_goes_by(host: Engine, running: Container) -> None:
+    stats = host.stats(running.id)
+    first = next(stats)
+    assert (first.container_id, first.cpu) == (running.id, None)
+    assert first.memory
+    assert first.limit
+    assert first.memory <= first.limit
+    stats.close()
+    with pytest.raises(NotFoundError):
+        host.stats("no-such-container")
+
+
+def test_closing_a_stream_of_stats_ends_it_for_who_waits(host: Engine, running: Container) -> None:
+    stats, over = host.stats(running.id), threading.Event()
+
+    def read() -> None:
+        for _ in stats:
+            pass
+        over.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    stats.close()
+    assert over.wait(10)
+
+
+def test_only_the_containers_that_are_named_are_listed(host: Engine, make_spec: MakeSpec) -> None:
+    labels = make_spec().labels
+    first, second = (host.create(make_spec(labels=labels)) for _ in range(2))
+    assert [each.id for each in host.containers(labels, stopped=True, ids=[second])] == [second]
+    assert len(host.containers(labels, stopped=True, ids=[first, second, "e" * 64])) == 2
+    assert host.containers({RUNINFO + "realm": "another"}, stopped=True, ids=[first]) == []
+
+
+def test_an_engine_tells_of_its_machine(host: Engine, running: Container) -> None:
+    info = host.info()
+    assert info.version
+    assert info.cores >= 1
+    assert info.memory > 1 << 20
+    assert info.running >= 1

@@ -81,6 +81,7 @@ def test_administration_works_through_the_gateway(far: Far) -> None:
     srctl.ok("app", "add", "web", "--no-verify", "--title", "Web")
     grant = srctl.add("grant", "add", "web", "ann", "--allow-view", "--volume", "/data:/data:ro")
     assert [row["id"] for row in srctl.json("grant", "list")] == [grant]
+    assert srctl.ok("grant", "edit", grant[:8], "--allow-view", "--volume", "/data:/data:rw").lines == [grant]
     assert srctl.ok("grant", "remove", grant[:8]).lines == [grant]
     assert srctl.ok("user", "remove", "eve", "--yes").lines == ["eve"]
     assert srctl.json("db", "status")["users"] == 2

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import itertools
 import json
+import math
 import pkgutil
 import secrets
 import sys
@@ -24,7 +25,8 @@ from srctl.db.store import open_store
 from srctl.errors import UnreachableError
 from srctl.images import PREFIX
 from srctl.labels import EXTRA
-from srctl.models import Application, Endpoint, Host, Policy, Standing, TunnelPlan, Volume
+from srctl.models import Application, Endpoint, Host, Policy, Standing, TunnelPlan, Usage, Volume
+from srctl.tui.meters import SLOTS, Meters
 from srctl.tunnel.registry import Registry
 from tests.cli.front_door import FrontDoor
 from tests.fakes import START, FakeEngine
@@ -78,6 +80,9 @@ def frozen(patch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, module in list(sys.modules.items()):
         if name.startswith(CLOCKS) and vars(module).get("datetime") is datetime:
             patch.setattr(module, "datetime", Frozen)
+    patch.setattr(Meters, "knows", lambda *_: True)
+    patch.setattr(Meters, "now", lambda _self, _host, container: usage(container))
+    patch.setattr(Meters, "course", lambda _self, _host, container, slots: course(container)[-slots:])
     numbers = itertools.count(1)
     patch.setattr(secrets, "token_hex", lambda size=16: digest(next(numbers))[: 2 * size])
     patch.setenv("TZ", "UTC")
@@ -86,6 +91,17 @@ def frozen(patch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     patch.undo()
     time.tzset()
+
+
+def usage(container: str) -> Usage:
+    """Return what a container takes."""
+    return Usage(container, course(container)[-1], int(container, 16) % 29 * 61 << 20, 16 << 30)
+
+
+def course(container: str) -> list[float | None]:
+    """Return what it took of the processor in the last two minutes."""
+    start, wide = int(container, 16) % 7, 20 + int(container, 16) % 3 * 25
+    return [None] * 4 + [wide + wide * math.sin((start + slot) / 2.5) for slot in range(SLOTS - 4)]
 
 
 def digest(number: int) -> str:
@@ -114,7 +130,13 @@ def engine(name: str = "lab") -> FakeEngine:
     for image, _, _ in APPLICATIONS:
         labels = {name: text for name, text in web.labels.items() if "ui_name" not in name}
         settings = SETTINGS if "desktop" in image else {}
-        made.present[image] = replace(web, id=f"sha256:{digest(len(image))}", tags=(image,), labels=labels | settings)
+        made.present[image] = replace(
+            web,
+            id=f"sha256:{digest(len(image))}",
+            tags=(image,),
+            labels=labels | settings,
+            size=len(image) * 130_000_000,
+        )
     made.registry[NEEDING_PULL] = made.present.pop(NEEDING_PULL)
     return made
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import textual
 from rich.color import Color
 from rich.style import Style
-from textual.widgets import Input
+from textual.widgets import Input, TextArea
 
 from srctl.models import Host
 from tests.cli.front_door import FrontDoor
@@ -115,7 +115,7 @@ def taken(shot: Shot, front: FrontDoor) -> dict[Path, Picture]:
 
     async def story(seat: Seat) -> None:
         await shot.story(seat)
-        for field in seat.app.screen.query(Input):
+        for field in (*seat.app.screen.query(Input), *seat.app.screen.query(TextArea)):
             field.cursor_blink = False
         for size in shot.sizes:
             await seat.pilot.resize_terminal(*size)
@@ -141,7 +141,7 @@ async def still(seat: Seat, size: tuple[int, int]) -> list[Row]:
     return seen[-1]
 
 
-CALM = 8
+CALM = 6
 """Looks, each after at least 10 ms, at which nothing has changed: news are collected for 50 ms."""
 
 

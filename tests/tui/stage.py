@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from textual.events import Paste
+from textual.events import Key, Paste
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from srctl import places
@@ -36,8 +37,10 @@ class Seat:
         await self.pilot.press(*keys)
 
     async def type(self, text: str) -> None:
-        """Type a text."""
-        await self.pilot.press(*text)
+        """Type a text as fast as a terminal hands it on."""
+        for character in text:
+            self.app.post_message(Key(_character_to_key(character), character))
+        await self.pilot.pause()
 
     async def paste(self, text: str) -> None:
         """Paste a text where the keyboard is."""

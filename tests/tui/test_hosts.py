@@ -93,13 +93,14 @@ def test_one_host_that_hangs_delays_no_other(stage: Stage) -> None:
     dead = FakeEngine(name="dead", before={"containers": answer.wait})
 
     async def story(seat: Seat) -> None:
-        await seat.see(identifier[:12], "1 of 2 hosts up", "HOST")
+        await seat.see(identifier[:12], "HOST")
         await seat.see("dead ? slow")
         await seat.see(f"$ srctl open {identifier[:12]} --host fake")
         answer.set()
         await seat.see("2 of 2 hosts up")
 
-    stage.play(story, hosts=[Host("dead", "", "config"), Host("fake", "", "config")], at=among(dead, stage.engine))
+    hosts = [Host("dead", "", "config"), Host("fake", "", "config")]
+    stage.play(story, size=(120, 30), hosts=hosts, at=among(dead, stage.engine))
 
 
 def test_hosts_of_the_config_file_are_shown_unless_one_is_named(stage: Stage) -> None:

@@ -9,13 +9,14 @@ from typing import Any, cast
 import pytest
 
 from srctl.entry import AuditEntry
-from srctl.models import Application, User
+from srctl.models import Application, Grant, Policy, User
 from srctl.tunnel.plain import to_plain
 from tests.fakes import WEB, FakeEngine, web_image
 from tests.remote_parts import HELLO, answering, gateway
 from tests.tui.stage import Seat, Stage
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
+APPLICATION = Application(WEB, 1)
 
 
 class FarOffice:
@@ -23,6 +24,7 @@ class FarOffice:
 
     def __init__(self) -> None:
         self.users = [User(7, "carol", NOW)]
+        self.granted: list[Grant] = []
         self.asked: list[tuple[str, Any]] = []
 
     def answer(self, request: dict[str, Any]) -> list[dict[str, Any]]:
@@ -31,14 +33,27 @@ class FarOffice:
         self.asked.append((call, given))
         if call == "user.remove":
             self.users.clear()
+        if call == "grant.add":
+            self.granted = [Grant("a" * 32, "carol", APPLICATION, Policy(), NOW)]
         results: dict[str, Any] = {
             "user.list": [{"user": to_plain(asdict(user)), "grants": [], "keys": 2} for user in self.users],
-            "app.list": [to_plain(asdict(Application(WEB, 1)))],
+            "user.show": {"user": to_plain(asdict(self.users[0])), "grants": self._plain} if self.users else None,
+            "app.list": [to_plain(asdict(APPLICATION))],
+            "grant.page": {
+                "policies": [to_plain(asdict(Policy()))],
+                "lines": [[each.id, 7, 1, 0, to_plain(NOW)] for each in self.granted],
+                "more": False,
+            },
+            "grant.add": self._plain and self._plain[0],
             "image.list": [to_plain(asdict(web_image()))],
             "audit.list": [to_plain(asdict(AuditEntry(NOW, "carol", None, None, "user.add", "{}", "ok")))],
             "user.remove": {"done": ["carol"], "errors": []},
         }
         return [{"result": results.get(call, [])}]
+
+    @property
+    def _plain(self) -> list[Any]:
+        return [to_plain(asdict(each)) for each in self.granted]
 
 
 @pytest.fixture
@@ -66,6 +81,25 @@ def test_an_administrator_of_a_gateway_administers_it_from_afar(stage: Stage, fa
         await seat.see("There is no user yet")
         assert ("user.remove", {"names": ["carol"]}) in far.asked
         assert ("audit.list", {"limit": 5000}) in far.asked
+
+    stage.play(story)
+
+
+def test_of_a_gateway_only_what_belongs_to_the_user_is_read_again_when_something_is_granted(
+    stage: Stage, far: FarOffice
+) -> None:
+    async def story(seat: Seat) -> None:
+        await seat.go("Grants")
+        await seat.see("1 user · 1 application", "[·]")
+        read = [call for call, _ in far.asked].count("grant.page")
+        await seat.press("space")
+        await seat.see("[✓]", "aaaaaaaaaaaa, since 2030-01-01", "$ srctl grant edit aaaaaaaaaaaa")
+        given = dict(far.asked)["grant.add"]
+        assert (given["image"], given["user"], given["permits"]["allow_home"]) == (WEB, "carol", False)
+        assert [call for call, _ in far.asked].count("grant.page") == read
+        await seat.press("r")
+        await seat.until(lambda: [call for call, _ in far.asked].count("grant.page") == read + 1)
+        await seat.see("[✓]")
 
     stage.play(story)
 

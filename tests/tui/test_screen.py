@@ -116,8 +116,8 @@ def test_a_screen_that_is_made_tiny_and_large_again_shows_what_it_did(stage: Sta
         await seat.see("● running")
         before = seat.lines
         await seat.pilot.resize_terminal(20, 5)
+        await seat.until(lambda: len(seat.lines) == 5)
         await seat.see("Test page", "q quit")
-        assert len(seat.lines) == 5
         await seat.press("s")
         await seat.see("Stop Test page")
         await seat.press("n", "2", "1")
@@ -150,3 +150,22 @@ def test_an_error_that_nobody_foresaw_ends_the_screen_and_is_raised(stage: Stage
 
     with pytest.raises(TypeError):
         stage.play(story)
+
+
+def test_a_click_on_a_key_in_the_last_line_is_the_key_and_one_on_the_command_line_copies_it(stage: Stage) -> None:
+    identifier = stage.start()
+
+    async def story(seat: Seat) -> None:
+        await seat.see("● running", "s stop")
+        await seat.pilot.click("#command", offset=(10, 0))
+        await seat.until(lambda: seat.copied == f"srctl open {identifier[:12]}")
+        await seat.pilot.click("#keys", offset=(seat.lines[-1].index("s stop") + 3, 0))
+        await seat.see("Stop Test page and remove its container?")
+        await seat.press("n")
+        await seat.pilot.click("#keys", offset=(seat.lines[-1].index("? help"), 0))
+        await seat.see("Everywhere")
+        await seat.press("q")
+        await seat.pilot.click("#keys", offset=(seat.lines[-1].index("q quit"), 0))
+        await seat.until(lambda: not seat.app.is_running)
+
+    stage.play(story)

@@ -13,7 +13,7 @@ def test_a_session_is_shown_with_its_state_and_the_way_to_it(stage: Stage) -> No
     identifier = stage.start()
 
     async def story(seat: Seat) -> None:
-        await seat.see(identifier[:12], "Test page", "● running", "= direct :30001", "http://127.0.0.1:30001/user/ann/")
+        await seat.see(identifier[:12], "Test page", "● running", "= :30001", "http://127.0.0.1:30001/user/ann/")
         assert "ann on fake ● up" in seat.lines[0]
         assert "[1 Ses" in seat.lines[0]
 

@@ -116,7 +116,7 @@ def test_a_session_of_somebody_else_is_opened_and_not_stopped(shareable: Stage) 
         parts.sharing.share(parts.sharing.find()[0].id, "bob")
 
     async def story(seat: Seat) -> None:
-        await seat.see("Test page (of ann)", "● running")
+        await seat.see("Test page of ann on fake", "● running")
         await seat.press("s", "y")
         await seat.hear("belongs to 'ann'; you may open it only")
         await seat.press("h")

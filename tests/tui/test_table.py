@@ -97,11 +97,11 @@ def test_the_cursor_stays_on_its_row_whatever_comes_and_goes() -> None:
 def test_one_row_can_change_alone() -> None:
     async def story(table: Table, pilot: Pilot[None]) -> None:
         table.fill(map(row, range(5)))
-        table.put(row(3, "reconnecting"))
+        table.change([row(3, "reconnecting")])
         await pilot.pause()
         assert shown(table)[4].split() == ["row", "0003", "reconnecting", "0s"]
         table.seek("reconnecting")
-        table.put(row(3, "up"))
+        table.change([row(3, "up")])
         assert table.rows == []
 
     with_table(story)

@@ -53,15 +53,10 @@ def test_no_code_of_a_colour_is_sent_to_a_terminal_without_colours(
 
 def seen(env: dict[str, str], *steps: tuple[bytes, bytes]) -> bytes:
     """Return what the screen sends to a terminal of its own: each step is what is waited for, and keys."""
-    child, handle = pty.fork()
-    if child == 0:
-        os.execve(PROGRAM, ["srctl", *NOWHERE], env)  # noqa: S606
+    child, handle = begun(env)
     drawn = b""
     for text, keys in steps:
-        begun = len(drawn)
-        while text not in drawn[begun:]:
-            assert select.select([handle], [], [], 30)[0], f"{text!r} in {drawn[begun:]!r}"
-            drawn += os.read(handle, 1 << 16)
+        drawn += until(handle, text)
         os.write(handle, keys)
     with contextlib.suppress(OSError):  # which is how a terminal says that nobody is there any more
         while more := os.read(handle, 1 << 16):
@@ -69,6 +64,35 @@ def seen(env: dict[str, str], *steps: tuple[bytes, bytes]) -> bytes:
     os.close(handle)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     return drawn
+
+
+def begun(env: dict[str, str], *, deaf: bool = False) -> tuple[int, int]:
+    """Show the screen on a terminal of its own, with `deaf` without heed of SIGHUP; return process and terminal."""
+    child, handle = pty.fork()
+    if child == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if deaf else signal.SIG_DFL)
+        os.execve(PROGRAM, ["srctl", *NOWHERE], env)  # noqa: S606
+    return child, handle
+
+
+def until(handle: int, text: bytes) -> bytes:
+    """Read from a terminal until a text has come."""
+    drawn = b""
+    while text not in drawn:
+        assert select.select([handle], [], [], 30)[0], f"{text!r} in {drawn!r}"
+        drawn += os.read(handle, 1 << 16)
+    return drawn
+
+
+@pytest.mark.parametrize("deaf", [False, True], ids=["told", "not told"])
+def test_the_screen_ends_with_its_terminal(home: Home, deaf: bool) -> None:
+    child, handle = begun(home.env | {"TERM": "xterm-256color"}, deaf=deaf)
+    until(handle, "✗ away".encode())
+    [screen] = Path(f"/proc/{child}/task/{child}/children").read_text().split()
+    os.close(handle)
+    ended = wait_until(lambda: os.waitpid(child, os.WNOHANG)[1] or None, "the end", limit=20)
+    assert os.waitstatus_to_exitcode(ended) == 130
+    assert not Path(f"/proc/{screen}").exists()
 
 
 def test_a_screen_that_is_killed_leaves_the_terminal_as_it_was(screen: Terminal) -> None:
@@ -80,9 +104,11 @@ def test_a_screen_that_is_killed_leaves_the_terminal_as_it_was(screen: Terminal)
 
 
 def test_the_screen_ends_with_the_process_that_waits_for_it(screen: Terminal) -> None:
+    [child] = Path(f"/proc/{screen.process}/task/{screen.process}/children").read_text().split()
     os.kill(screen.process, signal.SIGKILL)
     assert screen.end() == 128 + signal.SIGKILL
     wait_until(lambda: screen.cooked or None, "the screen of before")
+    wait_until(lambda: not Path(f"/proc/{child}").exists() or None, "the end of the screen")
 
 
 def test_a_signal_to_the_process_that_waits_ends_the_screen(screen: Terminal) -> None:

@@ -190,6 +190,30 @@ class TestGrants:
         with pytest.raises(ConflictError, match=next(grant.id for grant in grants if grant.id[0] == prefix)):
             filled.grant(prefix)
 
+    def test_a_grant_stays_the_same_where_nothing_is_taken_away(self, filled: Accounting) -> None:
+        before = filled.add_grant("paraview", "alice", Policy(volumes=(Volume("/a", "/b", "ro"),)))
+        wider = Policy(allow_home=True, license="x", volumes=(Volume("/a", "/b", "rw"), Volume("/c", "/d", "ro")))
+        after = filled.replace_grant(before.id[:8], wider)
+        assert (after.id, after.policy, after.created) == (before.id, wider, before.created)
+        assert filled.replace_grant(before.id, wider) == after
+
+    @pytest.mark.parametrize(
+        "narrower",
+        [
+            Policy(license="x", volumes=(Volume("/a", "/b", "rw"),)),
+            Policy(allow_home=True, volumes=(Volume("/a", "/b", "rw"),)),
+            Policy(allow_home=True, license="y", volumes=(Volume("/a", "/b", "rw"),)),
+            Policy(allow_home=True, license="x", volumes=(Volume("/a", "/b", "ro"),)),
+            Policy(allow_home=True, license="x", volumes=(Volume("/a", "/c", "rw"),)),
+        ],
+        ids=["home", "licence", "other licence", "read-only", "other target"],
+    )
+    def test_a_grant_is_another_where_something_is_taken_away(self, filled: Accounting, narrower: Policy) -> None:
+        before = filled.add_grant("paraview", "alice", Policy(True, license="x", volumes=(Volume("/a", "/b", "rw"),)))
+        after = filled.replace_grant(before.id, narrower)
+        assert after.id != before.id
+        assert [grant.policy for grant in filled.grants()] == [narrower]
+
     @pytest.mark.parametrize("grant_id", ["", "xyz", "%", "0" * 33, "ffffffff"])
     def test_an_id_that_nothing_has_is_not_found(self, filled: Accounting, grant_id: str) -> None:
         with pytest.raises(NotFoundError):

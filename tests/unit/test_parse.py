@@ -96,3 +96,53 @@ def test_a_step_of_a_pull_that_is_none_is_refused(event: Any) -> None:
     with pytest.raises(UnreachableError):
         parse.pull_progress(event)
     assert parse.pull_progress({"status": "Pulling"}) == Progress("Pulling", None, None, None)
+
+
+def cpu(total: Any, system: Any, **more: Any) -> dict[str, Any]:
+    return {"cpu_usage": {"total_usage": total}, "system_cpu_usage": system, **more}
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "percent"),
+    [
+        (cpu(300, 4000, online_cpus=4), cpu(100, 2000), 40.0),  # a tenth of four cores
+        ({**cpu(300, 4000), "cpu_usage": {"total_usage": 300, "percpu_usage": [1, 1]}}, cpu(100, 2000), 20.0),
+        (cpu(300, 4000), cpu(100, 2000), 10.0),
+        (cpu(100, 4000, online_cpus=4), cpu(100, 2000), 0.0),
+        (cpu(50, 1000, online_cpus=4), cpu(100, 2000), 0.0),  # a clock that went back
+        (cpu(10**18, 4000, online_cpus=2), cpu(0, 3999), 200.0),  # more than there is
+        (cpu(300, 4000, online_cpus=4), {"cpu_usage": {"total_usage": 0}}, None),  # the first line
+        ({}, {}, None),
+    ],
+)
+def test_the_processor_is_told_as_docker_stats_does(now: Any, before: Any, percent: float | None) -> None:
+    assert parse.usage("c", {"cpu_stats": now, "precpu_stats": before}).cpu == percent
+
+
+@pytest.mark.parametrize(
+    ("stats", "used"),
+    [({"total_inactive_file": 30, "inactive_file": 1}, 70), ({"inactive_file": 30}, 70), ({"inactive_file": 200}, 100),
+     ({}, 100), (None, 100)],
+)  # fmt: skip
+def test_memory_is_told_as_docker_stats_does(stats: Any, used: int) -> None:
+    found = parse.usage("c", {"memory_stats": {"usage": 100, "limit": 500, "stats": stats}})
+    assert (found.memory, found.limit) == (used, 500)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [None, [], "x", {"cpu_stats": 5}, {"cpu_stats": cpu("1", 2), "precpu_stats": cpu(1, 1)}, {"memory_stats": []},
+     {"memory_stats": {"usage": -1}}, {"memory_stats": {"usage": 1e9}}, {"memory_stats": {"usage": True}},
+     {"memory_stats": {"usage": 2**64}}, {"memory_stats": {"usage": 5, "stats": {"inactive_file": "x"}}},
+     {"cpu_stats": cpu(2, 2, online_cpus=10**9), "precpu_stats": cpu(1, 1)}],
+)  # fmt: skip
+def test_stats_that_are_none_are_refused(line: Any) -> None:
+    with pytest.raises(UnreachableError, match="not a Docker engine"):
+        parse.usage("c", line)
+
+
+@pytest.mark.parametrize("answer", [None, [], {}, {"ServerVersion": 5}, {"ServerVersion": "1", "NCPU": -1},
+                                    {"ServerVersion": "1", "MemTotal": "x"}])  # fmt: skip
+def test_what_is_no_machine_is_refused(answer: Any) -> None:
+    with pytest.raises(UnreachableError):
+        parse.engine_info(answer)

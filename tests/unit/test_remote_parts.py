@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import srctl
+from srctl import pieces
 from srctl.calls import BY_METHOD, CALLS
 from srctl.errands import Errand
 from srctl.errors import InterruptedByUserError, NotAllowedError, NotFoundError, SrctlError, UnreachableError
@@ -27,6 +28,7 @@ from srctl.models import (
     Session,
     Started,
     StartRequest,
+    Usage,
     User,
     Volume,
 )
@@ -180,14 +182,34 @@ def test_leftovers_are_cleared_by_id() -> None:
 
 
 def test_logs_come_as_bytes_and_end_when_nobody_reads() -> None:
-    pieces = [{"data": base64.b64encode(piece).decode()} for piece in (b"a\xff", b"b")]
-    link = answering(lambda _: [*pieces, {"result": None}])
+    said = [{"data": base64.b64encode(piece).decode()} for piece in (b"a\xff", b"b")]
+    link = answering(lambda _: [*said, {"result": None}])
     use_cases = RemoteParts(gateway(link))
     assert list(use_cases.sessions.logs("5", tail=2)) == [b"a\xff", b"b"]
     reading = use_cases.sessions.logs("5")
     next(reading)
     reading.close()
     assert link.channels[-1].closed
+
+
+def test_what_sessions_take_comes_as_numbers() -> None:
+    said = Usage(SESSION.container_id, 12.5, 100, None)
+    link = answering(lambda _: [{"data": pieces.dump(said)}, {"result": None}])
+    sessions = RemoteParts(gateway(link)).sessions
+    assert list(sessions.stats([SESSION.container_id])) == [said]
+    assert asked(link)["with"] == {"container_ids": [SESSION.container_id], "all_users": False}
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["", "x", "[]", "[" * 100_000, '{"container_id": "c"}', '{"container_id": 1, "cpu": 1, "memory": 1, "limit": 1}',
+     *(f'{{"container_id": "c", "cpu": {value}, "memory": 1, "limit": 1}}'
+       for value in ("NaN", "-1", "Infinity", "true", '"1"', "1e999", "9" * 30))],
+)  # fmt: skip
+def test_a_number_that_is_none_is_an_error(said: str) -> None:
+    link = answering(lambda _: [{"data": said}])
+    with pytest.raises(UnreachableError):
+        list(RemoteParts(gateway(link)).sessions.stats([SESSION.container_id]))
 
 
 def test_a_log_that_is_no_base64_is_an_error() -> None:

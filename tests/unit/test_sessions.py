@@ -222,3 +222,16 @@ def test_what_can_be_no_grant_is_not_asked_for(engine: FakeEngine, grant: str) -
     [found] = of(engine, known=known).find()
     assert found.granted is False
     assert known.asked == set()
+
+
+def test_only_running_sessions_that_one_may_see_can_be_watched(engine: FakeEngine) -> None:
+    session = started(engine)
+    ids = [session.container_id, "e" * 64, "not an id"]
+    engine.calls.clear()
+    assert of(engine).watchable(ids) == [session.container_id]
+    assert engine.calls == ["containers"]
+    assert of(engine, "bob").watchable(ids) == []
+    assert of(engine, "bob").watchable(ids, all_users=True) == [session.container_id]
+    engine.exit(session.container_id, 0)
+    assert of(engine).watchable(ids) == []
+    assert of(engine).watchable([]) == []

@@ -208,6 +208,44 @@ class TestGrants:
         assert filled.existing_grants([grant.id, "0" * 32]) == {grant.id}
         assert filled.existing_grants([]) == frozenset()
 
+    @pytest.mark.parametrize("keep", [True, False])
+    def test_a_grant_is_replaced_in_one_step(self, filled: SqlStore, keep: bool) -> None:
+        before = filled.add_grant("paraview:5", "alice", Policy())
+        after = filled.replace_grant(before, POLICY, keep=keep)
+        assert filled.grants() == [after]
+        assert (after.policy.license, after.id == before.id) == ("secret", keep)
+        assert (after.created == before.created) is keep
+
+    def test_a_grant_that_is_gone_or_changed_or_there_beside_it_is_not_replaced(self, filled: SqlStore) -> None:
+        before = filled.add_grant("paraview:5", "alice", Policy())
+        after = filled.replace_grant(before, Policy(allow_view=True), keep=True)
+        with pytest.raises(ConflictError, match="just been changed"):
+            filled.replace_grant(before, POLICY, keep=True)
+        twin = filled.add_grant("paraview:5", "alice", POLICY)
+        for keep in (True, False):
+            with pytest.raises(ConflictError, match=twin.id):
+                filled.replace_grant(after, POLICY, keep=keep)
+        assert set(filled.grants()) == {after, twin}
+        filled.remove_grant(after.id)
+        with pytest.raises(NotFoundError):
+            filled.replace_grant(after, Policy(), keep=True)
+
+    def test_pages_have_each_grant_once_and_equal_policies_once(self, filled: SqlStore) -> None:
+        filled.add_user("bob")
+        given = [filled.add_grant("paraview:5", user, each) for user in ("alice", "bob") for each in (Policy(), POLICY)]
+        first = filled.grant_page("", 3)
+        rest = filled.grant_page(first.lines[-1][0], 3)
+        assert (len(first.lines), first.more, len(rest.lines), rest.more) == (3, True, 1, False)
+        users = {user.id: user.name for user in filled.users()}
+        application = filled.application("paraview:5")
+        read = {
+            (grant_id, users[user_id], application_id, page.policies[number], created)
+            for page in (first, rest)
+            for grant_id, user_id, application_id, number, created in page.lines
+        }
+        assert read == {(each.id, each.user, application.id, each.policy, each.created) for each in given}
+        assert len(first.policies) <= 2
+
     def test_grants_of_a_user_take_one_query(self, filled: SqlStore) -> None:
         statements: list[str] = []
 

@@ -65,6 +65,53 @@ def test_sessions_of_others_are_not_found(gate: Gatehouse, alice: Channel, bob: 
     )]  # fmt: skip
 
 
+def test_changes_of_one_s_own_sessions_are_told_and_of_those_that_are_shared(
+    gate: Gatehouse, alice: Channel, bob: Channel
+) -> None:
+    with gate.api("alice") as own, gate.api("bob") as guest, gate.api("carol") as stranger, gate.api("admin") as all_:
+        for channel, arguments in ((own, {}), (guest, {}), (stranger, {}), (all_, {"all_users": True})):
+            channel.say({"id": 1, "call": "session.changes", "with": arguments})
+            assert channel.hear()["data"] == "opened"
+        session = start(alice)["session"]
+        for channel in (own, all_):
+            assert [channel.hear()["data"] for _ in range(2)] == ["create", "start"]
+        alice.result("session.share", prefix=session["id"], guest="bob")
+        assert (own.hear()["data"], guest.hear()["data"]) == ("shared", "shared")
+        start(bob)
+        assert [guest.hear()["data"] for _ in range(2)] == ["create", "start"]
+        alice.result("session.stop", prefix=session["id"])
+        for channel in (own, guest):
+            assert {channel.hear()["data"] for _ in range(3)} == {"die", "destroy", "shared"}
+        stranger.process.kill()
+        assert stranger.hear() == {}, "nothing was told to who has nothing to do with it"
+
+
+def test_what_sessions_take_is_told_to_who_may_see_them(alice: Channel, bob: Channel, gate: Gatehouse) -> None:
+    ids = [start(channel)["session"]["container_id"] for channel in (alice, bob)]
+    with gate.api("alice") as own, gate.api("admin") as all_:
+        own.say({"id": 1, "call": "session.stats", "with": {"container_ids": [*ids, "e" * 64, "x"]}})
+        told = [json.loads(own.hear()["data"]) for _ in range(2)]
+        assert {each["container_id"] for each in told} == {ids[0]}
+        assert told[0]["memory"] > 0
+        assert told[1]["cpu"] >= 0
+        all_.say({"id": 1, "call": "session.stats", "with": {"container_ids": ids, "all_users": True}})
+        wait_until(lambda: json.loads(all_.hear()["data"])["container_id"] == ids[0] or None, "alice's session")
+        wait_until(lambda: json.loads(all_.hear()["data"])["container_id"] == ids[1] or None, "bob's session")
+        own.process.kill()
+    assert all(action != "session.stats" for action, _ in gate.audit("alice"))
+
+
+def test_an_administrator_reads_and_stops_sessions_of_others(alice: Channel, admin: Channel) -> None:
+    session = start(alice)["session"]
+    assert admin.refusal("session.stop", prefix=session["id"]) == "not-found"
+    admin.say({"id": 99, "call": "session.logs", "with": {"prefix": session["id"], "all_users": True}})
+    assert "data" in admin.hear()
+    wait_until(lambda: "result" in admin.hear() or None, "the end of the log")
+    assert admin.result("host.info")["running"] >= 1
+    assert admin.result("session.stop", prefix=session["id"], all_users=True) == [session["id"], True]
+    assert alice.result("session.list", stopped=True) == []
+
+
 def test_what_is_for_administrators_is_refused_to_others(gate: Gatehouse, bob: Channel) -> None:
     with gate.store() as store:
         key = store.keys("alice")[0]
@@ -77,6 +124,8 @@ def test_what_is_for_administrators_is_refused_to_others(gate: Gatehouse, bob: C
         "app.add": {"application": {"image": "evil"}, "verify": False},
         "grant.add": {"image": WEB, "user": "carol"},
         "grant.list": {},
+        "grant.page": {},
+        "grant.edit": {"id_prefix": gate.grants["alice"], "permits": {}},
         "grant.remove": {"ids": [gate.grants["alice"]]},
         "audit.list": {},
         "image.list": {},
@@ -84,6 +133,11 @@ def test_what_is_for_administrators_is_refused_to_others(gate: Gatehouse, bob: C
         "session.list": {"all_users": True},
         "session.show": {"prefix": "abcd", "all_users": True},
         "session.leftovers": {"all_users": True},
+        "session.stop": {"prefix": "abcd", "all_users": True},
+        "session.logs": {"prefix": "abcd", "all_users": True},
+        "session.changes": {"all_users": True},
+        "session.stats": {"container_ids": [], "all_users": True},
+        "host.info": {},
         "session.start": {"request": {"app": WEB, "pull": "always"}},
     }
     for call, arguments in refused.items():
@@ -132,11 +186,13 @@ def test_the_audit_names_what_was_made_and_no_secret(gate: Gatehouse, admin: Cha
     key = new_key()
     admin.result("user.key.add", user="carol", text=f"{key} my own words")
     grant = admin.result("grant.add", image=WEB, user="carol", permits={"license": "S3CRET"})
-    *_, added, granted = admin.result("audit.list")
+    admin.result("grant.edit", id_prefix=grant["id"], permits={"license": "S3CRET", "allow_home": True})
+    *_, added, granted, edited = admin.result("audit.list")
     with gate.store() as store:
         assert store.keys("carol")[-1].fingerprint in added["detail"]
     assert grant["id"] in granted["detail"]
-    assert "S3CRET" not in granted["detail"]
+    assert grant["id"] in edited["detail"]
+    assert "S3CRET" not in granted["detail"] + edited["detail"]
     assert "my own words" not in added["detail"]
 
 
@@ -207,6 +263,21 @@ def test_a_removed_grant_closes_the_slot_until_another_session_is_there(
     admin.result("grant.add", image=WEB, user="alice")
     assert start(alice)["session"]["port"] == SLOTS[0]
     assert closed(gate) == []
+
+
+def test_a_grant_that_gets_more_leaves_the_way_open_and_one_that_gets_less_closes_it(
+    gate: Gatehouse, alice: Channel, admin: Channel
+) -> None:
+    session = start(alice)["session"]
+    more = admin.result("grant.edit", id_prefix=gate.grants["alice"], permits={"allow_view": True, "allow_home": True})
+    assert (more["id"], closed(gate)) == (gate.grants["alice"], [])
+    assert alice.result("session.open", request={"app": session["id"]})["fresh"] is False
+    less = admin.result("grant.edit", id_prefix=more["id"], permits={"allow_home": True})
+    assert (less["id"] == more["id"], closed(gate)) == (False, [SLOTS[0]])
+    assert alice.refusal("session.open", request={"app": session["id"]}) == "not-allowed"
+    page = admin.result("grant.page")
+    assert less["id"] in [line[0] for line in page["lines"]]
+    assert page["more"] is False
 
 
 def test_a_grant_can_be_removed_with_its_sessions(gate: Gatehouse, alice: Channel, admin: Channel) -> None:
