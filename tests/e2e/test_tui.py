@@ -33,7 +33,8 @@ def test_a_day_with_the_screen(tunnels: Desk, screen: Terminal) -> None:
     url = start_and_open(tunnels, screen)
     assert "200 OK" in fetch(url)
     read_its_log(screen)
-    # here users and grants are administered
+    give_grace_the_same(tunnels, screen)
+    screen.press("1")
     stop_it(tunnels, screen)
     close_its_tunnel(screen)
     screen.press("q")
@@ -63,6 +64,24 @@ def read_its_log(screen: Terminal) -> None:
     screen.press("l")
     screen.wait_for("Log of Test page", "starting for ada_lab at")
     screen.press("q")
+
+
+def give_grace_the_same(desk: Desk, screen: Terminal) -> None:
+    """Add a user, and grant the test page to her."""
+    screen.press(number_of(screen, "Users"))
+    screen.wait_for("ada@lab", "● active")
+    screen.press("n")
+    screen.wait_for("Add users")
+    screen.type("grace")
+    screen.wait_for("Added grace")
+    screen.press(number_of(screen, "Grants"))
+    screen.wait_for("Grants", "grace")
+    screen.press("/")
+    screen.type("grace")
+    screen.wait_for("▸", "grace", "[·]")
+    screen.press("Space")
+    screen.wait_for("[✓]")
+    assert sorted(each["user"] for each in desk.json("grant", "list")) == [USER, "grace"]
 
 
 def stop_it(desk: Desk, screen: Terminal) -> None:
