@@ -104,7 +104,7 @@ class MeteredPane(Pane):
             return []
         usage = self.usage(session)
         course = self.state.meters.course(session.host, session.container_id, SLOTS)
-        known = [each for each in course if each is not None]
+        known = [each for each in (*course, usage and usage.cpu) if each is not None]
         if usage is None:
             return [("cpu", "not known yet"), ("memory", "not known yet")]
         most = f", {percent(max(known))} at most" if known else ""
