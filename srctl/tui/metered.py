@@ -104,9 +104,9 @@ class MeteredPane(Pane):
             return []
         usage = self.usage(session)
         course = self.state.meters.course(session.host, session.container_id, SLOTS)
-        known = [each for each in course if each is not None]
         if usage is None:
             return [("cpu", "not known yet"), ("memory", "not known yet")]
+        known = [each for each in (*course, usage.cpu) if each is not None]
         most = f", {percent(max(known))} at most" if known else ""
         of = f" of {amount(usage.limit)}" if usage.limit else ""
         return [
