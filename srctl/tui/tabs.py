@@ -147,11 +147,16 @@ def _short(name: str) -> str:
     return text if width_of(text) <= LONGEST else placed(text, LONGEST)
 
 
-def _word(view: HostView) -> str:
+def how(view: HostView) -> tuple[str, str]:
+    """Return in words whether a host answers, and the tone of that."""
     since = view.thread.busy_since
-    waited = 0 if since is None else time.monotonic() - since
+    waited = 0.0 if since is None else time.monotonic() - since
     if waited > SLOW:
-        return f"? slow {waited:.0f}s"
+        return f"? slow {waited:.0f}s", "warn"
     if view.error is not None:
-        return "✗ away"
-    return UP if view.sessions is not None else "… connecting"
+        return "✗ away", "bad"
+    return (UP, "good") if view.sessions is not None else ("… connecting", "warn")
+
+
+def _word(view: HostView) -> str:
+    return how(view)[0]

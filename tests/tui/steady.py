@@ -27,7 +27,7 @@ from tests.fakes import START, FakeEngine, FakeStats
 NOW = START + timedelta(hours=14, minutes=30)
 CLOCKS = ("srctl.tui.", "srctl.db.", "srctl.tunnel.registry")
 """Modules that ask what time it is."""
-WATCHES = ("srctl.tui.host", "srctl.tui.hosts_pane", "srctl.tui.meters", "srctl.tui.tabs")
+WATCHES = ("srctl.tui.host", "srctl.tui.meters", "srctl.tui.tabs")
 """Modules that measure how long something takes."""
 GIB = 1 << 30
 TAKES = {

@@ -88,7 +88,8 @@ def test_leaving_waits_for_no_host(stage: Stage) -> None:
     answer.set()
 
 
-def test_one_host_that_hangs_delays_no_other(stage: Stage) -> None:
+def test_one_host_that_hangs_delays_no_other(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srctl.tui.tabs.SLOW", 0.5)
     identifier, answer = stage.start(), threading.Event()
     dead = FakeEngine(name="dead", before={"containers": answer.wait})
 

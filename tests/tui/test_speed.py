@@ -64,11 +64,11 @@ def test_of_an_engine_nothing_is_asked_while_nothing_happens_but_streams_of_what
         asked = engine.requests.copy()
         assert asked["/events"] == 1
         assert asked["/containers/ID/stats"] == shown
-        await asyncio.sleep(4)
+        await asyncio.sleep(2.5)
         assert engine.requests == asked
         await seat.press("2")
         await seat.until(lambda: not engine.watched)
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(1.2)
         assert engine.requests == asked
 
     stage.play(story, size=(100, 40), hosts=HOST, at=at)
