@@ -63,7 +63,7 @@ class Sessions:
     def engine_version(self) -> str:
         return "27.0"
 
-    def stop(self, prefix: str) -> tuple[str, bool]:
+    def stop(self, prefix: str, *, all_users: bool = False) -> tuple[str, bool]:
         return self.get(prefix).id, False
 
     def share(self, prefix: str, guest: str, seconds: float | None = None) -> Share:
@@ -76,7 +76,9 @@ class Sessions:
     def available(self) -> list[Any]:
         return []
 
-    def logs(self, prefix: str, *, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
+    def logs(
+        self, prefix: str, *, tail: int | None = None, follow: bool = False, all_users: bool = False
+    ) -> Iterator[bytes]:
         self.get(prefix)
         yield b"first\n"
         yield "zweite Züge\n".encode()
