@@ -1,4 +1,4 @@
-"""`make bench`, or `make bench ARGS="short open"` for some groups; "tunnel", "gateway" and "tui" have their own."""
+"""`make bench`, or `make bench ARGS="short open"` for some groups; tunnel, gateway, tui and db have their own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 TUNNEL = "tunnel"
 GATEWAY = "gateway"
 TUI = "tui"
+DATABASE = "db"
 
 
 def main(chosen: list[str]) -> int:
@@ -23,6 +24,10 @@ def main(chosen: list[str]) -> int:
         from bench.tui.run import main as tui
 
         return tui(chosen[1:])
+    if chosen[:1] == [DATABASE]:
+        from bench.db.run import main as database
+
+        return database(chosen[1:])
     return groups(chosen)
 
 
@@ -34,8 +39,8 @@ def groups(chosen: list[str]) -> int:
 
     unknown = [name for name in chosen if name not in GROUPS]
     if unknown:
-        known = ", ".join((*GROUPS, TUNNEL, GATEWAY))
-        sys.stderr.write(f"There is no group {unknown[0]!r}; there are {known} and {TUI}\n")
+        known = ", ".join((*GROUPS, TUNNEL, GATEWAY, TUI))
+        sys.stderr.write(f"There is no group {unknown[0]!r}; there are {known} and {DATABASE}\n")
         return 2
     print(HEADING)
     with stage() as found:

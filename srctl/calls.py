@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from srctl.accounting import Accounting
+from srctl.declaring import Declaring
 from srctl.explaining import Explainer
 from srctl.extending import Extender
 from srctl.groups import Groups
@@ -146,6 +147,8 @@ _ALL = [
     *_calls("reaper", Reaper, [("session.reap", "run")], admin=True, changes=True),
     *_calls("usage", UsageReport, [("usage.tally", "tally")]),
     *_calls("explainer", Explainer, [("right.whocan", "who_can"), ("right.why", "why")], admin=True),
+    *_calls("declaring", Declaring, [("db.contents", "contents")], admin=True),
+    *_calls("declaring", Declaring, [("db.apply", "carry_out")], admin=True, changes=True),
     *_calls("sessions", SharedSessions, [("image.list", "images")], admin=True),
     *_calls("audit", AuditTrail, [("audit.list", "entries")], admin=True),
 ]

@@ -99,7 +99,7 @@ def _directory(value: Any) -> str:
 
 
 KEYS = (
-    Key("db", ("SRCTL_DB",), _text, None, "the accounting database: a path or a SQLAlchemy URL"),
+    Key("db", ("SRCTL_DB",), _text, None, "the accounting database: a path, a SQLAlchemy URL or `csv:///PATH`"),
     Key("host", ("SRCTL_HOST", "DOCKER_HOST", "DOCKER_CONTEXT"), _text, None, "the Docker host: a name or a URL"),
     Key("realm", ("SRCTL_REALM",), _realm, "srctl", "the label that separates deployments sharing one engine"),
     Key("user", ("SRCTL_USER",), _text, None, "whom to act as in direct mode; else the login name"),

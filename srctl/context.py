@@ -22,13 +22,15 @@ from srctl.output import Output
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
     from srctl.calls import AuditTrail
-    from srctl.db.store import SqlStore
+    from srctl.contents import Contents
+    from srctl.declaring import Declaring
     from srctl.direct import DirectParts
     from srctl.enforcing import Gateway
     from srctl.hosts.engine import DockerHost
     from srctl.launch import Launcher
     from srctl.metering import Meter
     from srctl.models import Host, Progress, Usage
+    from srctl.needs import Store
     from srctl.news import News
     from srctl.opening import Door, Opener
     from srctl.pruning import Leftovers
@@ -134,11 +136,11 @@ class Context:
         return TerminalPrompter(self.stdin, self.stderr, self.output.hidden, self._answers)
 
     @cached_property
-    def store(self) -> "SqlStore":
+    def store(self) -> "Store":
         """The accounting database, open. Raises `NotFoundError` where there is none."""
-        from srctl.db.store import open_store
+        from srctl.db.backends import open_backend
 
-        store = open_store(self.config.database)
+        store = open_backend(self.config.database)
         self._open.callback(store.close)
         return store
 
@@ -192,6 +194,11 @@ class Context:
         return self.parts.accounting
 
     @property
+    def declaring(self) -> "Declaring":
+        """The database as a whole."""
+        return self.parts.declaring
+
+    @property
     def audit(self) -> "AuditTrail":
         """What people did through a gateway."""
         return self.parts.audit
@@ -202,12 +209,23 @@ class Context:
         from srctl.logins import FOLDER
 
         folder = Path(self.config.database).parent / FOLDER
-        if not folder.is_dir():
+        if "://" in self.config.database or not folder.is_dir():
             return None
+        from srctl.db.backends import book_of
         from srctl.enforcing import Gateway
         from srctl.logins.revocation import Revocation
 
-        return Gateway(Revocation(folder), self.store.book, self.store)
+        return Gateway(Revocation(folder), book_of(self.store), self.store)
+
+    def settle(self, before: "Contents", after: "Contents") -> None:
+        """End what depended on what a database on this machine held before: at a gateway all connections."""
+        if self.gateway is not None:
+            from srctl.consequences import withdraw_lost
+            from srctl.enforcing import Enforcer
+
+            enforcer = Enforcer(lambda: self.host, self.gateway)
+            withdraw_lost(enforcer, before, after)
+            enforcer.refuse_all()
 
     @property
     def leftovers(self) -> "Leftovers":

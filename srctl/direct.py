@@ -17,7 +17,7 @@ from srctl.models import Image, Progress
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
     from srctl.calls import AuditTrail
-    from srctl.db.store import SqlStore
+    from srctl.declaring import Declaring
     from srctl.enforcing import Enforcer, Gateway
     from srctl.explaining import Explainer
     from srctl.extending import Extender
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from srctl.hosts.engine import DockerHost
     from srctl.joining import Joiner
     from srctl.launch import Launcher
+    from srctl.needs import Store
     from srctl.pruning import Leftovers
     from srctl.reaping import Reaper
     from srctl.sessions import Sessions
@@ -43,7 +44,7 @@ class DirectParts:
     def __init__(
         self,
         open_host: "Callable[[], DockerHost]",
-        open_store: "Callable[[], SqlStore]",
+        open_store: "Callable[[], Store]",
         open_gateway: "Callable[[], Gateway | None]",
         config: Config,
         is_local: Callable[[], bool],
@@ -79,7 +80,7 @@ class DirectParts:
             Thread(target=import_module, args=("srctl.db.store",), name="srctl-import", daemon=True).start()
         return Sessions(host, self._store_if_any, user=self.user, realm=self._config.get("realm"))
 
-    def _store_if_any(self) -> "SqlStore | None":
+    def _store_if_any(self) -> "Store | None":
         try:
             return self._open_store()
         except NotFoundError:
@@ -98,14 +99,23 @@ class DirectParts:
         """What administrators do."""
         from srctl.accounting import Accounting
 
-        return Accounting(self._open_store(), self._image, self._enforcer)
+        return Accounting(self._open_store(), self._image, self.enforcer)
 
     @property
     def groups(self) -> "Groups":
         """What they do with groups."""
         from srctl.groups import Groups
 
-        return Groups(self._open_store(), self._enforcer)
+        return Groups(self._open_store(), self.enforcer)
+
+    @property
+    def declaring(self) -> "Declaring":
+        """The database as a whole."""
+        from srctl.db.backends import archive_of
+        from srctl.declaring import Declaring
+
+        store = self._open_store()
+        return Declaring(archive_of(store), store, self.enforcer)
 
     @property
     def explainer(self) -> "Explainer":
@@ -129,7 +139,7 @@ class DirectParts:
 
         warning = timedelta(seconds=self._config.get("reap_warning"))
         rules = Rules(warning, self._config.get("reap_ungranted"))
-        return Reaper(self.sessions, self._open_store(), self._enforcer, self._open_gateway(), rules)
+        return Reaper(self.sessions, self._open_store(), self.enforcer, self._open_gateway(), rules)
 
     @property
     def usage(self) -> "UsageReport":
@@ -139,7 +149,8 @@ class DirectParts:
         return UsageReport(self._open_store().records)
 
     @property
-    def _enforcer(self) -> "Enforcer":
+    def enforcer(self) -> "Enforcer":
+        """What ends what depends on what is taken away."""
         from srctl.enforcing import Enforcer
 
         return Enforcer(self._open_host, self._open_gateway(), self._open_store().records)
@@ -150,7 +161,9 @@ class DirectParts:
     @property
     def audit(self) -> "AuditTrail":
         """What people did through the gateway whose database this is."""
-        return self._open_store().book
+        from srctl.db.backends import book_of
+
+        return book_of(self._open_store())
 
     @property
     def leftovers(self) -> "Leftovers":

@@ -41,3 +41,9 @@ def words(seconds: float) -> str:
         counts.append((count, unit))
     first = next((index for index, (count, _) in enumerate(counts) if count), len(counts) - 1)
     return " ".join(f"{count}{unit}" for count, unit in counts[first : first + 2] if count) or "0s"
+
+
+def exact(seconds: int) -> str:
+    """Return a length in one unit, as `parse` reads it."""
+    unit, length = next((unit, length) for unit, length in reversed(_UNITS.items()) if seconds % length == 0)
+    return f"{seconds // length}{unit}"

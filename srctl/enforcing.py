@@ -133,6 +133,11 @@ class Enforcer:
             every = {SharedSlot(user.id, slot) for slot in slots.SLOTS}
             self._gateway.end(user_ids={user.id}, shares=every)
 
+    def refuse_all(self) -> None:
+        """End all connections: nobody knows any more what they were made for."""
+        if self._gateway is not None:
+            self._gateway.end(user_ids=range(1, slots.MOST + 1))
+
     def refuse_key(self, fingerprint: str) -> None:
         """End the connections that were made with a key."""
         if self._gateway is not None:

@@ -20,6 +20,9 @@ EXTRA = "io.srctl."
 (`group`, `max_lifetime`, `idle_timeout`, `expires`), and `slot` behind a gateway.
 """
 
+NOBODY = 0
+"""The `user_id` of a session that was started where users have no ids: the name alone says whose it is."""
+
 _SESSION_ID = re.compile(r"[0-9a-f]{32}")
 _STATUS = {"created": "starting", "restarting": "starting", "running": "running", "paused": "running"}
 _ANY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound

@@ -46,13 +46,18 @@ class Policy(Limits):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person in the accounting database. `id` is never reused."""
+    """A person in the accounting database. `id` is never reused; below 0 it is made of the name, for lack of one."""
 
     id: int
     name: str
     created: datetime
     admin: bool = False
     disabled: bool = False
+
+    @property
+    def lasting_id(self) -> int:
+        """The id for what outlives the person's row: homes, and the labels of sessions; 0 where there is none."""
+        return max(self.id, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +128,14 @@ class GrantPage:
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """State of the accounting database. `pending` lists the migrations that `db upgrade` would apply."""
+    """State of the accounting database. `pending` lists the migrations that `db upgrade` would apply.
+
+    What has no schema has neither `revision` nor `head`.
+    """
 
     url: str
     revision: str | None
-    head: str
+    head: str | None
     pending: tuple[str, ...]
     users: int | None
     applications: int | None

@@ -1,4 +1,4 @@
-"""What became of a command with several arguments: all are tried, each result is told."""
+"""What became of a command that did or looked at several things: all are tried, each result is told."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,6 +23,20 @@ class Outcome(Generic[R]):
             raise self.errors[0]
         if self.errors:
             raise SeveralErrors(self.errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check; `problem` and `fix` are `None` where all is well."""
+
+    check: str
+    problem: str | None = None
+    fix: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no problem."""
+        return self.problem is None
 
 
 def try_each(arguments: Iterable[T], action: Callable[[T], R]) -> Outcome[R]:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from srctl.models import Progress
 
 Row = Mapping[str, Any]
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"""(^|;)(?=["\s]*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r])""")
+"""Where a spreadsheet would begin a formula: also after a semicolon, at which many of them cut cells."""
 _NAMES = ("name", "user")
 _USER_NAME = re.compile(r"[@+][A-Za-z0-9._@+-]*")
 _READER_GONE = (errno.EPIPE, errno.EINVAL)
@@ -265,10 +266,10 @@ def _csv_cell(value: Any, column: str) -> str:
     if value is None:
         return ""
     if isinstance(value, (bool, dict, list)):
-        return json.dumps(value)
+        return _FORMULA.sub(r"\1'", json.dumps(value))
     if isinstance(value, str):
         named = column in _NAMES and _USER_NAME.fullmatch(value)
-        return "'" + inert(value) if value.startswith(_FORMULA) and not named else inert(value)
+        return inert(value if named else _FORMULA.sub(r"\1'", value))
     return str(value)
 
 

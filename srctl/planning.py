@@ -99,7 +99,7 @@ def _labels(order: Order, port: int | None, profile: str) -> dict[str, str]:
         EXTRA + "path": path,
         EXTRA + "title": application.title or images.title(order.image.labels, application.image),
         EXTRA + "profile": profile,
-        EXTRA + "user_id": str(order.user.id),
+        EXTRA + "user_id": str(order.user.lasting_id),
     }
 
 
@@ -174,7 +174,9 @@ def _mounts(order: Order) -> tuple[Mount, ...]:
     ]
     if order.grant.policy.allow_home:
         if order.home_root:
-            folder = f"{order.home_root.rstrip('/')}/{order.realm}/{policy.slug(order.user.name)}-{order.user.id}"
+            folder = (
+                f"{order.home_root.rstrip('/')}/{order.realm}/{policy.slug(order.user.name)}-{order.user.lasting_id}"
+            )
             mounts.append(Mount("directory", folder, policy.WORKSPACE))
         else:
             mounts.append(Mount("volume", policy.home_volume(order.realm, order.user), policy.WORKSPACE))

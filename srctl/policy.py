@@ -174,7 +174,7 @@ def seat_name(grant_id: str, seat: int) -> str:
 
 def home_volume(realm: str, user: User) -> str:
     """Return the name of the volume that holds the user's home; distinct for distinct realms, names and ids."""
-    return f"srctl-home-{_owner(realm, user.name)}-{user.id}"
+    return f"srctl-home-{_owner(realm, user.name)}-{user.lasting_id}"
 
 
 def _owner(realm: str, user: str) -> str:

@@ -261,9 +261,12 @@ class Sessions:
 
     @cached_property
     def _identity(self) -> int | None:
-        """The user's id: a session of a namesake who was removed carries another one and is not this person's."""
+        """The user's id: a session of a namesake who was removed carries another one and is not this person's.
+
+        `None` where nobody knows: without a database, and with one whose users have no ids.
+        """
         try:
-            return self._rights.user(self.user).id if self._rights is not None else None
+            return self._rights.user(self.user).lasting_id or None if self._rights is not None else None
         except NotFoundError:
             return None
 
@@ -272,7 +275,7 @@ class Sessions:
         self.__dict__["_identity"] = user_id
 
     def _belongs(self, container: Container) -> bool:
-        return self._identity is None or labels.user_id(container) in (None, self._identity)
+        return self._identity is None or labels.user_id(container) in (None, labels.NOBODY, self._identity)
 
     def _sessions(self, containers: list[Container]) -> list[Session]:
         return describing.sessions(containers, self._place, self._rights)

@@ -11,13 +11,14 @@ SLOTS = range(20001, 20033)
 """The ports at which a user's sessions are published."""
 
 _NETWORK = 83
-_MOST = 0xFFFE
+MOST = 0xFFFE
+"""The largest id that has an address."""
 
 
 def address(user_id: int) -> str:
     """Return the loopback address of a user, `127.83.U.V`. Raises `NotAllowedError` for an id that has none."""
-    if not 1 <= user_id <= _MOST:
+    if not 1 <= user_id <= MOST:
         raise NotAllowedError(
-            f"The user with the id {user_id} can have no address of his own", f"A gateway serves ids from 1 to {_MOST}"
+            f"The user with the id {user_id} can have no address of his own", f"A gateway serves ids from 1 to {MOST}"
         )
     return f"127.{_NETWORK}.{user_id >> 8}.{user_id & 0xFF}"

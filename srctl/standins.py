@@ -16,6 +16,7 @@ from srctl.tunnel.remote import Pieces
 
 if TYPE_CHECKING:
     from srctl.accounting import Accounting
+    from srctl.declaring import Declaring
     from srctl.explaining import Explainer
     from srctl.extending import Extender
     from srctl.groups import Groups
@@ -127,6 +128,11 @@ class RemoteParts:
     def accounting(self) -> "Accounting":
         """What administrators do."""
         return cast("Accounting", StandIn(self.gateway, "accounting"))
+
+    @property
+    def declaring(self) -> "Declaring":
+        """The database as a whole."""
+        return cast("Declaring", StandIn(self.gateway, "declaring"))
 
     @property
     def groups(self) -> "Groups":

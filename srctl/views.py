@@ -6,6 +6,7 @@ from typing import Any
 
 from srctl import limits
 from srctl.accounting import UserDetails
+from srctl.contents import Imported, Step
 from srctl.explaining import Explanation, Right
 from srctl.models import (
     Application,
@@ -44,6 +45,8 @@ AVAILABLE = (
 )  # fmt: skip
 SESSION = tuple(Session.__dataclass_fields__)
 TUNNEL = tuple(Tunnel.__dataclass_fields__)
+DEED = tuple(Step.__dataclass_fields__)
+IMPORTED = tuple(name for name in Imported.__dataclass_fields__ if name != "added")
 _LICENSE_WIDTH = 20
 POLICY = ("allow_home", "allow_view", "allow_startup_data", "license", "volumes", *limits.NAMES)
 SSH_CONFIG = ("option", "value", "source", "refused")
@@ -87,7 +90,7 @@ def _granted(value: Grant) -> str:
 
 def user(details: UserDetails) -> Row:
     """Return a user; `grants` is null where nobody asked for them."""
-    row = {name: getattr(details.user, name) for name in USER[:-2]}
+    row = {name: getattr(details.user, name) for name in USER[:-2]} | {"id": details.user.lasting_id or None}
     grants = details.grants
     row["grants"] = None if grants is None else [
         {"id": grant.id, "image": grant.application.image, "policy": policy(grant.policy), "group": grant.group}
@@ -98,7 +101,8 @@ def user(details: UserDetails) -> Row:
 
 def application(value: Application) -> Row:
     """Return an application."""
-    return {name: getattr(value, name) for name in APPLICATION} | {"defaults": defaults(value.defaults)}
+    row = {name: getattr(value, name) for name in APPLICATION}
+    return row | {"id": value.id if value.id > 0 else None, "defaults": defaults(value.defaults)}
 
 
 def application_in_words(value: Application) -> Row:
@@ -163,6 +167,18 @@ def audit_entry(value: AuditEntry) -> Row:
 def available(value: Available) -> Row:
     """Return what a user may start."""
     return {name: getattr(value, name) for name in AVAILABLE} | {"policy": policy(value.policy)}
+
+
+def imported(value: Imported, *, in_words: bool = False) -> Row:
+    """Return what an import did; in words only how many rows were skipped."""
+    row = {name: getattr(value, name) for name in IMPORTED}
+    skipped = [{"place": place, "reason": reason} for place, reason in value.skipped]
+    return row | {"skipped": len(skipped) if in_words else skipped}
+
+
+def deed(value: Step) -> Row:
+    """Return a step of changes."""
+    return {name: getattr(value, name) for name in DEED}
 
 
 def session(value: Session) -> Row:

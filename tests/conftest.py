@@ -26,7 +26,7 @@ from tools.debian import SetupError
 from tools.engine import Engine, empty, private_engine
 from tools.lab import Lab
 from tools.lab import lab as new_lab
-from tools.postgres import Postgres, private_postgres
+from tools.postgres import Postgres, emptied, private_postgres
 from tools.remote_hosts import RemoteHost
 from tools.remote_hosts import remote_hosts as start_remote_hosts
 from tools.sshd import Options, Sshd, private_sshd
@@ -145,10 +145,20 @@ def postgres_server(lab: Lab) -> Iterator[Postgres]:
         yield server
 
 
-@pytest.fixture
-def postgres(postgres_server: Postgres) -> str:
-    """The SQLAlchemy URL of an empty database of this test's own."""
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server: Postgres) -> str:
+    """The URL of a database that tests use in turns: making one takes its time, and removing its files more."""
     return postgres_server.new_database()
+
+
+@pytest.fixture
+def postgres(postgres_database: str) -> str:
+    """The SQLAlchemy URL of an empty database, which is this test's own until its end."""
+    with emptied(postgres_database) as admin:
+        admin.execute("DROP SCHEMA public CASCADE")
+        admin.execute("CREATE SCHEMA public")
+        admin.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
+    return postgres_database
 
 
 @pytest.fixture(scope="session")

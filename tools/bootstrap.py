@@ -39,7 +39,7 @@ def demo_programs() -> tuple[debian.Program, ...]:
     return debian.SSH if running else debian.LAB
 
 
-DEVELOPMENT = frozenset({"dev", "postgres"})
+DEVELOPMENT = frozenset({"dev", "postgres", "yaml"})
 TASKS = {
     "demo": Task(programs=demo_programs()),
     "images": Task(),

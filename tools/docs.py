@@ -39,6 +39,7 @@ MAPPED = {
     "srctl/tui": "*.py",
     "tools": "*.py",
     "bench": "*.py",
+    "bench/db": "*.py",
     "bench/gateway": "*.py",
     "bench/tunnel": "*.py",
     "bench/tui": "*.py",

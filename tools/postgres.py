@@ -1,4 +1,4 @@
-"""A private PostgreSQL server in a temporary folder, on a port of 127.0.0.1, trusting whoever reaches it."""
+"""A private PostgreSQL server in a temporary folder, on a port of 127.0.0.1: it trusts all who come, and offers TLS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from tools import debian, ports, processes
+import psycopg
+import psycopg.sql
+
+from tools import certificates, debian, ports, processes
+from tools.certificates import Certificates
 from tools.lab import Lab
 
 OWNER = "srctl"
@@ -29,6 +33,7 @@ class Postgres:
     port: int
     programs: Path
     numbers: count[int]
+    certificates: Certificates
 
     def url(self, database: str) -> str:
         """Return a database's SQLAlchemy URL."""
@@ -64,11 +69,13 @@ def private_postgres(lab: Lab) -> Iterator[Postgres]:
             f"{folder}/data",
         ]
         subprocess.run(initdb, check=True, capture_output=True, cwd=folder)
+        tls = certificates.make(folder / "tls")
+        give(tls.server, folder)
         process, port = listen([*prefix, str(programs / "postgres"), "-D", f"{folder}/data"], folder, lab.id)
         try:
-            yield Postgres(folder, port, programs, count(1))
+            yield Postgres(folder, port, programs, count(1), tls)
         finally:
-            process.send_signal(signal.SIGINT)  # fast: does not wait for clients to leave
+            process.send_signal(signal.SIGQUIT)  # at once: what would be written is removed anyway
             processes.stop(process)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -90,6 +97,13 @@ def as_other_account(folder: Path) -> list[str]:
     ]
 
 
+def give(tls: Path, folder: Path) -> None:
+    """Let the server's own account read its key, and nobody else."""
+    owner = folder.stat().st_uid
+    for path in (tls, *tls.iterdir()):
+        os.chown(path, owner, -1)
+
+
 def listen(command: list[str], folder: Path, mark: str) -> tuple[subprocess.Popen[bytes], int]:
     """Start the server on a port that it could bind itself; return it with that port."""
     log = folder / "log"
@@ -99,6 +113,10 @@ def listen(command: list[str], folder: Path, mark: str) -> tuple[subprocess.Pope
             "port": str(port),
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": str(folder),
+            "ssl": "on",
+            "ssl_cert_file": f"{folder}/tls/server/cert.pem",
+            "ssl_key_file": f"{folder}/tls/server/key.pem",
+            "ssl_ca_file": f"{folder}/tls/server/ca.pem",
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         process = processes.start([*command, *options], log, mark)
@@ -111,3 +129,16 @@ def listen(command: list[str], folder: Path, mark: str) -> tuple[subprocess.Pope
 def wait_for(process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until the server's log says that it accepts connections."""
     processes.wait_until(lambda: "ready to accept connections" in log.read_text(), "PostgreSQL", process)
+
+
+@contextlib.contextmanager
+def emptied(url: str) -> Iterator[psycopg.Connection]:
+    """Lend a connection to a database without its settings and without anybody else in it, to be emptied."""
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as admin:
+        admin.execute("SET default_transaction_read_only = off")
+        name = psycopg.sql.Identifier(admin.info.dbname)
+        admin.execute(psycopg.sql.SQL("ALTER DATABASE {} RESET ALL").format(name))
+        others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        for (pid,) in admin.execute(others).fetchall():
+            admin.execute("SELECT pg_terminate_backend(%s)", [pid])
+        yield admin

@@ -1,10 +1,12 @@
 """`srctl grant`: who may run what, and how."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from srctl import policy, views
+from srctl.commands import bulk
 from srctl.commands.limits import limited
 from srctl.commands.options import complete_applications, complete_holders, noun, read_text, tell, verb
 from srctl.context import Context
@@ -14,9 +16,11 @@ from srctl.revoking import alter, revoke
 
 app = noun("The grants: who may run which application, and how.")
 
-ImageArgument = Annotated[str, typer.Argument(metavar="IMAGE", autocompletion=complete_applications)]
 HolderArgument = Annotated[
-    str, typer.Argument(metavar="USER|@GROUP", help="A user, or a group.", autocompletion=complete_holders)
+    str | None,
+    typer.Argument(
+        metavar="USER|@GROUP", help="A user, or a group; - reads them from stdin.", autocompletion=complete_holders
+    ),
 ]
 Home = Annotated[bool, typer.Option("--allow-home", help="Mount a workspace of the user's own at /workspace.")]
 View = Annotated[bool, typer.Option("--allow-view", help="Allow to share the session with others.")]
@@ -39,8 +43,15 @@ Volumes = Annotated[
 @limited()
 def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     context: Context,
-    image: ImageArgument,
-    grantee: HolderArgument,
+    image: Annotated[
+        str,
+        typer.Argument(
+            metavar="IMAGE",
+            help="- reads grants from stdin: on each line what could stand here.",
+            autocompletion=complete_applications,
+        ),
+    ],
+    grantee: HolderArgument = None,
     allow_home: Home = False,
     allow_view: View = False,
     allow_startup_data: StartupData = False,
@@ -53,8 +64,17 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Grant an application to a user or a group, and print the grant's id; the same grant again prints the same id."""
     licence = _licence(context, licence, licence_file)
     permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume, within)
-    granted = context.accounting.add_grant(image, grantee, permits)
-    context.output.made(granted.id, views.grant(granted))
+    show = partial(bulk.show, context)
+    if image == bulk.STDIN:
+        if grantee is not None or permits != Policy():
+            raise UsageError("With - each line says whose grant it is, and what it permits", "Leave out all else")
+        tell(bulk.each_line(context, app, "add"), show)
+    elif grantee is None:
+        raise UsageError("Missing argument 'USER|@GROUP'.", "See: srctl grant add --help")
+    elif grantee == bulk.STDIN:
+        tell(bulk.each_name(context, lambda name: _granted(context, image, name, permits)), show)
+    else:
+        context.output.made(*_granted(context, image, grantee, permits))
 
 
 @verb(app, "edit")
@@ -137,6 +157,11 @@ def remove(  # noqa: PLR0913, PLR0917 - one parameter an option
     licence = _licence(context, licence, licence_file)
     permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume, within)
     tell(revoke(context.accounting, target, permits, every=every, stop=stop), context.output.removed)
+
+
+def _granted(context: Context, image: str, grantee: str, permits: Policy) -> bulk.Made:
+    granted = context.accounting.add_grant(image, grantee, permits)
+    return granted.id, views.grant(granted)
 
 
 def _licence(context: Context, text: str | None, file: str | None) -> str | None:

@@ -158,11 +158,11 @@ def confirm(context: Context, yes: bool, question: str) -> None:
         raise SrctlError("Nothing was done")
 
 
-def read_text(context: Context, file: str, errors: str = "strict") -> str:
+def read_text(context: Context, file: str, errors: str = "strict", largest: int = text_files.LARGEST) -> str:
     """Return the text of a file; `-` is stdin. Raises `UsageError` and `SrctlError`."""
     if file == "-":
-        return text_files.read_stream(context.stdin, "What stands on stdin")
-    return text_files.read(file, errors)
+        return text_files.read_stream(context.stdin, "What stands on stdin", largest)
+    return text_files.read(file, errors, largest)
 
 
 def tell(outcome: Outcome[R], show: Callable[[Iterable[R]], None]) -> None:

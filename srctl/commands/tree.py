@@ -55,6 +55,11 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("usage", "time", "usage", "Count sessions, hours and CPU hours."),
         Entry("reap", "time", "reap", "End sessions that are past their time, unused or without their grant."),
     ),
+    "Everything at once": (
+        Entry("export", "declare", "export", "Write who may run what as one file."),
+        Entry("plan", "declare", "plan", "Show what a file would change."),
+        Entry("apply", "declare", "apply", "Make the database as a file says."),
+    ),
     "Setup": (
         Entry("quickstart", "status", "quickstart", "Set up all for an image and yourself, and open it."),
         Entry("login", "login", "login", "Log in to a gateway, or see what is missing."),

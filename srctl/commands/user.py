@@ -7,6 +7,7 @@ import typer
 
 from srctl import views
 from srctl.accounting import UserDetails
+from srctl.commands import bulk
 from srctl.commands.options import YesOption, complete_users, confirm, noun, read_text, tell, verb
 from srctl.context import Context
 from srctl.models import PublicKey, User
@@ -22,7 +23,7 @@ Names = Annotated[list[str], typer.Argument(metavar="NAME...", autocompletion=co
 @verb(app, "add")
 def add(
     context: Context,
-    name: Annotated[list[str], typer.Argument(metavar="NAME...")],
+    name: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names; - reads them from stdin, one a line.")],
     admin: Annotated[bool, typer.Option("--admin", help="Let them administer through a gateway.")] = False,
 ) -> None:
     """Add users, and print their names."""
@@ -30,7 +31,7 @@ def add(
     def show(added: Iterable[User]) -> None:
         context.output.made_all([(user.name, views.user(UserDetails(user))) for user in added])
 
-    tell(context.accounting.add_users(name, admin=admin), show)
+    tell(context.accounting.add_users(bulk.names(context, name), admin=admin), show)
 
 
 @verb(app, "list")

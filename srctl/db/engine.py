@@ -27,7 +27,14 @@ from srctl.errors import NotFoundError, SrctlError, UsageError
 
 _WRITES, _MIGRATES = "srctl_writes", "srctl_migrates"
 _PAUSE = (0.001, 0.01)
-_CONNECT_SECONDS = "10"
+_PATIENCE = {
+    "connect_timeout": "10",
+    "tcp_user_timeout": "20000",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+}
+"""How long libpq waits for a server, unless the URL says otherwise; by itself it does so for hours once connected."""
 _NEEDS_SIDE_FILES = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 _INIT_HINT = "Create it with `srctl db init`"
 
@@ -124,8 +131,8 @@ def _take_lock(connection: sqlite3.Connection) -> None:
 
 def _server(url: URL) -> Engine:
     driver = url.get_driver_name()
-    if driver == "psycopg" and "connect_timeout" not in url.query:
-        url = url.update_query_dict({"connect_timeout": _CONNECT_SECONDS})
+    if driver == "psycopg":
+        url = url.update_query_dict({name: value for name, value in _PATIENCE.items() if name not in url.query})
     try:
         engine = create_engine(url, pool_pre_ping=True)
     except (NoSuchModuleError, ArgumentError) as error:
@@ -142,14 +149,14 @@ def _server(url: URL) -> Engine:
     return engine
 
 
-def open_file(path: Path) -> sqlite3.Connection:
+def open_file(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
     """Open an existing SQLite file: foreign keys on, transactions begun by us. Raises as `check_file` and the driver.
 
-    Where the folder cannot be written and nobody writes (no `-wal` file with content), it is read as unchanging,
+    Where the folder cannot be written and nobody writes (no journal with content), it is read as unchanging,
     since reading in WAL mode needs files beside the database otherwise.
     """
     check_file(path)
-    connection = _connect(path, "mode=rw")
+    connection = _connect(path, f"mode={mode}")
     try:
         connection.execute("PRAGMA schema_version").fetchone()
     except sqlite3.Error as error:
@@ -161,8 +168,8 @@ def open_file(path: Path) -> sqlite3.Connection:
 
 
 def _nobody_writes(path: Path) -> bool:
-    journal = Path(f"{path}-wal")
-    return not os.access(path.parent, os.W_OK) and not (journal.exists() and journal.stat().st_size)
+    journals = (Path(f"{path}{suffix}") for suffix in ("-wal", "-journal"))
+    return not os.access(path.parent, os.W_OK) and not any(each.exists() and each.stat().st_size for each in journals)
 
 
 def check_file(path: Path) -> None:

@@ -35,7 +35,7 @@ def parse(text: str) -> Location:
     if "://" not in text:
         return _file(text)
     if text.startswith("csv://"):
-        raise UnsupportedError("A CSV file cannot be the database yet", "Use a SQLite file or PostgreSQL")
+        raise UnsupportedError("A CSV file is only read: there is nothing to be made ready in it", "Use it as it is")
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:

@@ -7,7 +7,8 @@ death in the middle leaves no database or the old one, and of two at once the se
 import os
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,10 +58,11 @@ def status(location: str) -> StoreStatus:
     """
     place = parse(location)
     with Database(place) as database:
-        return _status(database)
+        return status_of(database)
 
 
-def _status(database: Database) -> StoreStatus:
+def status_of(database: Database) -> StoreStatus:
+    """Tell the state of a database that is open. Raises as `status`."""
     label = database.location.label
     with database.reading() as connection:
         found = look(connection)
@@ -79,17 +81,15 @@ def _migrate(place: Location, wanted: tuple[Standing, ...]) -> Prepared:
         if found.standing in wanted:
             if place.path is not None and found.standing is Standing.EMPTY:
                 with translated(place):
-                    _prepare_file(place.path)
+                    prepare_file(place.path)
             applied = _apply(database, wanted)
         elif found.standing is not Standing.READY:
             raise refusal(found, place.label)
-        return Prepared(applied, _status(database))
+        return Prepared(applied, status_of(database))
 
 
 def _apply(database: Database, wanted: tuple[Standing, ...]) -> tuple[str, ...]:
-    with database.migrating() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+    with _locked(database) as connection:
         found = look_within(connection)
         if found.standing in wanted:
             _run_alembic(connection)
@@ -97,6 +97,31 @@ def _apply(database: Database, wanted: tuple[Standing, ...]) -> tuple[str, ...]:
         if found.standing is Standing.READY:
             return ()
         raise refusal(found, database.location.label)
+
+
+@contextmanager
+def ready_to_write(database: Database) -> Iterator[Connection]:
+    """Lend a transaction on a database that is ready, or made so in the same one if it is empty."""
+    path = database.location.path
+    if path is not None and not path.stat().st_size:
+        with translated(database.location):
+            prepare_file(path)
+    with _locked(database) as connection:
+        found = look_within(connection)
+        if found.standing is Standing.EMPTY:
+            _run_alembic(connection)
+        elif found.standing is not Standing.READY:
+            raise refusal(found, database.location.label)
+        yield connection
+
+
+@contextmanager
+def _locked(database: Database) -> Iterator[Connection]:
+    """Lend a transaction beside which none of ours changes the schema."""
+    with database.migrating() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+        yield connection
 
 
 def _run_alembic(connection: Connection) -> None:
@@ -130,7 +155,7 @@ def _create(place: Location, path: Path) -> Prepared | None:
             draft = Path(folder) / "draft.db"
             draft.touch(0o600)
             prepared = _migrate(Location(place.label, path=draft), (Standing.EMPTY,))
-            _put(draft, path)
+            put(draft, path)
             return prepared
     except FileExistsError:
         return None
@@ -140,7 +165,7 @@ def _create(place: Location, path: Path) -> Prepared | None:
         ) from error
 
 
-def _put(draft: Path, path: Path) -> None:
+def put(draft: Path, path: Path) -> None:
     """Give a file its name unless there is one of that name. Raises `FileExistsError` then."""
     try:
         os.link(draft, path)
@@ -152,7 +177,7 @@ def _put(draft: Path, path: Path) -> None:
         draft.rename(path)
 
 
-def _prepare_file(path: Path) -> None:
+def prepare_file(path: Path) -> None:
     """Give an empty database its mode and its journal; another process may be doing the same."""
     try:
         path.chmod(0o600)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy import Connection, delete, func, select, update
 
 from srctl.db import policy_json, rows
+from srctl.db.archive import Archive
 from srctl.db.book import Book
 from srctl.db.engine import Database
 from srctl.db.grants import Granting
@@ -81,6 +82,11 @@ class SqlStore(Granting):
     def book(self) -> Book:
         """What a gateway keeps in the same database."""
         return Book(self._database)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """The database as a whole."""
+        return Archive(self._database)
 
     def user(self, name: str) -> User:
         """Give the user of exactly this name. Raises NotFoundError."""

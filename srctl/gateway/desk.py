@@ -15,6 +15,7 @@ from typing import Any
 from srctl import images, policy
 from srctl.calls import CALLS, Call
 from srctl.context import Context
+from srctl.db.backends import book_of
 from srctl.db.ledger import Ledger, Person
 from srctl.enforcing import Gateway
 from srctl.errors import NotAllowedError, SrctlError, UsageError
@@ -115,12 +116,13 @@ class Desk:
             "joiner": lambda: Joiner(sessions, launcher, hooks.progress, clock=hooks.clock),
             "leftovers": lambda: Leftovers(sessions, hooks.clock),
             "accounting": lambda: context.accounting,
+            "declaring": lambda: context.parts.declaring,
             "extender": lambda: Extender(sessions, hooks.clock),
             "reaper": lambda: context.parts.reaper,
             "usage": lambda: context.parts.usage,
             "groups": lambda: context.parts.groups,
             "explainer": lambda: context.parts.explainer,
-            "audit": lambda: context.store.book,
+            "audit": lambda: book_of(context.store),
         }
 
 
@@ -135,7 +137,7 @@ def sessions_of(context: Context, person: Person) -> SharedSessions:
     sessions = SharedSessions(
         context.host,
         lambda: context.store,
-        context.store.book,
+        book_of(context.store),
         _gateway(context).end_guests,
         user=person.name,
         realm=context.config.get("realm"),

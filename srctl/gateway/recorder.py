@@ -32,9 +32,10 @@ class TooManyError(NotAllowedError):
 
 @dataclass(slots=True)
 class Upshot:
-    """What came of something: the names of what it has made, and what went wrong with parts of it."""
+    """What came of something: the names of what it has made, what else it did, and what went wrong with parts of it."""
 
     made: list[str] = field(default_factory=list)
+    deeds: list[str] = field(default_factory=list)
     failures: list[SrctlError] = field(default_factory=list)
 
     def add(self, result: Any) -> None:
@@ -44,6 +45,7 @@ class Upshot:
         if isinstance(result, Outcome):
             self.failures.extend(result.errors)
         self.made.extend(_made_by(result))
+        self.deeds.extend(_deeds_of(result))
 
 
 class Recorder:
@@ -88,6 +90,8 @@ class Recorder:
         if always:
             made = f" made {', '.join(upshot.made)}" if upshot.made else ""
             self.note(action, f"{detail}{made}", upshot.failures[0].code if upshot.failures else "ok")
+            for deed in upshot.deeds:
+                self.note(action, deed, "ok")
 
     def note(self, action: str, detail: str, result: str) -> None:
         """Write one line."""
@@ -123,6 +127,15 @@ def _made_by(result: Any) -> list[str]:
     if isinstance(result, Grant):
         return [result.id]
     return [result.fingerprint] if isinstance(result, PublicKey) else []
+
+
+def _deeds_of(result: Any) -> list[str]:
+    """Return what a call did in many steps: each has its own line, since what is asked for is cut."""
+    from srctl.contents import Step
+    from srctl.revising import in_words
+
+    steps = [each for each in result if isinstance(each, Step)] if isinstance(result, list) else ()
+    return [f"{each.action} {each.kind} {each.name}: {in_words(each)}" for each in steps]
 
 
 def _telling(value: Any) -> Any:

@@ -1,23 +1,9 @@
 """What a check found: nothing, or a problem with its fix."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from srctl.errors import ConflictError
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The outcome of one check; `problem` and `fix` are `None` where all is well."""
-
-    check: str
-    problem: str | None = None
-    fix: str | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is no problem."""
-        return self.problem is None
+from srctl.outcome import Finding as Finding  # noqa: PLC0414 - its home is where checks of other things find it too
 
 
 def refuse(findings: Iterable[Finding], consequence: str = "") -> None:

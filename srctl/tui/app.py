@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.events import Event, Key
@@ -23,14 +22,16 @@ from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, Sever
 from srctl.models import Host
 from srctl.tui import guard, kept, looks, messages
 from srctl.tui.asking import ScreenPrompter
+from srctl.tui.bookkeeping import Bookkeeping
 from srctl.tui.calm import EACH, Calm
 from srctl.tui.dialogs import Answer, Choice
-from srctl.tui.driver import lasting
+from srctl.tui.driver import lasting, put_to_rest
 from srctl.tui.host import HostThread
+from srctl.tui.listening import Listener
 from srctl.tui.main import MainScreen
 from srctl.tui.messages import Wanted
 from srctl.tui.reading import last_words, told_each
-from srctl.tui.state import Books, HostView, State
+from srctl.tui.state import HostView, State
 from srctl.tui.tunnels import closing
 from srctl.tui.watch import FilesThread
 from srctl.tui.words import plainly
@@ -42,7 +43,7 @@ SETTLED = 5.0
 KEEP = (Answer("keep", "k", "Keep them"), Answer("close", "c", "Close them"), Answer("stay", "s", "Stay here"))
 
 
-class SrctlApp(App[None]):
+class SrctlApp(Listener):
     """The screen of one person. Nothing is connected to before the first picture has been drawn."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -82,7 +83,7 @@ class SrctlApp(App[None]):
         self.main = MainScreen(self.state)
         self._files: FilesThread | None = None
         self._calm: Calm | None = None
-        self._reading = self._read_again = False
+        self._books = Bookkeeping(self.state, self.do, self.main.changed)
 
     def _context_of(self, host: Host, asking: bool) -> Context:
         return self._at(self.state.context, host, partial(ScreenPrompter, self) if asking else lambda _: None)
@@ -112,8 +113,7 @@ class SrctlApp(App[None]):
         self.set_timer(SETTLED, self._calm.settle)
         self.set_interval(EACH, self._calm.sweep)
         self._files = FilesThread(self.state.context, self.post_message)
-        if self.state.office_host is None:
-            self.do(Work("", None, _office, self._admit, True, failed=_nobody))
+        self._books.begin(self.admit)
         for view in self.state.hosts.values():
             view.thread.look()
 
@@ -241,93 +241,25 @@ class SrctlApp(App[None]):
 
     # -- the accounting database
 
-    def _admit(self, audited: bool) -> None:
+    def admit(self, audited: bool) -> None:
         """Let the person administer; `audited` = what a gateway keeps."""
         if not self.state.admin:
             self.state.admin, self.state.audited = True, audited
             self.main.admit()
 
     def on_books_wanted(self, _message: messages.BooksWanted) -> None:
-        """Read the accounting database: once again where that goes on, however often it is wanted."""
-        if self._reading:
-            self._read_again = True
-            return
-        self._reading = True
-        self.do(Work("Reading", self.state.office_host, _books, self._books_read, True, failed=self._books_lost))
+        """Read the accounting database."""
+        self._books.read()
 
     def on_books_outdated(self, _message: messages.BooksOutdated) -> None:
         """Read it once more if it is being read."""
-        self._read_again = self._reading
+        self._books.outdate()
 
     def on_books_changed(self, _message: messages.BooksChanged) -> None:
         """Read it again if it has been shown."""
-        self.state.edition += 1
-        self.main.changed()
-        if self.state.books is not None or self.state.books_error is not None:
-            self.post_message(messages.BooksWanted())
+        self._books.change()
 
-    def _books_read(self, books: Books) -> None:
-        self.state.books, self.state.books_error = books, None
-        self._books_over()
-
-    def _books_lost(self, error: SrctlError) -> None:
-        self.state.books_error = error
-        self._books_over()
-
-    def _books_over(self) -> None:
-        self._reading = False
-        self.main.changed()
-        if self._read_again:
-            self._read_again = False
-            self.post_message(messages.BooksWanted())
-
-    # -- what threads and panes tell
-
-    def on_sessions_listed(self, message: messages.SessionsListed) -> None:
-        """A host has told its sessions."""
-        view = self.state.hosts[message.host]
-        was_lost, view.error = view.error is not None, None
-        view.user, view.sessions, view.took = message.user, message.sessions, message.took
-        if message.host == self.state.office_host and message.admin:
-            self._admit(audited=True)
-        self.main.changed()
-        if view.applications is None or was_lost:
-            view.thread.offer()
-
-    def on_everyone_listed(self, message: messages.EveryoneListed) -> None:
-        """A host has told the sessions of all users."""
-        self.state.hosts[message.host].everyone = message.sessions
-        self.main.changed()
-
-    def on_machine_told(self, message: messages.MachineTold) -> None:
-        """A host has told what it is."""
-        self.state.hosts[message.host].machine = message.machine
-        self.main.changed()
-
-    def on_host_lost(self, message: messages.HostLost) -> None:
-        """A host is away; the first time it is said aloud."""
-        view = self.state.hosts[message.host]
-        if view.error is None:
-            self.say(message.error.message, message.error.hint, "error")
-        view.error = message.error
-        self.main.changed()
-
-    def on_applications_listed(self, message: messages.ApplicationsListed) -> None:
-        """A host has told what may be started there."""
-        view = self.state.hosts[message.host]
-        view.applications, view.refusal = message.applications, message.error
-        self.main.changed()
-
-    def on_images_listed(self, message: messages.ImagesListed) -> None:
-        """A host has told which images it has."""
-        view = self.state.hosts[message.host]
-        view.images, view.images_error = None if message.error else message.images, message.error
-        self.main.changed()
-
-    def on_tunnels_listed(self, message: messages.TunnelsListed) -> None:
-        """The tunnels are known."""
-        self.state.tunnels, self.state.tunnels_error = message.tunnels, message.error
-        self.main.changed()
+    # -- what panes tell
 
     def on_reachable(self, message: messages.Reachable) -> None:
         """A session can be opened: say where, and put that into the clipboard."""
@@ -357,22 +289,6 @@ class SrctlApp(App[None]):
         self.say(message.text, message.hint)
 
 
-def _books(context: Context, _tell: Callable[..., None]) -> Books:
-    from srctl.tui.office import read
-
-    return read(context)
-
-
-def _office(context: Context, _tell: Callable[..., None]) -> bool:
-    """Return whether the accounting database, which must be there, is that of a gateway on this machine."""
-    context.store  # noqa: B018 - opened at the first look, or it raises
-    return context.gateway is not None
-
-
-def _nobody(_error: SrctlError) -> None:
-    """Who has no accounting database administers none."""
-
-
 def _close_all(identifiers: list[str], context: Context, _tell: Callable[..., None]) -> None:
     for identifier in identifiers:
         closing(context, identifier)
@@ -382,7 +298,10 @@ def run(context: Context, *, readonly: bool = False) -> None:
     """Show the screen until the person leaves it. Raises `KeyboardInterrupt` where a signal has ended it."""
     app = SrctlApp(context, places.hosts(context), readonly=readonly)
     with context.output.held():
-        app.run()
+        try:
+            app.run()
+        finally:
+            put_to_rest(app._driver)
     if app._exception is not None:
         raise app._exception
     if app.interrupted:

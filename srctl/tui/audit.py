@@ -15,6 +15,7 @@ from textual.binding import BindingType
 from srctl.context import Context
 from srctl.errors import SrctlError
 from srctl.models import AuditEntry
+from srctl.tui import ledger
 from srctl.tui.columns import Column, Row
 from srctl.tui.keys import Key, bindings
 from srctl.tui.office import OfficePane
@@ -133,13 +134,16 @@ class AuditPane(OfficePane):
 def _more(context: Context, _tell: Tell, before: Pages | None) -> Pages:
     """Return the pages with what has been written since."""
     if before is None or not before.entries:
-        fresh, before = context.audit.entries(limit=MOST), Pages({}, [])
-    else:
-        since = next(iter(before.entries.values())).time - LATE
-        known = Counter(entry for entry in before.entries.values() if entry.time >= since)
-        fresh = list((Counter(context.audit.entries(since=since, limit=MOST)) - known).elements())
-    if not fresh:
-        return before
+        with ledger.unnoticed():
+            return _grown(Pages({}, []), context.audit.entries(limit=MOST))
+    since = next(iter(before.entries.values())).time - LATE
+    known = Counter(entry for entry in before.entries.values() if entry.time >= since)
+    fresh = list((Counter(context.audit.entries(since=since, limit=MOST)) - known).elements())
+    return _grown(before, fresh) if fresh else before
+
+
+def _grown(before: Pages, fresh: list[AuditEntry]) -> Pages:
+    """Return the pages with these entries before all others, newest first as they are."""
     numbered = {str(before.read + index): entry for index, entry in enumerate(fresh)}
     newest = dict(reversed(numbered.items()))
     entries = dict(islice((newest | before.entries).items(), MOST))

@@ -4,6 +4,8 @@ Textual writes from a thread that ends with the first error, and waits for it fo
 written once that has failed, and the screen ends.
 """
 
+import signal
+import threading
 from collections.abc import Callable
 from typing import Any, TextIO
 
@@ -22,6 +24,17 @@ def lasting(driver: type[Driver], lost: Callable[[], object]) -> type[Driver]:
                 self._file: Any = _Terminal(file, lost)
 
     return Lasting
+
+
+def put_to_rest(driver: Driver | None) -> None:
+    """Let nothing of a driver outlive the screen: a signal to go on, at the very end, has it begin anew."""
+    for name in ("SIGTSTP", "SIGCONT"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    over: threading.Event | None = getattr(driver, "exit_event", None)
+    if driver is not None and over is not None:
+        over.set()
+        driver.close()
 
 
 class _Terminal:

@@ -1,6 +1,5 @@
 """The pane of hosts: whether each answers, what it is, and what runs there, for administrators."""
 
-import time
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -12,10 +11,8 @@ from srctl.tui.keys import Key, bindings
 from srctl.tui.metered import RUNNING
 from srctl.tui.pane import Fact, Pane
 from srctl.tui.state import HostView
+from srctl.tui.tabs import how
 from srctl.tui.words import amount, plainly
-
-SLOW = 2.0
-"""Seconds after which a host that has not answered is called slow."""
 
 
 class HostsPane(Pane):
@@ -45,7 +42,7 @@ class HostsPane(Pane):
         return [self._row(name, view) for name, view in self.state.hosts.items()]
 
     def _row(self, name: str, view: HostView) -> Row:
-        state, tone = _standing(view)
+        state, tone = how(view)
         running, machine, load = len(_running(view)), view.machine, self._load(view)
         cells = (
             plainly(name),
@@ -92,7 +89,7 @@ class HostsPane(Pane):
         if view is None or name is None:
             return ()
         took = f", its last answer took {_milliseconds(view.took)}" if view.took is not None else ""
-        facts = [("", name), ("url", view.url or "-"), ("state", f"{_standing(view)[0]}{took}")]
+        facts = [("", name), ("url", view.url or "-"), ("state", f"{how(view)[0]}{took}")]
         if view.error is not None:
             facts += [("! error", view.error.message), ("! hint", view.error.hint or "-")]
         facts += self._sessions(view)
@@ -137,17 +134,6 @@ class HostsPane(Pane):
 
 def _running(view: HostView) -> list[Session]:
     return [session for session in view.everyone or () if session.status == RUNNING]
-
-
-def _standing(view: HostView) -> tuple[str, str]:
-    """Return in words whether a host answers, and the tone of that."""
-    since = view.thread.busy_since
-    waited = 0.0 if since is None else time.monotonic() - since
-    if waited > SLOW:
-        return f"? slow {waited:.0f}s", "warn"
-    if view.error is not None:
-        return "✗ away", "bad"
-    return ("● up", "good") if view.sessions is not None else ("… connecting", "warn")
 
 
 def _milliseconds(seconds: float | None) -> str:

@@ -2,28 +2,24 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Click, Resize
-from textual.screen import Screen
 from textual.widgets import Static
 
 from srctl.tui import keys
 from srctl.tui.host import Needs, Watched
+from srctl.tui.jumping import Jumper
 from srctl.tui.keys import Key
 from srctl.tui.messages import Copied, Said
-from srctl.tui.pane import SHARED_KEYS, Pane
+from srctl.tui.pane import HEIGHTS, SHARED_KEYS, WIDTHS, Pane
 from srctl.tui.panes import PaneKind, seen_by
 from srctl.tui.state import State
 from srctl.tui.tabs import Tabs
-from srctl.tui.words import plainly
 from srctl.tui.work import Work
-
-if TYPE_CHECKING:
-    from srctl.tui.jump import Jump
 
 FLUSH = 0.05
 """Seconds in which news are collected before they are shown."""
@@ -49,7 +45,7 @@ KEYS = (
 )
 
 
-class MainScreen(Screen[None]):
+class MainScreen(Jumper):
     """What is to be seen most of the time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -59,8 +55,7 @@ class MainScreen(Screen[None]):
 
     def __init__(self, state: State) -> None:
         super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-huge")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low"), (18, "-tall")]
+        self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS = WIDTHS, HEIGHTS
         self.state = state
         self.kinds = seen_by(state.admin, state.audited)
         self.tabs = Tabs([kind.name for kind in self.kinds], state)
@@ -68,12 +63,11 @@ class MainScreen(Screen[None]):
         self.pane = self._made(next((k for k in self.kinds if k.name == state.kept.pane), self.kinds[0]))
         self._before = self.pane.NAME
         """The pane that was shown before this one."""
-        self._working = Static("", id="working", markup=False)
+        self.working = Static("", id="working", markup=False)
         self._command = Static("", id="command", markup=False)
         self._keys = Static("", id="keys", markup=False)
         self._lines = ("", "")
         """The command line and the keys, as they are shown."""
-        self._jump: Jump | None = None
         self._pending = False
         self._flushed = 0.0
         self._ticks = 0
@@ -83,7 +77,7 @@ class MainScreen(Screen[None]):
         """Lay out the first pane only: the others are made when they are wanted."""
         yield self.tabs
         yield self.pane
-        yield self._working
+        yield self.working
         yield self._command
         yield self._keys
 
@@ -156,16 +150,16 @@ class MainScreen(Screen[None]):
         self.tabs.label([kind.name for kind in self.kinds])
         self.tabs.choose(self._index)
         if time.monotonic() - self._begun < SOON:
-            self.call_later(self._go, self.state.kept.pane)
+            self.call_later(self.go, self.state.kept.pane)
 
     def show_work(self, working: Sequence[Work[Any]]) -> None:
         """Show what goes on."""
-        self._working.display = bool(working)
+        self.working.display = bool(working)
         if working:
             last = working[-1]
             more = f"  (and {len(working) - 1} more)" if len(working) > 1 else ""
             step = f": {last.step}" if last.step else " ..."
-            self._working.update(Content(f" ◐ {last.title}{step}{more}".ljust(self.app.size.width)))
+            self.working.update(Content(f" ◐ {last.title}{step}{more}".ljust(self.app.size.width)))
 
     def _show_lines(self) -> None:
         width = self.app.size.width
@@ -192,9 +186,10 @@ class MainScreen(Screen[None]):
     async def action_pane(self, index: int) -> None:
         """Show another pane."""
         if index < len(self.kinds):
-            await self._go(self.kinds[index].name)
+            await self.go(self.kinds[index].name)
 
-    async def _go(self, name: str) -> None:
+    async def go(self, name: str) -> None:
+        """Show the pane of that name."""
         kind = next((kind for kind in self.kinds if kind.name == name), None)
         if kind is None or name == self.pane.NAME:
             return
@@ -219,7 +214,7 @@ class MainScreen(Screen[None]):
 
     async def action_last(self) -> None:
         """Show the pane that was shown before."""
-        await self._go(self._before)
+        await self.go(self._before)
 
     async def on_tabs_clicked(self, event: Tabs.Clicked) -> None:
         """Show the pane that was clicked."""
@@ -237,7 +232,7 @@ class MainScreen(Screen[None]):
 
     def action_back(self) -> None:
         """Give up going elsewhere, or end the filter."""
-        if not self._end_jump():
+        if not self.end_jump():
             self.pane.end_filter(drop=True)
 
     async def action_filter(self) -> None:
@@ -279,46 +274,3 @@ class MainScreen(Screen[None]):
             self.app.push_screen(palette(found, "Which colours?"))
         else:
             self.post_message(Said("This terminal shows no colours", "It has none, or NO_COLOR is set"))
-
-    # -- going to a pane by its name
-
-    async def action_jump(self) -> None:
-        """Ask where to go."""
-        from srctl.tui.jump import Jump
-
-        if self._jump is None:
-            self._jump = Jump([kind.name for kind in self.kinds])
-            await self.mount(self._jump, before=self._working)
-        self._jump.begin()
-
-    async def on_jump_chosen(self, event: "Jump.Chosen") -> None:
-        """Go there."""
-        self._end_jump()
-        if event.name == "quit":
-            await self.app.run_action("leave")
-        elif event.name == "help":
-            self.action_help()
-        else:
-            await self._go(event.name)
-            self.pane.narrow(event.text)
-
-    def on_jump_unknown(self, event: "Jump.Unknown") -> None:
-        """Say what there is instead."""
-        word, found = plainly(event.word), ", ".join(event.found).lower()
-        if found:
-            self.post_message(Said(f"{word} may be {found}"))
-        else:
-            known = ", ".join(kind.name for kind in self.kinds).lower()
-            self.post_message(Said(f"There is nothing called {word}", f"There are {known}"))
-
-    def on_jump_left(self) -> None:
-        """Go nowhere."""
-        self._end_jump()
-
-    def _end_jump(self) -> bool:
-        if self._jump is None:
-            return False
-        self._jump.remove()
-        self._jump = None
-        self.pane.table.focus()
-        return True

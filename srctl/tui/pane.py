@@ -23,6 +23,10 @@ from srctl.tui.table import Table
 from srctl.tui.words import failure, plainly
 from srctl.tui.work import Work
 
+WIDTHS = [(0, "-narrow"), (190, "-huge")]
+HEIGHTS = [(0, "-tiny"), (9, "-low"), (18, "-tall"), (34, "-high")]
+"""Where the layout turns over: a screen that is not `-huge` leaves its whole width to the list."""
+
 SHARED_KEYS = (
     Key("y", "copy_command", "", "Copy the command line that does what Enter does"),
     Key("slash", "filter", "filter", "Show only rows with a text in them"),

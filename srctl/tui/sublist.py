@@ -12,7 +12,7 @@ from srctl.tui import keys
 from srctl.tui.dialogs import Overlay
 from srctl.tui.keys import Key
 from srctl.tui.messages import Copied
-from srctl.tui.pane import SHARED_KEYS, Pane
+from srctl.tui.pane import HEIGHTS, SHARED_KEYS, WIDTHS, Pane
 
 KEYS = (
     Key("r", "again", "", "Ask again"),
@@ -29,8 +29,7 @@ class SubList(Overlay[None]):
 
     def __init__(self, pane: Pane) -> None:
         super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-huge")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low"), (18, "-tall")]
+        self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS = WIDTHS, HEIGHTS
         self.pane = pane
         pane.shown = self._show_lines
         self._command = Static("", classes="command", markup=False)

@@ -17,7 +17,7 @@ from srctl.tui.words import plainly
 SLOW = 2.0
 """Seconds after which a host that has not answered is called slow."""
 
-LETTERS = 3
+LETTERS = (8, 7, 6, 5, 4, 3)
 """Of the name of a pane, where there is no room for all of it."""
 
 
@@ -83,11 +83,12 @@ def laid_out(names: Sequence[str], current: int, said: Sequence[str], width: int
 
     `said` has what can be said, the longest first. Names are shortened before that is, and left out after it.
     """
-    short = [name[:LETTERS] for name in names]
-    middle = [*short[:current], *names[current : current + 1], *short[current + 1 :]]
+    cut = [[name[:letters] for name in names] for letters in LETTERS]
+    middle = [[*each[:current], *names[current : current + 1], *each[current + 1 :]] for each in cut]
+    short = cut[-1]
     bare = [name if index == current else "" for index, name in enumerate(short)]
     roomy = [f"[{text}]" if index == current else f" {text} " for index, text in enumerate(_numbered(names))]
-    named = [_close(each, current) for each in (names, middle, short)]
+    named = [_close(each, current) for each in (names, *middle, short)]
     numbers = _close(bare, current)
     choices = [*((each, said[0]) for each in (roomy, *named)), *((named[-1], each) for each in said[1:])]
     for parts, text in [*choices, *((numbers, each) for each in said)]:
@@ -127,8 +128,8 @@ def standing(state: State) -> list[str]:
     who = f"{plainly(users.pop())}  " if len(users) == 1 else ""
     count = f"{up} of {len(views)} hosts up"
     shown = ["  ".join([count, *troubled[:most]]) for most in (2, 1) if len(troubled) >= most]
-    brief = f"{up}/{len(views)} up"
-    return [*(who + each for each in shown), *shown[-1:], *(f"{brief}  {each}" for each in troubled[:1]), count, brief]
+    only = troubled if len(troubled) == 1 else []
+    return [*(who + each for each in shown), *shown[-1:], *only, count, f"{up}/{len(views)} up"]
 
 
 def _who(view: HostView, host: str, word: str) -> Iterator[str]:
@@ -146,11 +147,16 @@ def _short(name: str) -> str:
     return text if width_of(text) <= LONGEST else placed(text, LONGEST)
 
 
-def _word(view: HostView) -> str:
+def how(view: HostView) -> tuple[str, str]:
+    """Return in words whether a host answers, and the tone of that."""
     since = view.thread.busy_since
-    waited = 0 if since is None else time.monotonic() - since
+    waited = 0.0 if since is None else time.monotonic() - since
     if waited > SLOW:
-        return f"? slow {waited:.0f}s"
+        return f"? slow {waited:.0f}s", "warn"
     if view.error is not None:
-        return "✗ away"
-    return UP if view.sessions is not None else "… connecting"
+        return "✗ away", "bad"
+    return (UP, "good") if view.sessions is not None else ("… connecting", "warn")
+
+
+def _word(view: HostView) -> str:
+    return how(view)[0]

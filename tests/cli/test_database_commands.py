@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.front_door import FrontDoor
+from tests.integration.db.old_files import csv_text
 from tools.clean_home import PROGRAM
+from tools.ports import refusing_port
 
 NEEDS_DATABASE = [
     ["user", "list"],
@@ -122,5 +124,51 @@ def test_what_can_be_no_database_is_wrong_usage(bare: FrontDoor, place: str) -> 
     assert bare("--db", place, "db", "init").code == 2
 
 
-def test_a_csv_database_can_not_be_written(bare: FrontDoor, tmp_path: Path) -> None:
-    assert bare("--db", f"csv://{tmp_path}/people.csv", "user", "add", "ann").code == 8
+def test_a_backup_is_named_and_comes_back(team: FrontDoor) -> None:
+    assert team.ok("db", "backup", "~/copy.db").lines == [str(team.home / "copy.db")]
+    assert team.json("db", "backup", "~/copy.db")["users"] == 2
+    team.ok("user", "add", "carol")
+    asked = team("db", "restore", "~/copy.db")
+    assert (asked.code, "--yes" in asked.err) == (2, True)
+    assert team("db", "restore", "~/copy.db", terminal=True, stdin="n\n").code == 1
+    assert team.ok("user", "list", "-q").lines == ["ann", "bob", "carol"]
+    assert "Restored 2 users, 2 applications, 0 grants" in team.ok("db", "restore", "~/copy.db", "--yes").err
+    assert team.ok("user", "list", "-q").lines == ["ann", "bob"]
+    assert team.json("db", "restore", "~/copy.db", "--yes")["users"] == 2
+
+
+def test_a_backup_makes_a_database_where_there_is_none(team: FrontDoor) -> None:
+    team.ok("db", "backup", "~/copy.db")
+    team.database.unlink()
+    team.ok("db", "restore", "~/copy.db", "--yes")
+    assert stat.S_IMODE(team.database.stat().st_mode) == 0o600
+    assert team.ok("user", "list", "-q").lines == ["ann", "bob"]
+
+
+def test_check_names_what_is_wrong_and_how_to_mend_it(lab: FrontDoor) -> None:
+    assert {row["ok"] for row in lab.json("db", "check")} == {True}
+    lab.ok("grant", "add", "desktop", "ann")
+    ran = lab("db", "check", "-o", "json")
+    assert (ran.code, ran.error["message"]) == (1, "The database has 1 problem")
+    assert [row["problem"] for row in ran.json if not row["ok"]] == [
+        "fake does not have what is granted: desktop:latest"
+    ]
+    assert lab("db", "check", "--no-images").code == 0
+
+
+def test_a_csv_database_can_be_checked_and_not_be_backed_up(lab: FrontDoor, tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text(csv_text(("ann", "gone:1")))
+    database = {"SRCTL_DB": f"csv://{tmp_path}/people.csv"}
+    assert lab("db", "check", env=database).code == 1
+    assert lab("db", "check", "--no-images", env=database).code == 0
+    for words in (["backup", "~/copy.db"], ["restore", "~/copy.db", "--yes"]):
+        assert lab("db", *words, env=database).code == 8
+    assert not (lab.home / "copy.db").exists()
+
+
+@pytest.mark.parametrize("argv", [["user", "list"], ["db", "init"], ["db", "check"], ["export"], ["ps"]], ids=" ".join)
+def test_a_database_server_that_is_not_there_is_unreachable(lab: FrontDoor, argv: list[str]) -> None:
+    with refusing_port() as port:
+        ran = lab("--db", f"postgresql://me:sesame@127.0.0.1:{port}/srctl", *argv, "-o", "json")
+    assert (ran.code, ran.error["code"]) == (6, "unreachable")
+    assert "sesame" not in ran.err

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from srctl.labels import RUNINFO
 from tests.conftest import StartSrctl
 from tests.fakes import WEB
 from tests.integration.conftest import Deployment
+from tests.integration.db.old_files import OldDatabase
 
 
 def ids(result: Any) -> set[str]:
@@ -132,6 +134,16 @@ def test_an_old_session_under_a_living_grant_is_the_one_that_runs(deployment: De
     assert deployment.start()["id"] == old["id"]
     [available] = deployment.ok("session", "available", "-o", "json").json
     assert available["session_id"] == old["id"]
+
+
+def test_imported_grants_are_those_of_the_containers_that_run(deployment: Deployment, tmp_path: Path) -> None:
+    data = OldDatabase(tmp_path / "old.db").add("user", (1, "ann")).add("application", (1, "srctl/web"))
+    data.add("application_policy", (1, 1), columns="(id, allow_view)").add("accounting", ("e" * 32, 1, 1, 1))
+    session = old_system_container(deployment, mapping_id="e" * 32)["id"]
+    assert [row["granted"] for row in deployment.ok("ps", "-o", "json").json] == [False]
+    deployment.ok("db", "import", str(data.path))
+    assert [row["granted"] for row in deployment.ok("ps", "-o", "json").json] == [True]
+    assert deployment.start(app="e" * 32)["id"] == session
 
 
 def test_exited_sessions_are_listed_with_all_and_pruned(deployment: Deployment) -> None:

@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import itertools
 import json
-import math
-import pkgutil
-import secrets
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from datetime import datetime, timedelta, tzinfo
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
-import pytest
-
 from srctl.accounting import Accounting
+from srctl.db.ledger import Ledger
 from srctl.db.setup import initialise
 from srctl.db.store import open_store
+from srctl.entry import AuditEntry
 from srctl.errors import UnreachableError
 from srctl.images import PREFIX
-from srctl.labels import EXTRA
-from srctl.models import Application, Endpoint, Host, Policy, Standing, TunnelPlan, Usage, Volume
-from srctl.tui.meters import SLOTS, Meters
+from srctl.labels import EXTRA, RUNINFO
+from srctl.logins import FOLDER
+from srctl.models import (
+    Application,
+    Container,
+    Endpoint,
+    Host,
+    Policy,
+    Standing,
+    TunnelPlan,
+    Volume,
+)
 from srctl.tunnel.registry import Registry
 from tests.cli.front_door import FrontDoor
 from tests.fakes import START, FakeEngine
-from tests.tui.stage import Stage
+from tests.tui.stage import Stage, among
+from tests.tui.steady import NOW, SteadyEngine, digest
 
-NOW = START + timedelta(hours=14, minutes=30)
 PID = 4711
-CLOCKS = ("srctl.tui.", "srctl.db.", "srctl.tunnel.registry")
-"""Modules that ask what time it is."""
 SETTINGS = {f"{PREFIX}env.x11-{name}": "" for name in ("width", "height", "depth")}
 APPLICATIONS = (
     ("jupyter/scipy:2029", "JupyterLab", Policy(allow_home=True)),
@@ -55,58 +54,32 @@ SCRIPTS = {
     "srctl/desktop:latest": "[bold]Desk[/bold]\x1b[31m\u202etop",
 }
 """Titles that are wide, run to the left, combine, and want to be more than a title."""
+OTHERS = (
+    ("ben", "jupyter/scipy:2029", 5 * 3600, "lab"),
+    ("chiara", "kitware/paraview:6", 2700, "lab"),
+    ("ben", "blender:5", 9 * 3600, "gpu-1"),
+    ("chiara", "jupyter/scipy:2029", 1500, "gpu-1"),
+    ("dmitri", "freecad:1", 4 * 86400, "gpu-1"),
+)
+"""What runs for other users: for whom, what, since how many seconds, and where."""
+KEY = "SHA256:wUvUoRPjNrvA3yJpVbI8xX4zJkz0c1m2nH5qT7dE9fg"
+AUDIT = (
+    (10, "ada", "session.open", "JupyterLab on lab", "ok"),
+    (95, "chiara", "session.start", "kitware/paraview:6", "ok"),
+    (340, "ben", "session.start", "blender:5: The session limit of 4 is reached", "limit-reached"),
+    (900, "ada", "grant.add", "blender:5 to ben, with a licence", "ok"),
+    (1210, "dmitri", "session.list", "dmitri is disabled", "not-allowed"),
+    (4000, "ada", "user.disable", "dmitri", "ok"),
+    (86000, None, "login", "a key that belongs to nobody", "not-allowed"),
+)
+"""What was done through the gateway: how many seconds ago, by whom, what, and how it went."""
 
 
-class _Moment(type):
-    def __instancecheck__(cls, found: object) -> bool:
-        return isinstance(found, datetime)
+@dataclass
+class Scene(Stage):
+    """A stage with all the engines on it."""
 
-
-class Frozen(datetime, metaclass=_Moment):
-    """A clock that has stopped; every moment is taken for one of it."""
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> Frozen:
-        """Return the moment of the pictures."""
-        return cls.fromtimestamp(NOW.timestamp(), tz)
-
-
-@contextmanager
-def frozen(patch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Stop all clocks of ours, put the local time to UTC, and give out ids that are the same in each run."""
-    for name in ("srctl.tui", "srctl.db"):
-        for each in pkgutil.iter_modules(importlib.import_module(name).__path__):
-            importlib.import_module(f"{name}.{each.name}")
-    for name, module in list(sys.modules.items()):
-        if name.startswith(CLOCKS) and vars(module).get("datetime") is datetime:
-            patch.setattr(module, "datetime", Frozen)
-    patch.setattr(Meters, "knows", lambda *_: True)
-    patch.setattr(Meters, "now", lambda _self, _host, container: usage(container))
-    patch.setattr(Meters, "course", lambda _self, _host, container, slots: course(container)[-slots:])
-    numbers = itertools.count(1)
-    patch.setattr(secrets, "token_hex", lambda size=16: digest(next(numbers))[: 2 * size])
-    patch.setenv("TZ", "UTC")
-    patch.setenv("LOGNAME", "ada")
-    time.tzset()
-    yield
-    patch.undo()
-    time.tzset()
-
-
-def usage(container: str) -> Usage:
-    """Return what a container takes."""
-    return Usage(container, course(container)[-1], int(container, 16) % 29 * 61 << 20, 16 << 30)
-
-
-def course(container: str) -> list[float | None]:
-    """Return what it took of the processor in the last two minutes."""
-    start, wide = int(container, 16) % 7, 20 + int(container, 16) % 3 * 25
-    return [None] * 4 + [wide + wide * math.sin((start + slot) / 2.5) for slot in range(SLOTS - 4)]
-
-
-def digest(number: int) -> str:
-    """Return what looks like an id."""
-    return hashlib.sha256(f"picture {number}".encode()).hexdigest()
+    engines: tuple[FakeEngine, ...] = ()
 
 
 def database(path: Path) -> None:
@@ -123,9 +96,9 @@ def database(path: Path) -> None:
         accounting.disable("dmitri")
 
 
-def engine(name: str = "lab") -> FakeEngine:
+def engine(name: str = "lab") -> SteadyEngine:
     """Return an engine that has the images."""
-    made = FakeEngine(name=name, direct=False, directories={"/srv/chem"})
+    made = SteadyEngine(name=name, direct=False, directories={"/srv/chem"})
     [web] = made.present.values()
     for image, _, _ in APPLICATIONS:
         labels = {name: text for name, text in web.labels.items() if "ui_name" not in name}
@@ -141,7 +114,7 @@ def engine(name: str = "lab") -> FakeEngine:
     return made
 
 
-def day(front: FrontDoor) -> Stage:
+def day(front: FrontDoor) -> Scene:
     """Return a stage on which ada has sessions of all kinds."""
     stage = quiet(front)
     for image, ago in (("jupyter/scipy:2029", 3 * 3600), ("kitware/paraview:6", 750), ("freecad:1", 26 * 3600)):
@@ -153,7 +126,7 @@ def day(front: FrontDoor) -> Stage:
     return stage
 
 
-def quiet(front: FrontDoor) -> Stage:
+def quiet(front: FrontDoor) -> Scene:
     """Return a stage on which nothing runs."""
     front.environ |= {
         "SRCTL_USER": "ada",
@@ -162,10 +135,10 @@ def quiet(front: FrontDoor) -> Stage:
         "COLORTERM": "truecolor",
     }
     front.engine = engine()
-    return Stage(front, front.engine)
+    return Scene(front, front.engine, engines=(front.engine,))
 
 
-def scripts(front: FrontDoor) -> Stage:
+def scripts(front: FrontDoor) -> Scene:
     """Return the same stage with titles in scripts of all kinds."""
     stage = day(front)
     for key, container in stage.engine.stored.items():
@@ -181,6 +154,61 @@ def begin(stage: Stage, image: str, ago: int) -> str:
     stage.start(image)
     [made] = stage.engine.stored.keys() - before
     return made
+
+
+def lend(found: FakeEngine, container: Container, number: int, user: str, image: str, ago: int) -> None:
+    """Have a copy of a container run on an engine for somebody else."""
+    title = next(title for each, title, _ in APPLICATIONS if each == image)
+    labels = {RUNINFO + "user": user, RUNINFO + "url_id": digest(3000 + number)[:32], f"{EXTRA}image": image}
+    made = replace(
+        container,
+        id=digest(4000 + number),
+        name=f"{user}-{number}",
+        image=image,
+        labels={**container.labels, **labels, f"{EXTRA}title": title},
+        created=NOW - timedelta(seconds=ago),
+    )
+    found.stored[made.id] = made
+
+
+def team(front: FrontDoor) -> Scene:
+    """Return a stage on which other users have sessions too, on two hosts; a third one is away."""
+    stage = day(front)
+    container = next(each for each in stage.engine.stored.values() if each.state == "running")
+    engines = {"lab": stage.engine, "gpu-1": engine("gpu-1")}
+    for number, (user, image, ago, host) in enumerate(OTHERS, 1):
+        lend(engines[host], container, number, user, image, ago)
+    on(stage, *engines.values(), away())
+    return stage
+
+
+def several(front: FrontDoor) -> Scene:
+    """Return a stage with three hosts, one of which is away."""
+    stage = day(front)
+    on(stage, stage.engine, engine("gpu-1"), away())
+    return stage
+
+
+def on(stage: Scene, *engines: FakeEngine) -> None:
+    """Have these hosts be shown."""
+    stage.engines, stage.at = engines, among(*engines)
+    stage.hosts = [Host(each.name, f"ssh://{each.name}", "config") for each in engines]
+
+
+def away() -> FakeEngine:
+    """Return the engine of a host that can't be reached."""
+    return FakeEngine(name="gpu-2", faults={"containers": [AWAY] * 99})
+
+
+def audited(front: FrontDoor) -> Scene:
+    """Return a stage at a gateway through which things were done."""
+    stage = day(front)
+    (front.database.parent / FOLDER).mkdir(mode=0o700)
+    for ago, user, action, detail, result in reversed(AUDIT):
+        moment = NOW - timedelta(seconds=ago)
+        address = "198.51.100.23" if user is None else "192.0.2.7"
+        Ledger(front.database).note(AuditEntry(moment, user, KEY, address, action, detail, result))
+    return stage
 
 
 @contextmanager

@@ -20,11 +20,10 @@ from rich.color import Color
 from rich.style import Style
 from textual.widgets import Input, TextArea
 
-from srctl.models import Host
 from tests.cli.front_door import FrontDoor
-from tests.fakes import FakeEngine
 from tests.tui import gallery
-from tests.tui.stage import Seat, Stage, Story, among
+from tests.tui.stage import Seat, Story
+from tests.tui.steady import measured
 from tools.drawing import Look, Picture, Row, difference, read
 
 SMALL, LARGE = (80, 24), (120, 40)
@@ -32,40 +31,30 @@ HERE = Path(__file__).with_name("pictures")
 DOCS = Path(__file__).parents[2] / "docs" / "pictures"
 ATTRIBUTES = ("bold", "dim", "italic", "underline", "reverse", "strike")
 
-Setting = Callable[[FrontDoor], AbstractContextManager[Stage]]
+Setting = Callable[[FrontDoor], AbstractContextManager[gallery.Scene]]
+
+
+def _busy(made: Callable[[FrontDoor], gallery.Scene]) -> Setting:
+    """Return the setting on such a stage, with tunnels of all kinds."""
+
+    @contextmanager
+    def setting(front: FrontDoor) -> Iterator[gallery.Scene]:
+        stage = made(front)
+        with gallery.tunnels(stage):
+            yield stage
+
+    return setting
+
+
+day, scripts, several, team, audited = map(
+    _busy, (gallery.day, gallery.scripts, gallery.several, gallery.team, gallery.audited)
+)
 
 
 @contextmanager
-def day(front: FrontDoor) -> Iterator[Stage]:
-    """A day with sessions and tunnels of all kinds."""
-    stage = gallery.day(front)
-    with gallery.tunnels(stage):
-        yield stage
-
-
-@contextmanager
-def quiet(front: FrontDoor) -> Iterator[Stage]:
+def quiet(front: FrontDoor) -> Iterator[gallery.Scene]:
     """Nothing runs."""
     yield gallery.quiet(front)
-
-
-@contextmanager
-def scripts(front: FrontDoor) -> Iterator[Stage]:
-    """Titles in scripts of all kinds."""
-    stage = gallery.scripts(front)
-    with gallery.tunnels(stage):
-        yield stage
-
-
-@contextmanager
-def several(front: FrontDoor) -> Iterator[Stage]:
-    """Three hosts, one of which can't be reached."""
-    stage = gallery.day(front)
-    away = FakeEngine(name="gpu-2", faults={"containers": [gallery.AWAY] * 99})
-    stage.hosts = [Host(name, f"ssh://{name}", "config") for name in ("lab", "gpu-1", "gpu-2")]
-    stage.at = among(stage.engine, gallery.engine("gpu-1"), away)
-    with gallery.tunnels(stage):
-        yield stage
 
 
 @dataclass(frozen=True)
@@ -111,9 +100,10 @@ def picture(
 
 def taken(shot: Shot, front: FrontDoor) -> dict[Path, Picture]:
     """Let the story happen, and return the pictures by where they are kept."""
-    found = {}
+    found: dict[Path, Picture] = {}
 
     async def story(seat: Seat) -> None:
+        measured(seat.app.state.meters, stage.engines)
         await shot.story(seat)
         for field in (*seat.app.screen.query(Input), *seat.app.screen.query(TextArea)):
             field.cursor_blink = False

@@ -5,27 +5,24 @@ from __future__ import annotations
 from srctl.errors import SrctlError, UnreachableError
 from srctl.tui.dialogs import Secret
 from srctl.tui.work import Work
-from tests.tui.pictures import LARGE, SHOTS, SMALL, picture, quiet, scripts, several
+from tests.tui.pictures import LARGE, SMALL, picture, quiet, scripts, several
 from tests.tui.stage import Seat
-
-__all__ = ["SHOTS"]
-
 
 # -- for the documentation
 
 
-@picture((100, 26), shown=True)
+@picture((112, 26), shown=True)
 async def day(seat: Seat) -> None:
     """Sessions with their tunnels, and below the list why one of them is not up."""
-    await seat.see("⇄ up", "4 Use")
+    await seat.see("⇄ up", "4 U")
     await seat.press("j", "j", "j")
     await seat.see("the server is silent")
 
 
-@picture((100, 26), shown=True)
+@picture((112, 26), shown=True)
 async def palette(seat: Seat) -> None:
     """What can be done with a session, each with its key."""
-    await seat.see("⇄ up", "4 Use")
+    await seat.see("⇄ up", "4 U")
     await seat.press("j", "ctrl+p")
     await seat.see("Stop the session")
 
@@ -37,6 +34,7 @@ async def palette(seat: Seat) -> None:
 async def sessions(seat: Seat) -> None:
     """Five sessions: each state has a sign and a word, and the titles of all columns stand over their cells."""
     await seat.see("● running", "◐ starting", "✗ exited", "↻ reconnecting")
+    await seat.press("j")
 
 
 @picture(SMALL, on=quiet)
@@ -93,81 +91,7 @@ async def only_looking(seat: Seat) -> None:
     await seat.see("● running")
 
 
-# -- what administrators have
-
-
-@picture(SMALL, LARGE)
-async def users(seat: Seat) -> None:
-    """Who is disabled and who administers is told by words; numbers stand at the right of their columns."""
-    await seat.go("Users")
-    await seat.see("✗ disabled", "administrator")
-
-
-@picture(SMALL)
-async def adding_users(seat: Seat) -> None:
-    """The form has a line for each thing that can be set, and below it the command with what was typed."""
-    await seat.go("Users")
-    await seat.see("✗ disabled")
-    await seat.press("n")
-    await seat.see("srctl user add")
-    await seat.paste("emil frida")
-    await seat.press("down", "space")
-    await seat.see("◂ administrator ▸", "emil")
-
-
-@picture(SMALL)
-async def keys_of_a_user(seat: Seat) -> None:
-    """Where there is no key the list says how one is added."""
-    await seat.go("Users")
-    await seat.see("✗ disabled")
-    await seat.press("enter")
-    await seat.see("There is no key yet")
-
-
-@picture(SMALL, LARGE)
-async def images(seat: Seat) -> None:
-    """It is seen at once what is registered, and which of that no host has."""
-    await seat.go("Images")
-    await seat.see("✓ registered", "↓ on no host")
-
-
-@picture(SMALL, LARGE)
-async def registering(seat: Seat) -> None:
-    """What the image says of itself is filled in and marked as such."""
-    await seat.go("Images")
-    await seat.see("↓ on no host")
-    await seat.press("G", "n")
-    await seat.see("Register an application", "◂ the image's")
-
-
-@picture(SMALL)
-async def overview(seat: Seat) -> None:
-    """Numbers with their bars, by users, hosts and applications."""
-    await seat.go("Overview")
-    await seat.see("running on", "█")
-
-
-@picture(SMALL, LARGE, on=several)
-async def everyone(seat: Seat) -> None:
-    """Whose session it is stands beside each, and what it takes as bars and in numbers; no key opens another's."""
-    await seat.go("Everyone")
-    await seat.see("ada", "● running", "% of a core")
-
-
 # -- the hosts
-
-
-@picture(SMALL, LARGE, on=several)
-async def hosts(seat: Seat) -> None:
-    """Of each host it is told whether it answers; of one that is away why, and what to do."""
-    await seat.go("Hosts")
-    await seat.see("✗ away", "● up", " of 8")
-    for view in seat.app.state.hosts.values():
-        view.took = None if view.error else 0.012
-    seat.app.main.changed()
-    await seat.see("12 ms")
-    await seat.press("G")
-    await seat.see("gpu-2 refuses connections")
 
 
 @picture(SMALL, LARGE, on=several)
@@ -282,7 +206,7 @@ async def a_filter(seat: Seat) -> None:
 @picture(SMALL)
 async def a_jump(seat: Seat) -> None:
     """After a colon one types; at the right stands what can be meant."""
-    await seat.see("⇄ up", "4 Use")
+    await seat.see("⇄ up", "4 U")
     await seat.type(":use")
     await seat.press("tab")
     await seat.see("users")
@@ -291,7 +215,7 @@ async def a_jump(seat: Seat) -> None:
 @picture(SMALL, LARGE)
 async def the_palette(seat: Seat) -> None:
     """All that can be done stands in a list, with its key; letters that were typed are marked."""
-    await seat.see("⇄ up", "4 Use")
+    await seat.see("⇄ up", "4 U")
     await seat.press("ctrl+p")
     await seat.type("stop")
     await seat.see("Stop the session")
@@ -311,42 +235,6 @@ async def sorted_rows(seat: Seat) -> None:
     await seat.see("⇄ up")
     await seat.press("o", "o", "O")
     await seat.see("APPLICATION ▼")
-
-
-# -- grants
-
-
-@picture(SMALL, LARGE)
-async def grants(seat: Seat) -> None:
-    """Users by applications: what is granted stands in few letters, which the lower edge explains. The cell under the
-    cursor is in brackets, its column underlined; dmitri is marked as disabled."""
-    await seat.see("⇄ up")
-    await seat.go("Grants")
-    await seat.press("l", "l", "l", "l", "l")
-    await seat.see("[✓hr]")
-
-
-@picture(SMALL, NO_COLOR="1")
-async def no_colour_grants(seat: Seat) -> None:
-    """Without any colour the cell under the cursor stands out from its row, and its title from the others."""
-    await grants(seat)
-
-
-@picture(SMALL, LARGE)
-async def a_grant(seat: Seat) -> None:
-    """The form has boxes that are ticked or not, and two fields of several lines; below stands the command line, and
-    what becomes of the sessions."""
-    await grants(seat)
-    await seat.press("enter", "space")
-    await seat.see("Takes something away")
-
-
-@picture(SMALL)
-async def a_grant_is_taken(seat: Seat) -> None:
-    """The question says what is taken from whom, and has a third answer that stops the sessions; No has the focus."""
-    await grants(seat)
-    await seat.press("space")
-    await seat.see("Yes, and stop sessions")
 
 
 # -- colours

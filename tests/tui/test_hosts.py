@@ -88,13 +88,14 @@ def test_leaving_waits_for_no_host(stage: Stage) -> None:
     answer.set()
 
 
-def test_one_host_that_hangs_delays_no_other(stage: Stage) -> None:
+def test_one_host_that_hangs_delays_no_other(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srctl.tui.tabs.SLOW", 0.5)
     identifier, answer = stage.start(), threading.Event()
     dead = FakeEngine(name="dead", before={"containers": answer.wait})
 
     async def story(seat: Seat) -> None:
         await seat.see(identifier[:12], "HOST")
-        await seat.see("1/2 up  dead ? slow")
+        await seat.see("dead ? slow")
         await seat.see(f"$ srctl open {identifier[:12]} --host fake")
         answer.set()
         await seat.see("2 of 2 hosts up")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 from rich.segment import Segment
@@ -22,9 +24,6 @@ from tools.drawing import Look
         ({"TERM": "xterm", "COLORTERM": "truecolor"}, 256),
         ({"TERM": "xterm-256color", "NO_COLOR": ""}, 256),
         ({"TERM": "xterm-256color", "NO_COLOR": "1"}, 0),
-        ({"TERM": "never-heard-of"}, 256),
-        ({"TERM": "xterm"}, 8),
-        ({"TERM": "linux"}, 8),
         ({"TERM": "vt100"}, 0),
         ({"TERM": "xterm-mono"}, 0),
         ({"TERM": "dumb"}, 0),
@@ -34,6 +33,13 @@ from tools.drawing import Look
 )
 def test_how_many_colours_there_are(environ: dict[str, str], count: int) -> None:
     assert looks.colours(environ) == count
+
+
+@pytest.mark.parametrize(("term", "count"), [("never-heard-of", 256), ("xterm", 8), ("linux", 8)])
+def test_what_does_not_say_it_by_its_name_is_looked_up(term: str, count: int) -> None:
+    code = f"from srctl.tui.looks import colours; print(colours({{'TERM': {term!r}}}))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # one in a process
+    assert int(told.stdout) == count
 
 
 def test_what_is_no_colour_stays() -> None:

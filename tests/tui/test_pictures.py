@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests.cli.front_door import FrontDoor
-from tests.tui import gallery
-from tests.tui.pictures import DOCS, HERE, Shot, compared, says, taken
-from tests.tui.shots import SHOTS
+from tests.tui import gallery, office_shots, shots  # noqa: F401 - they have the pictures taken
+from tests.tui.pictures import DOCS, HERE, SHOTS, Shot, compared, says, taken
+from tests.tui.steady import frozen
 
 
 @pytest.fixture(scope="session")
 def books(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The accounting database of the pictures, to be copied."""
     path = tmp_path_factory.mktemp("pictures") / "srctl.db"
-    with pytest.MonkeyPatch.context() as patch, gallery.frozen(patch):
+    with pytest.MonkeyPatch.context() as patch, frozen(patch):
         gallery.database(path)
     return path
 
@@ -26,7 +26,7 @@ def test_the_screen_looks_as_in_the_picture(
     shot: Shot, bare: FrontDoor, books: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
 ) -> None:
     update = pytestconfig.getoption("update_pictures")
-    with gallery.frozen(monkeypatch):
+    with frozen(monkeypatch):
         pictures = taken(shot, bare.with_database(books))
     told = [compared(path, now, update=update) for path, now in pictures.items()]
     assert not any(told), "\n".join(filter(None, told)) + "\nIf that is meant: --update-pictures, and look at them"

@@ -109,12 +109,17 @@ def test_help_shows_the_keys_of_the_pane_and_those_of_all(stage: Stage) -> None:
     stage.play(story, size=(100, 40))
 
 
+def still(seat: Seat) -> list[str]:
+    """Return the lines but for what is said of numbers, which come and go."""
+    return [line[:40] for line in (*seat.lines[:14], *seat.lines[-2:])]
+
+
 def test_a_screen_that_is_made_tiny_and_large_again_shows_what_it_did(stage: Stage) -> None:
     stage.start()
 
     async def story(seat: Seat) -> None:
         await seat.see("● running")
-        before = seat.lines
+        before = still(seat)
         await seat.pilot.resize_terminal(20, 5)
         await seat.until(lambda: len(seat.lines) == 5)
         await seat.see("Test page", "q quit")
@@ -122,7 +127,7 @@ def test_a_screen_that_is_made_tiny_and_large_again_shows_what_it_did(stage: Sta
         await seat.see("Stop Test page")
         await seat.press("n", "2", "1")
         await seat.pilot.resize_terminal(80, 24)
-        await seat.until(lambda: [line[:40] for line in seat.lines] == [line[:40] for line in before])
+        await seat.until(lambda: still(seat) == before)
 
     stage.play(story)
 

@@ -104,9 +104,11 @@ def test_a_screen_that_is_killed_leaves_the_terminal_as_it_was(screen: Terminal)
 
 
 def test_the_screen_ends_with_the_process_that_waits_for_it(screen: Terminal) -> None:
+    [child] = Path(f"/proc/{screen.process}/task/{screen.process}/children").read_text().split()
     os.kill(screen.process, signal.SIGKILL)
     assert screen.end() == 128 + signal.SIGKILL
     wait_until(lambda: screen.cooked or None, "the screen of before")
+    wait_until(lambda: not Path(f"/proc/{child}").exists() or None, "the end of the screen")
 
 
 def test_a_signal_to_the_process_that_waits_ends_the_screen(screen: Terminal) -> None:

@@ -100,6 +100,8 @@ ROWS = {
     "Host": views.HOST,
     "Step": views.STEP,
     "Finding": views.FINDING,
+    "Import": views.IMPORTED,
+    "Change": views.DEED,
     "Group": views.GROUP,
     "Right": views.RIGHT,
     "Reaped": views.REAPED,
@@ -140,7 +142,7 @@ def test_every_command_in_a_sentence_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["srctl user ad ada", "srctl ps --al", "srctl open", "srctl grant add one", "srctl --hots lab ps"]
+    "line", ["srctl user ad ada", "srctl ps --al", "srctl open", "srctl user key add one", "srctl --hots lab ps"]
 )
 def test_a_wrong_example_would_be_noticed(line: str) -> None:
     assert misread(line)

@@ -60,7 +60,22 @@ def test_json_gives_back_what_it_was_given(items: list[dict[str, Any]]) -> None:
 def test_no_cell_of_csv_is_a_formula(items: list[dict[str, Any]]) -> None:
     for cells in list(csv.reader(io.StringIO(printed("csv", items))))[1:]:
         assert len(cells) == 2
-        assert all(not cell.startswith(("=", "+", "-", "@")) or cell.lstrip("-").isdigit() for cell in cells)
+        assert not any(map(is_formula, cells))
+
+
+evil = st.text(st.sampled_from("=+-@;\"', \t\r\n\uff1d\uff20|A1"), max_size=12)
+
+
+@given(st.lists(st.fixed_dictionaries({"id": st.just("x"), "value": evil | st.lists(evil, max_size=2)}), max_size=3))
+def test_no_cell_is_a_formula_where_semicolons_separate(items: list[dict[str, Any]]) -> None:
+    text = printed("csv", items)
+    for separator in (",", ";"):
+        for cells in csv.reader(io.StringIO(text), delimiter=separator):
+            assert not any(map(is_formula, cells))
+
+
+def is_formula(cell: str) -> bool:
+    return cell.lstrip(' "').startswith(("=", "+", "-", "@", "\uff1d", "\uff20")) and not cell.lstrip("-").isdigit()
 
 
 def test_times_are_rfc_3339_in_utc() -> None:

@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+import threading
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 import srctl.db.engine
 from srctl.db import rows
@@ -16,13 +19,15 @@ from srctl.db.location import parse
 from srctl.db.setup import initialise, status
 from srctl.db.store import open_store
 from srctl.errors import ConflictError, NotFoundError, SrctlError, UnreachableError, UsageError
+from srctl.models import Application, Policy
+from tools.delay_proxy import delayed
 from tools.ports import refusing_port
+from tools.postgres import Postgres
 
 
 @pytest.fixture
-def ready(postgres: str) -> str:
-    initialise(postgres)
-    return postgres
+def ready(postgres_location: str) -> str:
+    return postgres_location
 
 
 def plain(location: str) -> str:
@@ -151,3 +156,107 @@ def test_grants_of_a_user_are_found_by_the_index(ready: str) -> None:
 def test_the_folder_of_migrations_is_part_of_the_package() -> None:
     folder = Path(srctl.db.engine.__file__).parent / "migrations"
     assert {"env.py", "script.py.mako", "versions"} <= {path.name for path in folder.iterdir()}
+
+
+class TestTls:
+    """What a URL says of TLS is what libpq does."""
+
+    def test_a_server_is_checked_by_its_authority_and_its_name(self, ready: str, postgres_server: Postgres) -> None:
+        tls = postgres_server.certificates
+        url = make_url(ready).update_query_dict({"sslmode": "verify-full", "sslrootcert": str(tls.server / "ca.pem")})
+        with open_store(shown(url)) as store, store._database.reading() as connection:
+            assert connection.exec_driver_sql(_TLS).one() == (True, None)
+        for wrong in (url.set(host="localhost"), url.update_query_dict({"sslrootcert": str(tls.client / "cert.pem")})):
+            with pytest.raises(UnreachableError, match="cannot be reached") as caught:
+                open_store(shown(wrong))
+            assert "\n" not in caught.value.message
+
+    def test_a_client_shows_its_certificate(self, ready: str, postgres_server: Postgres) -> None:
+        files = {"sslcert": "cert.pem", "sslkey": "key.pem"}
+        own = {name: str(postgres_server.certificates.client / file) for name, file in files.items()}
+        with (
+            open_store(shown(make_url(ready).update_query_dict(own))) as store,
+            store._database.reading() as connection,
+        ):
+            assert connection.exec_driver_sql(_TLS).one() == (True, "/CN=srctl lab client")
+
+    def test_a_missing_certificate_is_told_and_nothing_is_sent_in_the_clear(self, ready: str) -> None:
+        url = make_url(ready).update_query_dict({"sslmode": "verify-full", "sslrootcert": "/nowhere/ca.pem"})
+        with pytest.raises(UnreachableError, match=r"ca\.pem"):
+            open_store(shown(url))
+
+
+_TLS = "SELECT ssl, client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+
+
+def shown(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+def test_a_server_that_goes_away_is_unreachable(ready: str) -> None:
+    url = make_url(ready)
+    with ExitStack() as link:
+        through = link.enter_context(delayed("127.0.0.1", int(url.port or 0), 0))
+        store = link.enter_context(open_store(shown(url.set(port=through.port))))
+        assert store.users() == []
+        link.pop_all().close()
+        for call in (store.users, lambda: store.add_user("alice"), store.archive.contents):
+            with pytest.raises(UnreachableError):
+                call()
+
+
+def test_a_connection_that_is_lost_in_the_middle_is_unreachable_and_nothing_is_done(ready: str) -> None:
+    lost: list[Exception] = []
+
+    def add() -> None:
+        try:
+            store.add_user("alice")
+        except UnreachableError as error:
+            lost.append(error)
+
+    with open_store(ready) as store, psycopg.connect(plain(ready), autocommit=True) as admin:
+        with psycopg.connect(plain(ready)) as holder:
+            holder.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+            writer = threading.Thread(target=add)
+            writer.start()
+            while not admin.execute(_WAITING).fetchall():
+                time.sleep(0.02)
+            writer.join(10)
+        assert [type(error) for error in lost] == [UnreachableError]
+        assert store.users() == []
+
+
+_WAITING = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND wait_event_type = 'Lock'"
+)
+
+
+def test_twenty_writers_at_once_lose_nothing(ready: str) -> None:
+    failures: list[Exception] = []
+    with open_store(ready) as store:
+        store.add_application(Application("web:1"))
+        store.add_user("shared")
+
+    def write(number: int) -> None:
+        try:
+            with open_store(ready) as own:
+                own.add_user(f"u{number}")
+                for each in range(5):
+                    own.add_grant("web:1", f"u{number}", Policy(license=str(each)))
+                    own.add_grant("web:1", "shared", Policy(license=str(each)))
+                own.set_disabled("shared", bool(number % 2))
+                own.remove_grant(own.grants(user=f"u{number}")[0].id)
+        except SrctlError as error:
+            failures.append(error)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(20)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert failures == []
+    with open_store(ready) as store:
+        assert len(store.users()) == 21
+        assert len(store.grants()) == 20 * 4 + 5
+        assert all(finding.ok for finding in store.archive.findings())

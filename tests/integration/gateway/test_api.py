@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from srctl.declaring import mark
 from srctl.errors import ConflictError
 from srctl.hosts.engine import DockerHost
 from srctl.labels import RUNINFO
@@ -141,6 +142,8 @@ def test_what_is_for_administrators_is_refused_to_others(gate: Gatehouse, bob: C
         "audit.list": {},
         "image.list": {},
         "db.status": {},
+        "db.contents": {},
+        "db.apply": {"changes": {"added": {"users": [["eve", True, False]]}}, "seen": "x"},
         "session.list": {"all_users": True},
         "session.show": {"prefix": "abcd", "all_users": True},
         "session.leftovers": {"all_users": True},
@@ -212,6 +215,33 @@ def test_the_audit_names_what_was_made_and_no_secret(gate: Gatehouse, admin: Cha
     assert grant["id"] in edited["detail"]
     assert "S3CRET" not in granted["detail"] + edited["detail"]
     assert "my own words" not in added["detail"]
+
+
+def test_an_administrator_changes_much_at_once(gate: Gatehouse, alice: Channel, admin: Channel) -> None:
+    start(alice)
+    found = admin.result("db.contents")
+    grant = next(each for each in found["grants"] if each[1] == "alice")
+    changes = {
+        "added": {"users": [["eve", True, False]], "grants": [["9" * 32, "carol", WEB, {"license": "S3CRET"}, None]]},
+        "removed": {"grants": [grant]},
+    }
+    assert admin.refusal("db.apply", changes=changes, seen="x") == "conflict"
+    bad = {"added": {"users": [["no name", True, False]]}}
+    with gate.store() as store:
+        seen = mark(store.archive.contents())
+        assert admin.refusal("db.apply", changes=bad, seen=seen) == "usage"
+        done = admin.result("db.apply", changes=changes, seen=seen)
+        assert [step["name"] for step in done] == [grant[0], "eve", "9" * 32]
+        assert store.user("eve").admin
+        assert store.grants(user="carol", image=WEB)[0].policy.license == "S3CRET"
+    assert closed(gate) == [SLOTS[0]]
+    details = [entry["detail"] for entry in admin.result("audit.list") if entry["action"] == "db.apply"]
+    assert details[-3:] == [
+        f"remove grant {grant[0]}: user=alice, image={WEB}, allow_view=yes",
+        "add user eve: admin=yes, disabled=no",
+        f"add grant {'9' * 32}: user=carol, image={WEB}, license=yes",
+    ]
+    assert "S3CRET" not in "".join(details)
 
 
 def test_a_variable_that_the_image_does_not_declare_is_refused(alice: Channel) -> None:

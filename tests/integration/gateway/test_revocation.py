@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
 from srctl import slots
+from srctl.cli import main
+from srctl.context import Context
 from srctl.enforcing import Connections
 from srctl.gateway import keys
 from srctl.logins.connections import Outcome
@@ -23,6 +25,7 @@ from srctl.logins.revocation import Revocation, end_all
 from srctl.models import SharedSlot
 from tests.integration.fake_agent import HeldKey, fake_agent, string
 from tests.integration.gateway.gateway_parts import SLOT, Gateway, Streams, echo, gateway
+from tools.clean_home import Home
 from tools.lab import Lab
 from tools.processes import descendants, wait_until
 
@@ -120,6 +123,17 @@ def test_of_two_guests_the_one_who_is_meant_goes(place: Gateway, streams: Stream
     assert place.ended(shares=[SharedSlot(place.ids["alice"], SLOT, place.ids["carol"])]) == {place.ids["carol"]}
     carol.wait_for_end()
     assert bob.is_alive()
+
+
+def test_a_restored_database_ends_every_connection(place: Gateway, streams: Streams, home: Home) -> None:
+    copy = str(home.path / "copy.db")
+    environ = home.env | {"SRCTL_DB": str(place.host.database), "DOCKER_HOST": "tcp://127.0.0.1:1"}
+    assert main(["db", "backup", copy], Context(environ)) == 0
+    alice, bob = streams.open("alice"), streams.open("bob")
+    assert main(["db", "restore", copy, "--yes"], Context(environ)) == 0
+    alice.wait_for_end()
+    bob.wait_for_end()
+    assert streams.open("alice").is_alive()
 
 
 def test_a_connection_without_a_record_ends_with_any_revocation(place: Gateway, streams: Streams) -> None:

@@ -1,0 +1,85 @@
+"""Sources that other packages bring: found by the scheme of the location, and never trusted.
+
+Whatever they raise becomes an error of ours, and what they give must keep the rules, before anything uses it.
+"""
+
+from datetime import datetime
+from importlib.metadata import EntryPoint, entry_points
+from itertools import islice
+
+from srctl import wellformed
+from srctl.config import without_password
+from srctl.contents import NOTHING, Changes, Contents, Source
+from srctl.errors import SrctlError, UsageError
+from srctl.outcome import Outcome
+from srctl.sources import GROUP
+
+_MOST_TOLD = 50
+
+
+def plugged(location: str) -> "Guarded | None":
+    """Open the source that a package brings for a location; `None` where none does. Raises SrctlError."""
+    scheme = location.partition("://")[0]
+    found = tuple(entry_points(group=GROUP, name=scheme))
+    if not found:
+        return None
+    if len(found) > 1:
+        names = ", ".join(sorted(each.value for each in found))
+        raise UsageError(f"Several packages bring a database for {scheme}://: {names}", "Remove all but one")
+    return Guarded(found[0], location)
+
+
+class Guarded:
+    """A source of somebody else's."""
+
+    def __init__(self, entry: EntryPoint, location: str) -> None:
+        self.label = str(without_password(location))
+        self._last = NOTHING
+        try:
+            self._source: Source = entry.load()(location)
+        except SrctlError:
+            raise
+        except Exception as error:
+            raise self._failure(error, f"Its package is {entry.value.partition(':')[0]}") from error
+
+    def contents(self) -> Contents:
+        """Return what is there. Raises UsageError, or SeveralErrors of them, for what breaks the rules."""
+        try:
+            found = self._source.contents()
+            if found is not self._last:
+                self._check(found)
+        except SrctlError:
+            raise
+        except Exception as error:
+            raise self._failure(error) from error
+        self._last = found
+        return found
+
+    def carry_out(self, changes: Changes) -> None:
+        """Do all of it or nothing. Raises as the source does."""
+        try:
+            self._source.carry_out(changes)
+        except SrctlError:
+            raise
+        except Exception as error:
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        """Give back what the source holds."""
+        try:
+            self._source.close()
+        except Exception as error:
+            raise self._failure(error) from error
+
+    def _check(self, found: Contents) -> None:
+        if not isinstance(found, Contents) or not isinstance(found.as_of, datetime | None):
+            raise TypeError(f"its contents are {type(found).__name__}")
+        if found.as_of is not None and found.as_of.tzinfo is None:
+            raise TypeError("the time of its contents has no zone")
+        told = islice(wellformed.problems(found), _MOST_TOLD)
+        errors = [UsageError(f"{self.label}: {each}", "Correct it at its source") for each in told]
+        Outcome((), tuple(errors)).check()
+
+    def _failure(self, error: Exception, hint: str = "See more with --debug") -> SrctlError:
+        lines = str(error).strip().splitlines() or [""]
+        return SrctlError(f"The database {self.label} failed: {type(error).__name__}: {lines[0]}", hint)

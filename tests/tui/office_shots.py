@@ -1,0 +1,125 @@
+"""How one gets to each picture of what administrators have, and what the eye should see in it."""
+
+from __future__ import annotations
+
+from tests.tui.pictures import LARGE, SMALL, audited, picture, team
+from tests.tui.stage import Seat
+
+# -- what administrators have
+
+
+@picture(SMALL, LARGE)
+async def users(seat: Seat) -> None:
+    """Who is disabled and who administers is told by words; numbers stand at the right of their columns."""
+    await seat.go("Users")
+    await seat.see("✗ disabled", "administrator")
+
+
+@picture(SMALL)
+async def adding_users(seat: Seat) -> None:
+    """The form has a line for each thing that can be set, and below it the command with what was typed."""
+    await seat.go("Users")
+    await seat.see("✗ disabled")
+    await seat.press("n")
+    await seat.see("srctl user add")
+    await seat.paste("emil frida")
+    await seat.press("down", "space")
+    await seat.see("◂ administrator ▸", "emil")
+
+
+@picture(SMALL)
+async def keys_of_a_user(seat: Seat) -> None:
+    """Where there is no key the list says how one is added."""
+    await seat.go("Users")
+    await seat.see("✗ disabled")
+    await seat.press("enter")
+    await seat.see("There is no key yet")
+
+
+@picture(SMALL, LARGE)
+async def images(seat: Seat) -> None:
+    """It is seen at once what is registered, and which of that no host has."""
+    await seat.go("Images")
+    await seat.see("✓ registered", "↓ on no host")
+
+
+@picture(SMALL, LARGE)
+async def registering(seat: Seat) -> None:
+    """What the image says of itself is filled in and marked as such."""
+    await seat.go("Images")
+    await seat.see("↓ on no host")
+    await seat.press("G", "n")
+    await seat.see("Register an application", "◂ the image's")
+
+
+@picture(SMALL, LARGE, on=team)
+async def overview(seat: Seat) -> None:
+    """Numbers with their bars, by users, hosts and applications; of the host that is away nobody knows any."""
+    await seat.go("Overview")
+    await seat.see("running on", "█", "✗ away", "9 running")
+    await seat.press(*"jjjjjjj")
+    seat.app.clear_notifications()
+
+
+@picture(SMALL, LARGE, on=team)
+async def hosts(seat: Seat) -> None:
+    """Which host answers, how fast, and how busy it is; below stands what the machine is."""
+    await seat.go("Hosts")
+    await seat.see("✗ away", "29.1", "41 ms")
+    await seat.press("j")
+    await seat.see("64 cores")
+    seat.app.clear_notifications()
+
+
+@picture(SMALL, LARGE, on=team)
+async def everyone(seat: Seat) -> None:
+    """Sessions of all users on all hosts; what each takes stands in numbers and as the course of the last minutes."""
+    await seat.go("Everyone")
+    await seat.see("chiara", "dmitri")
+    await seat.press("j", "j")
+    seat.app.clear_notifications()
+
+
+@picture(SMALL, LARGE, on=audited)
+async def audit(seat: Seat) -> None:
+    """Newest first: who did what and how it went, by a sign and a word; the row that was refused is told in full."""
+    await seat.go("Audit")
+    await seat.see("limit-reached")
+    await seat.press("j", "j")
+    await seat.see("ben", "The session limit")
+
+
+# -- grants
+
+
+@picture(SMALL, LARGE)
+async def grants(seat: Seat) -> None:
+    """Users by applications: what is granted stands in few letters, which the lower edge explains. The cell under the
+    cursor is in brackets, its column underlined; dmitri is marked as disabled."""
+    await seat.see("⇄ up")
+    await seat.go("Grants")
+    await seat.press("l", "l", "l", "l", "l")
+    await seat.see("[✓hr]")
+
+
+@picture(SMALL, NO_COLOR="1")
+async def no_colour_grants(seat: Seat) -> None:
+    """Without any colour the cell under the cursor stands out from its row, and its title from the others."""
+    await grants(seat)
+
+
+@picture(SMALL, LARGE)
+async def a_grant(seat: Seat) -> None:
+    """The form has boxes that are ticked or not, and two fields of several lines; below stands the command line, and
+    what becomes of the sessions."""
+    await grants(seat)
+    await seat.press("enter", "space")
+    await seat.see("Takes something away")
+
+
+@picture(SMALL)
+async def a_grant_is_taken(seat: Seat) -> None:
+    """The question says what is taken from whom, and has a third answer that stops the sessions; No has the focus."""
+    await grants(seat)
+    await seat.press("space")
+    await seat.see("Yes, and stop sessions")
