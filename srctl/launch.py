@@ -23,11 +23,11 @@ from srctl.errors import (
     SrctlError,
     UnreachableError,
 )
+from srctl.fetching import fetch
 from srctl.models import (
     Container,
     ContainerSpec,
     Grant,
-    Image,
     Progress,
     Started,
     StartRequest,
@@ -48,7 +48,12 @@ LATE = 2.0
 REMOVAL = 1.0
 """Seconds that another process may take from stopping a container to removing it."""
 
-ATTEMPTS = 5
+ATTEMPTS = 8
+PAUSE = 0.1
+"""Seconds to wait before the second attempt, and so much more before each other one.
+
+An engine keeps a name for a container that is about to appear, or to go, and that it does not show.
+"""
 
 _STOPPED = (0, 137, 143)
 """Exit codes of what was told to end: by itself, or by the signals KILL and TERM."""
@@ -90,9 +95,12 @@ class Launcher:
         user = self._sessions.entitled_user()
         grant = self._sessions.grant(request.app)
         spec = self._plan(user, grant, request) if request.replace else None
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            self._clock.sleep(attempt * PAUSE)
             running = self._clear(grant, replace=request.replace)
-            if running is not None:
+            if running is not None and running.state not in RUNNING:
+                found = self._join_winner(running.id, request)
+            elif running is not None:
                 planning.requested(request, grant.application.image, running.labels, grant.policy)
                 found = self._wait(running, request)
             else:
@@ -106,7 +114,10 @@ class Launcher:
         )
 
     def _clear(self, grant: Grant, *, replace: bool) -> Container | None:
-        """Return the grant's running container; remove those that are over, and with `replace` that one too."""
+        """Return the grant's running container; remove those that are over, and with `replace` that one too.
+
+        One that has a seat and is about to be started counts too: nobody but who makes it knows its name.
+        """
         name = policy.container_name(self._sessions.realm, self._sessions.user, grant.id)
         running = None
         for container in self._under(grant):
@@ -115,10 +126,11 @@ class Launcher:
                 self._sessions.end(container, recording.REPLACED)
             elif container.state in RUNNING:
                 running = container
-            elif not self._being_made(container) and (
-                container.name == name or self._seats(grant).is_one(container.name)
-            ):
-                self._sessions.end(container)
+            elif container.name == name or self._seats(grant).is_one(container.name):
+                if not self._being_made(container):
+                    self._sessions.end(container)
+                elif container.name != name:
+                    running = running or container
         return running
 
     def _under(self, grant: Grant) -> list[Container]:
@@ -134,7 +146,7 @@ class Launcher:
         return container.state == "created" and age <= STALE
 
     def _plan(self, user: User, grant: Grant, request: StartRequest) -> ContainerSpec:
-        image = self._image(grant, request.pull)
+        image = fetch(self._engine, grant.application.image, request.pull, self._progress, self._clock.closing)
         new_id = secrets.token_hex(16)
         return planning.plan(planning.Order(user, grant, image, request, self._sessions.realm, new_id, self._home_root))
 
@@ -231,18 +243,6 @@ class Launcher:
                     self._clock.rest(0.1)
                     continue
             return
-
-    def _image(self, grant: Grant, pull: str) -> Image:
-        reference = grant.application.image
-        if pull == "always":
-            self._engine.pull(reference, self._progress, self._clock.closing)
-        try:
-            return self._engine.image(reference)
-        except NotFoundError:
-            if pull != "missing":
-                raise
-        self._engine.pull(reference, self._progress, self._clock.closing)
-        return self._engine.image(reference)
 
     def _join_winner(self, name: str, request: StartRequest) -> Started | None:
         """Wait for the container that another process is making under the same name; `None` when it is gone."""
