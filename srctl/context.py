@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO, cast
 
 from srctl import config as configuration
 from srctl.asking import Recalling, TerminalPrompter
+from srctl.clock import REAL, Clock
 from srctl.errors import NotAllowedError, SrctlError
 from srctl.output import Output
 
@@ -232,12 +233,17 @@ class Context:
         """What is left of sessions that do not run any more."""
         return self.parts.leftovers
 
-    def launcher(self, progress: "Callable[[Progress], None]") -> "Launcher":
-        """Return what starts sessions."""
-        return self.parts.launcher(progress)
+    def launcher(self, progress: "Callable[[Progress], None]", clock: Clock = REAL) -> "Launcher":
+        """Return what starts sessions, and waits by `clock`."""
+        return self.parts.launcher(progress, clock)
 
     def opener(
-        self, progress: "Callable[[Progress], None]", *, background: bool = False, stack: ExitStack | None = None
+        self,
+        progress: "Callable[[Progress], None]",
+        clock: Clock = REAL,
+        *,
+        background: bool = False,
+        stack: ExitStack | None = None,
     ) -> "Opener":
         """Return what opens sessions on this machine, by tunnels of this process or in the background.
 
@@ -246,9 +252,9 @@ class Context:
         from srctl.opening import Opener
 
         parts = self.parts
-        ways = self._background(stack or self._open) if background else None  # it has a process to start
-        joiner = parts.joiner(progress)  # a login begins
-        return Opener(self.host, joiner, ways or self.ways)
+        ways = self._background(stack or self._open, clock) if background else None  # it has a process to start
+        joiner = parts.joiner(progress, clock)  # a login begins
+        return Opener(self.host, joiner, ways or self.ways, progress)
 
     def news(self, tell: Callable[[], None], lost: Callable[[SrctlError], None], *, all_users: bool = False) -> "News":
         """Have it told whenever the sessions may have changed, on another thread; `lost` hears that nothing tells."""
@@ -294,12 +300,12 @@ class Context:
 
         return Ways(lambda: self.host, self.config.get("connect_timeout"), self._open, self.output.note)
 
-    def _background(self, stack: ExitStack) -> "Ways":
+    def _background(self, stack: ExitStack, clock: Clock) -> "Ways":
         from srctl.ways import BackgroundWays
 
         asked = self.prompter
         prompter = asked and Recalling(asked, self._answers)
-        ways = BackgroundWays(lambda: self.host, self.config.get("connect_timeout"), stack, prompter)
+        ways = BackgroundWays(lambda: self.host, self.config.get("connect_timeout"), stack, prompter, clock)
         if not self.local:
             ways.prepare()
         return ways

@@ -10,6 +10,7 @@ from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from srctl.clock import REAL, Clock
 from srctl.config import Config
 from srctl.errors import NotFoundError, UnsupportedError
 from srctl.models import Image, Progress
@@ -172,14 +173,14 @@ class DirectParts:
 
         return Leftovers(self.sessions)
 
-    def launcher(self, tell: Tell) -> "Launcher":
+    def launcher(self, tell: Tell, clock: Clock = REAL) -> "Launcher":
         """Return what starts sessions."""
         from srctl.launch import Launcher
 
-        return Launcher(self.sessions, tell, home_root=self._config.get("home_root"))
+        return Launcher(self.sessions, tell, home_root=self._config.get("home_root"), clock=clock)
 
-    def joiner(self, tell: Tell) -> "Joiner":
+    def joiner(self, tell: Tell, clock: Clock = REAL) -> "Joiner":
         """Return what finds or starts them."""
         from srctl.joining import Joiner
 
-        return Joiner(self.sessions, self.launcher(tell), tell)
+        return Joiner(self.sessions, self.launcher(tell, clock), tell, clock=clock)

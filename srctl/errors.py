@@ -32,6 +32,10 @@ class NotFoundError(SrctlError):
     code = "not-found"
 
 
+class NoDatabaseError(NotFoundError):
+    """The accounting database is not there, or not there any more."""
+
+
 class SessionEndedError(NotFoundError):
     """The container of a session is there and does not run; it may be about to start again."""
 

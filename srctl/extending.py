@@ -7,12 +7,12 @@ from now on, and never longer than the grant itself.
 from datetime import datetime, timedelta
 
 from srctl import durations, labels
+from srctl.clock import REAL, Clock
 from srctl.errors import ConflictError, NotAllowedError, UsageError
 from srctl.limits import when as written
 from srctl.limits import who_changes
 from srctl.models import Container, Extension, Grant, Session
 from srctl.sessions import RUNNING, Sessions
-from srctl.waiting import REAL, Clock
 
 LONGEST = 366 * 86400.0
 """Seconds that can be asked for at once."""

@@ -2,17 +2,20 @@
 
 from srctl.errors import NotFoundError
 from srctl.models import Image
-from srctl.needs import Engine, ProgressCallback
+from srctl.needs import Closing, Engine, ProgressCallback
 
 
-def fetch(engine: Engine, reference: str, pull: str, progress: ProgressCallback) -> Image:
-    """Return an image; `pull` is `missing`, `never` or `always`. Raises `NotFoundError` and what pulling raises."""
+def fetch(engine: Engine, reference: str, pull: str, progress: ProgressCallback, closing: Closing) -> Image:
+    """Return an image; `pull` is `missing`, `never` or `always`. Raises `NotFoundError` and what pulling raises.
+
+    Pulling can be given up by `closing`.
+    """
     if pull == "always":
-        engine.pull(reference, progress)
+        engine.pull(reference, progress, closing)
     try:
         return engine.image(reference)
     except NotFoundError:
         if pull != "missing":
             raise
-    engine.pull(reference, progress)
+    engine.pull(reference, progress, closing)
     return engine.image(reference)

@@ -28,10 +28,10 @@ class Hearing(Gathered[str]):
 
     def __init__(
         self,
-        own: Stream,
+        own: Stream[str],
         look: Callable[[], list[Share]],
         guested: Callable[[list[Share]], list[str]],
-        events: Callable[[str], Stream],
+        events: Callable[[str], Stream[str]],
     ) -> None:
         super().__init__()
         self._own = own

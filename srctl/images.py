@@ -161,5 +161,6 @@ def offer(grant: Grant, image: Image | None, session_id: str | None) -> Availabl
         policy=grant.policy,
         configurables=configurables(marks, grant.policy),
         image_present=image is not None,
+        image_size=(image.size or None) if image else None,
         session_id=session_id,
     )

@@ -7,12 +7,13 @@ import re
 import shlex
 
 from srctl import labels, limits, planning
+from srctl.clock import REAL, Clock
 from srctl.errors import ConflictError, NotAllowedError, NotFoundError, UsageError
 from srctl.launch import Launcher
 from srctl.models import Container, Started, StartRequest, no_page
 from srctl.needs import ProgressCallback
 from srctl.sessions import RUNNING, Sessions
-from srctl.waiting import REAL, Clock, Watch, reached
+from srctl.waiting import Watch, reached
 
 _SESSION = re.compile(r"[0-9a-fA-F]{4,32}|srctl-[A-Za-z0-9_.-]+")
 """What may be a session's id, or the name of its container."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from srctl import labels, limits, planning, policy, recording
+from srctl.clock import REAL, Clock
 from srctl.errors import (
     ApplicationExitedError,
     ApplicationNotReadyError,
@@ -36,7 +37,7 @@ from srctl.needs import ProgressCallback
 from srctl.publishing import AnyPort, Publisher
 from srctl.seats import Seats, TwinError
 from srctl.sessions import RUNNING, Sessions
-from srctl.waiting import REAL, Clock, Watch, reached
+from srctl.waiting import Watch, reached
 
 STALE = 10.0
 """Seconds that another process may take from creating a container to starting it; later it is taken for dead."""
@@ -145,7 +146,7 @@ class Launcher:
         return container.state == "created" and age <= STALE
 
     def _plan(self, user: User, grant: Grant, request: StartRequest) -> ContainerSpec:
-        image = fetch(self._engine, grant.application.image, request.pull, self._progress)
+        image = fetch(self._engine, grant.application.image, request.pull, self._progress, self._clock.closing)
         new_id = secrets.token_hex(16)
         return planning.plan(planning.Order(user, grant, image, request, self._sessions.realm, new_id, self._home_root))
 
@@ -162,6 +163,7 @@ class Launcher:
                     self._progress(Progress(f"Starting {spec.image}"))
                     self._engine.start(container_id, spec.network)
                     ready = self._watch.until_ready(container_id, request.timeout)
+                    self._progress(Progress("It answers"))
                     self._record(ready)
                     return self._started(ready, fresh=True)
             except LackingError as error:
@@ -181,7 +183,12 @@ class Launcher:
         try:
             self._progress(Progress(f"Creating {spec.name}"))
             created = self._engine.create(spec)
-            yield created
+            try:
+                yield created
+            except ApplicationExitedError as error:
+                if self._is_taken_away(created):
+                    raise _removed(spec) from error
+                raise
         except NameTakenError as error:
             if created is not None:
                 self._undo(spec, error, created)
@@ -191,11 +198,6 @@ class Launcher:
                 self._undo(spec, error, created)
                 raise
             raise _removed(spec) from error
-        except ApplicationExitedError as error:
-            if created is not None and self._is_taken_away(created):
-                raise _removed(spec) from error
-            self._undo(spec, error, created)
-            raise
         except BaseException as error:
             in_doubt = created is None and (isinstance(error, UnreachableError) or not isinstance(error, SrctlError))
             self._undo(spec, error, created, patience=LATE if in_doubt else 0.0)
@@ -238,7 +240,7 @@ class Launcher:
                     self._engine.remove(container.id)
             except NotFoundError:
                 if self._clock.now() < limit:
-                    self._clock.sleep(0.1)
+                    self._clock.rest(0.1)
                     continue
             return
 

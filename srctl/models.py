@@ -344,6 +344,8 @@ class Available:
     configurables: tuple[str, ...]
     image_present: bool
     session_id: str | None
+    image_size: int | None = None
+    """In bytes, where the image is there."""
 
 
 @dataclass(frozen=True, slots=True)

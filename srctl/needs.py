@@ -1,8 +1,9 @@
 """What use cases need of the edges, which are handed to them: a Docker host, and the rights that people have."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from srctl.books import Groups, Records
 from srctl.models import (
@@ -25,15 +26,25 @@ from srctl.models import (
 )
 
 ProgressCallback = Callable[[Progress], None]
+Closing = Callable[[Callable[[], object]], AbstractContextManager[None]]
+"""Has something closed if what goes on in the block is given up by another thread; then it raises
+`InterruptedByUserError`."""
+
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Stream(Protocol):
-    """Words that come as things happen."""
+def unhindered(_close: Callable[[], object]) -> AbstractContextManager[None]:
+    """Let nobody give it up."""
+    return nullcontext()
 
-    def __iter__(self) -> Iterator[str]:
+
+class Stream(Protocol[T_co]):
+    """What comes as things happen: words, or pieces of a text."""
+
+    def __iter__(self) -> Iterator[T_co]:
         """Return itself."""
 
-    def __next__(self) -> str:
+    def __next__(self) -> T_co:
         """Wait for the next one."""
 
     def close(self) -> None:
@@ -85,7 +96,7 @@ class Engine(Protocol):
     def image(self, reference: str) -> Image:
         """Return one image. Raises `NotFoundError`."""
 
-    def pull(self, reference: str, progress: ProgressCallback) -> None:
+    def pull(self, reference: str, progress: ProgressCallback, closing: Closing = unhindered) -> None:
         """Pull an image."""
 
     def create(self, spec: ContainerSpec) -> str:
@@ -109,13 +120,13 @@ class Engine(Protocol):
     def deaths(self, labels: Mapping[str, str], since: datetime) -> dict[str, datetime]:
         """Return when containers with these labels ended last, by id, as far as the engine remembers."""
 
-    def logs(self, container_id: str, *, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
-        """Yield a container's output. Raises `NotFoundError`."""
+    def logs(self, container_id: str, *, tail: int | None = None, follow: bool = False) -> Stream[bytes]:
+        """Open a stream of a container's output. Raises `NotFoundError`."""
 
-    def events(self, container_id: str) -> Stream:
+    def events(self, container_id: str) -> Stream[str]:
         """Open a stream of what happens to a container."""
 
-    def changes(self, labels: Mapping[str, str]) -> Stream:
+    def changes(self, labels: Mapping[str, str]) -> Stream[str]:
         """Open a stream of what happens to the containers with these labels."""
 
     def stats(self, container_id: str) -> UsageStream:

@@ -13,7 +13,8 @@ from typing import Protocol
 
 from srctl import labels
 from srctl.errors import ConflictError, SrctlError, UnsupportedError
-from srctl.models import Endpoint, Session, Standing, Started, StartRequest, Tunnel
+from srctl.models import Endpoint, Progress, Session, Standing, Started, StartRequest, Tunnel
+from srctl.needs import ProgressCallback
 
 FIRST_PORT, PORTS = 20000, 12000
 """Sticky ports lie below the ranges from which systems pick ports at random."""
@@ -106,10 +107,11 @@ class Opened:
 class Opener:
     """Opens sessions."""
 
-    def __init__(self, place: Place, starter: Starter, ways: Ways) -> None:
+    def __init__(self, place: Place, starter: Starter, ways: Ways, progress: ProgressCallback = lambda _: None) -> None:
         self._place = place
         self._starter = starter
         self._ways = ways
+        self._progress = progress
 
     def open(self, request: StartRequest, door: Door | None = None) -> Opened:
         """Open the session that `request.app` names by id (prefix), or start that application.
@@ -143,6 +145,7 @@ class Opener:
                 if door is not None:
                     raise _busy(door.port)
                 listener = self._ways.bind(sticky_port(self._place.name, session))
+            self._progress(Progress("Leading a tunnel to it"))
             return self._ways.lead(listener, session, endpoint)
 
     def _check_ours(self, request: StartRequest, port: int) -> None:

@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, fields
 from typing import Any, Protocol, Self
 
+from srctl.errors import UnreachableError
 from srctl.models import Usage
 from srctl.wire import nonsense
 
@@ -39,6 +40,29 @@ class Usages:
     def __next__(self) -> Usage:
         """Wait for the next one. Raises what the gateway answers, and `UnreachableError`."""
         return load_usage(next(self._words))
+
+    def close(self) -> None:
+        """End it; another thread may wait for it."""
+        self._words.close()
+
+
+class Bytes:
+    """A stream of bytes, read from one of texts."""
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+
+    def __iter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __next__(self) -> bytes:
+        """Wait for the next piece. Raises what the gateway answers, and `UnreachableError`."""
+        try:
+            return load_bytes(next(self._words))
+        except UnreachableError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """End it; another thread may wait for it."""

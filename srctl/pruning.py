@@ -5,10 +5,10 @@ started is looked at twice: another srctl may have made it a moment ago.
 """
 
 from srctl import recording
+from srctl.clock import REAL, Clock
 from srctl.errors import ConflictError, NotFoundError
 from srctl.models import Session
 from srctl.sessions import Sessions
-from srctl.waiting import REAL, Clock
 
 SECOND_LOOK = 1.5
 """Seconds between the two looks: a start that is alive takes less from creating a container to starting it.

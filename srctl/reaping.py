@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from srctl import labels, lifetimes, policy, recording
+from srctl.clock import REAL, Clock
 from srctl.enforcing import Enforcer, Gateway
 from srctl.errors import NotFoundError, SrctlError
 from srctl.lifetimes import Facts, Rules, Verdict
@@ -17,7 +18,6 @@ from srctl.models import Container, Counters, Record, Share
 from srctl.needs import Store
 from srctl.outcome import Outcome, try_each
 from srctl.sessions import RUNNING, Sessions
-from srctl.waiting import REAL, Clock
 
 _SLACK = timedelta(minutes=2)
 """How much the clocks of two machines may differ where the engine is asked what happened since then."""

@@ -5,7 +5,7 @@ cases, whatever the gateway says.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -14,6 +14,7 @@ from srctl import pieces, wire
 from srctl.calls import CALLS, PROTOCOL, Call
 from srctl.errors import NotAllowedError
 from srctl.models import Container, Endpoint, Host, Progress, Session, Started, StartRequest
+from srctl.needs import Closing, unhindered
 from srctl.tunnel.errors import ConnectionLostError
 from srctl.tunnel.remote import PATIENCE, Greeting, Pieces, Remote, Speech
 
@@ -90,30 +91,27 @@ class GatewayHost:
         """Return the version of the engine behind it."""
         return str(self.call(CALLS["host.version"]))
 
-    def call(self, call: Call, /, *given: Any, tell: Tell | None = None, **named: Any) -> Any:
+    def call(
+        self, call: Call, /, *given: Any, tell: Tell | None = None, closing: Closing = unhindered, **named: Any
+    ) -> Any:
         """Have a call done and return what it gives, checked; one that changes nothing is repeated after a loss.
 
-        Raises what it raises there.
+        Raises what it raises there. What is given up here is given up there.
         """
         asked = arguments(call, *given, **named)
         call.signature.prepare()  # while the login goes on
         try:
-            said = self.remote.request(call.name, asked, tell, _patience(call, given))
+            said = self.remote.request(call.name, asked, tell, _patience(call, given), closing)
         except ConnectionLostError as error:
             if call.changes:
                 hint = "It may have been carried out or not: look before you try again"
                 raise ConnectionLostError(error.message, hint) from error
-            said = self.remote.request(call.name, asked, tell, _patience(call, given))
+            said = self.remote.request(call.name, asked, tell, _patience(call, given), closing)
         return self._ours(call.signature.load(said))
 
-    def logs(self, call: Call, /, *given: Any, **named: Any) -> Iterator[bytes]:
-        """Yield the pieces of a stream of bytes; it ends there when nobody takes any more."""
-        stream = self.remote.stream(call.name, arguments(call, *given, **named))
-        try:
-            for piece in stream:
-                yield pieces.load_bytes(piece)
-        finally:
-            stream.close()
+    def logs(self, call: Call, /, *given: Any, **named: Any) -> pieces.Bytes:
+        """Open a stream of bytes; it ends there when it is closed here."""
+        return pieces.Bytes(self.remote.stream(call.name, arguments(call, *given, **named)))
 
     def lead(self, endpoint: Endpoint) -> None:
         """See to it that this login may forward to a session which is new, or another person's.

@@ -6,13 +6,13 @@ database whatever runs can still be listed, opened and stopped.
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cached_property
 
 from srctl import choosing, describing, images, labels, limits, recording
 from srctl.books import Records
-from srctl.errors import NotAllowedError, NotFoundError
+from srctl.errors import NoDatabaseError, NotAllowedError, NotFoundError
 from srctl.models import Available, Container, EngineInfo, Grant, Image, Policy, Session, Usage, User
 from srctl.needs import Engine, Rights, Stream, UsageStream
 from srctl.recording import NoRecords
@@ -41,10 +41,15 @@ class Sessions:
         self.user = user
         self.realm = realm
         self._open_rights = open_rights
+        self._found_rights: Rights | None = None
+        self._found_identity: int | None = None
 
-    @cached_property
+    @property
     def _rights(self) -> Rights | None:
-        return self._open_rights()
+        """The accounting database; one that is not there is looked for again each time."""
+        if self._found_rights is None:
+            self._found_rights = self._open_rights()
+        return self._found_rights
 
     @property
     def rights(self) -> Rights:
@@ -103,11 +108,11 @@ class Sessions:
             raise NotFoundError(f"{self.user!r} has no session in the container {container_id[:64]!r}")
         return found
 
-    def happenings(self, container_id: str) -> Stream:
+    def happenings(self, container_id: str) -> Stream[str]:
         """Open a stream of what happens to such a container: `start`, `die`, `destroy`. Raises as `reachable`."""
         return self.engine.events(self.reachable(container_id).id)
 
-    def changes(self, *, all_users: bool = False) -> Stream:
+    def changes(self, *, all_users: bool = False) -> Stream[str]:
         """Open a stream that says a word whenever a list of the sessions may differ from the one before."""
         return self.engine.changes(labels.selector(self.realm, None if all_users else self.user))
 
@@ -150,8 +155,8 @@ class Sessions:
 
     def logs(
         self, prefix: str, *, tail: int | None = None, follow: bool = False, all_users: bool = False
-    ) -> Iterator[bytes]:
-        """Yield what the application wrote, in pieces."""
+    ) -> Stream[bytes]:
+        """Open a stream of what the application wrote, in pieces."""
         container = self.container(prefix, all_users=all_users)
         return self.engine.logs(container.id, tail=tail, follow=follow)
 
@@ -184,6 +189,8 @@ class Sessions:
         rights = self.rights
         try:
             user = rights.user(self.user)
+        except NoDatabaseError:
+            raise
         except NotFoundError as error:
             hint = f"srctl user add {self.user}"
             raise NotAllowedError(f"There is no user {self.user!r} in the accounting database", hint) from error
@@ -257,28 +264,28 @@ class Sessions:
         mine = [container for container in found if labels.session_id(container)]
         if all_users:
             return mine
-        return [container for container in mine if self._belongs(container)]
+        identity = self._identity if mine else None
+        return [each for each in mine if identity is None or labels.user_id(each) in (None, labels.NOBODY, identity)]
 
-    @cached_property
+    @property
     def _identity(self) -> int | None:
         """The user's id: a session of a namesake who was removed carries another one and is not this person's.
 
         `None` where nobody knows: without a database, and with one whose users have no ids.
         """
-        try:
-            return self._rights.user(self.user).lasting_id or None if self._rights is not None else None
-        except NotFoundError:
-            return None
+        if self._found_identity is None and (rights := self._rights) is not None:
+            with suppress(NotFoundError):
+                self._found_identity = rights.user(self.user).lasting_id or None
+        return self._found_identity
 
     def identify(self, user_id: int) -> None:
         """Take the user's id from who has just looked it up."""
-        self.__dict__["_identity"] = user_id
-
-    def _belongs(self, container: Container) -> bool:
-        return self._identity is None or labels.user_id(container) in (None, labels.NOBODY, self._identity)
+        self._found_identity = user_id
 
     def _sessions(self, containers: list[Container]) -> list[Session]:
-        return describing.sessions(containers, self._place, self._rights)
+        with suppress(NoDatabaseError):  # it was there a moment ago
+            return describing.sessions(containers, self._place, self._rights)
+        return describing.sessions(containers, self._place, None)
 
     @property
     def _place(self) -> describing.Place:

@@ -92,7 +92,8 @@ class SharedSessions(Sessions):
             if shared is None:
                 raise _nothing(prefix) from None
             owner = shared.labels.get(labels.RUNINFO + "user", "")
-            raise NotAllowedError(f"Session {labels.session_id(shared)} is {owner!r}'s; you may open it only") from None
+            said = f"Session {labels.session_id(shared)} belongs to {owner!r}; you may open it only"
+            raise NotAllowedError(said) from None
 
     def openable(self, prefix: str) -> Container:
         """Return the container of a session that the user may open. Raises as `get`."""
@@ -192,7 +193,7 @@ class SharedSessions(Sessions):
             )
         return grant
 
-    def changes(self, *, all_users: bool = False) -> Stream:
+    def changes(self, *, all_users: bool = False) -> Stream[str]:
         """Open a stream that says a word whenever a list may differ, also where somebody shares a session or stops to.
 
         Of sessions that are not shared with the user nothing is told.

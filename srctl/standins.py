@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from srctl import pieces
 from srctl.calls import BY_METHOD, CALLS, AuditTrail
+from srctl.clock import REAL, Clock
 from srctl.models import Session, Started, StartRequest
+from srctl.needs import Closing, unhindered
 from srctl.remote import GatewayHost, Tell
 from srctl.tunnel.remote import Pieces
 
@@ -31,10 +33,13 @@ if TYPE_CHECKING:
 class StandIn:
     """One object of the table: its methods are calls to the gateway. `tell` hears of progress."""
 
-    def __init__(self, gateway: GatewayHost, part: str, tell: Tell | None = None) -> None:
+    def __init__(
+        self, gateway: GatewayHost, part: str, tell: Tell | None = None, closing: Closing = unhindered
+    ) -> None:
         self._gateway = gateway
         self._part = part
         self._tell = tell
+        self._closing = closing
 
     def __getattr__(self, method: str) -> Any:
         """Return what makes the call."""
@@ -43,7 +48,7 @@ class StandIn:
             raise AttributeError(f"A gateway has no call for {self._part}.{method}")
         if call.streams:
             return partial(self._gateway.logs, call)
-        return partial(self._gateway.call, call, tell=self._tell)
+        return partial(self._gateway.call, call, tell=self._tell, closing=self._closing)
 
 
 class RemoteSessions(StandIn):
@@ -82,12 +87,13 @@ class RemoteLeftovers(StandIn):
 class RemoteJoiner(StandIn):
     """Finds or starts sessions there, and sees to it that they can be reached."""
 
-    def __init__(self, gateway: GatewayHost, tell: Tell) -> None:
-        super().__init__(gateway, "joiner", tell)
+    def __init__(self, gateway: GatewayHost, tell: Tell, closing: Closing = unhindered) -> None:
+        super().__init__(gateway, "joiner", tell, closing)
 
     def bring(self, request: StartRequest) -> Started:
         """Return the session that is meant, or start that application. Raises as `Joiner.bring` does."""
-        started: Started = self._gateway.call(BY_METHOD["joiner", "bring"], request, tell=self._tell)
+        call = BY_METHOD["joiner", "bring"]
+        started: Started = self._gateway.call(call, request, tell=self._tell, closing=self._closing)
         if started.fresh or started.session.user != self._gateway.greeting.user:
             self._gateway.lead(started.page)
         return started
@@ -169,10 +175,10 @@ class RemoteParts:
         """What is left of sessions."""
         return cast("Leftovers", RemoteLeftovers(self.gateway))
 
-    def launcher(self, tell: Tell) -> "Launcher":
+    def launcher(self, tell: Tell, clock: Clock = REAL) -> "Launcher":
         """Return what starts sessions."""
-        return cast("Launcher", StandIn(self.gateway, "launcher", tell))
+        return cast("Launcher", StandIn(self.gateway, "launcher", tell, clock.closing))
 
-    def joiner(self, tell: Tell) -> "Joiner":
+    def joiner(self, tell: Tell, clock: Clock = REAL) -> "Joiner":
         """Return what finds or starts them."""
-        return cast("Joiner", RemoteJoiner(self.gateway, tell))
+        return cast("Joiner", RemoteJoiner(self.gateway, tell, clock.closing))

@@ -3,12 +3,8 @@
 Whether it does is asked of the application itself, on its host's side; a container that ends is noticed at once.
 """
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-
 from srctl import labels
+from srctl.clock import Clock
 from srctl.errors import (
     ApplicationExitedError,
     ApplicationNotReadyError,
@@ -28,22 +24,6 @@ PROBE = 3.0
 """Seconds that an application has to answer one request; one that is slower is asked again."""
 
 LOG_LINES = 20
-
-
-def _utc() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Time, so that tests need none: `now` counts seconds, `date` is what containers' ages are measured with."""
-
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    date: Callable[[], datetime] = _utc
-
-
-REAL = Clock()
 
 
 class Watch:

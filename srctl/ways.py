@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srctl.clock import REAL, Clock
 from srctl.errors import ConflictError, NotFoundError, SessionEndedError, SrctlError, UnreachableError
 from srctl.hosts.endpoints import is_gateway
 from srctl.labels import url
@@ -161,10 +162,16 @@ class BackgroundWays(Ways):
     """The same, but tunnels get processes of their own; `prompter` asks what they must know before they are up."""
 
     def __init__(
-        self, host: "Callable[[], DockerHost]", timeout: float, stack: ExitStack, prompter: "Prompter | None"
+        self,
+        host: "Callable[[], DockerHost]",
+        timeout: float,
+        stack: ExitStack,
+        prompter: "Prompter | None",
+        clock: Clock = REAL,
     ) -> None:
         super().__init__(host, timeout, stack)
         self._prompter = prompter
+        self._clock = clock
 
     @cached_property
     def _child(self) -> "Child":
@@ -187,7 +194,7 @@ class BackgroundWays(Ways):
         """Start a process that leads the listener to the session. Raises whatever it meets."""
         plan = self._plan(listener, session, endpoint, background=True)
         try:
-            self._child.hold(plan, listener, self._prompter)
+            self._child.hold(plan, listener, self._prompter, closing=self._clock.closing)
         except BaseException:
             self.registry.forget(plan.id)
             raise

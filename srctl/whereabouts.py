@@ -15,7 +15,7 @@ class Engine(Protocol):
     def container(self, name: str) -> Container:
         """Return one container. Raises `NotFoundError`."""
 
-    def events(self, container_id: str) -> Stream:
+    def events(self, container_id: str) -> Stream[str]:
         """Open a stream of what happens to a container."""
 
 
@@ -60,6 +60,6 @@ class Whereabouts:
             raise NotReadyError(f"Session {self._session_id} has no published port yet ({container.state})")
         return endpoint
 
-    def events(self) -> Stream:
+    def events(self) -> Stream[str]:
         """Open a stream of what happens to the session's container. Raises `UnreachableError`."""
         return self._engine().events(self._container_id)

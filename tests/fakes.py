@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 
 from srctl import planning
+from srctl.clock import Clock
 from srctl.errors import ConflictError, NameTakenError, NotFoundError, SrctlError
 from srctl.hosts.events import WORDS
 from srctl.models import (
@@ -31,9 +33,9 @@ from srctl.models import (
     Usage,
     User,
 )
+from srctl.needs import Closing, unhindered
 from srctl.recording import NoRecords
 from srctl.sources import Changes, Contents, GrantEntry, UserEntry, applied
-from srctl.waiting import Clock
 
 WEB = "srctl/web:latest"
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -89,6 +91,30 @@ class FakeEvents:
 
 
 @dataclass
+class FakeLog:
+    """A stream of what a container writes, until it ends, it is closed, or the engine is lost."""
+
+    container_id: str
+    pieces: SimpleQueue[bytes | SrctlError | None] = field(default_factory=SimpleQueue)
+    closed: bool = False
+
+    def __iter__(self) -> FakeLog:
+        return self
+
+    def __next__(self) -> bytes:
+        piece = self.pieces.get()
+        if isinstance(piece, SrctlError):
+            raise piece
+        if piece is None:
+            raise StopIteration
+        return piece
+
+    def close(self) -> None:
+        self.closed = True
+        self.pieces.put(None)
+
+
+@dataclass
 class FakeStats:
     """A stream of what a container takes; a test tells what that is."""
 
@@ -117,6 +143,7 @@ class FakeEngine:
     """An engine in memory whose containers behave as the test page does: their `MODE` tells how.
 
     `faults` names methods and what they raise at their next calls; `before` what happens just before a method.
+    A pull does not end before `pulled` is set; `logs_open` are the logs that were asked for.
     """
 
     time: FakeTime = field(default_factory=FakeTime)
@@ -132,13 +159,18 @@ class FakeEngine:
     specs: dict[str, ContainerSpec] = field(default_factory=dict)
     present: dict[str, Image] = field(default_factory=lambda: {WEB: web_image()})
     registry: dict[str, Image] = field(default_factory=dict)
+    pulled: threading.Event = field(default_factory=threading.Event)
     listeners: list[FakeEvents] = field(default_factory=list)
+    logs_open: list[FakeLog] = field(default_factory=list)
     watched: list[FakeStats] = field(default_factory=list)
     """The streams of stats that were opened."""
     used: dict[str, Counters] = field(default_factory=dict)
     """What containers have used; those that are not named, hardly anything."""
     ended: dict[str, tuple[Mapping[str, str], datetime]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.pulled.set()
 
     def require_way_to_endpoints(self) -> None:
         """There is one."""
@@ -169,10 +201,16 @@ class FakeEngine:
             raise NotFoundError(f"There is no image {reference} on {self.name}")
         return self.present[reference]
 
-    def pull(self, reference: str, progress: Callable[[Progress], None]) -> None:
+    def pull(self, reference: str, progress: Callable[[Progress], None], closing: Closing = unhindered) -> None:
         self._called("pull")
         if reference not in self.registry:
             raise NotFoundError(f"{reference} can't be pulled to {self.name}")
+        progress(Progress("Downloading", "layer", 30, 100))
+        given_up = threading.Event()
+        with closing(given_up.set):
+            while not self.pulled.wait(0.005):
+                if given_up.is_set():
+                    raise SrctlError("The stream ended")
         progress(Progress("Pull complete", "layer", 1, 1))
         self.present[reference] = self.registry[reference]
 
@@ -223,8 +261,8 @@ class FakeEngine:
         if self._mode(container.id) == "crash":
             self.exit(container.id, 3)
         else:
-            port = self.specs[container.id].port
-            binding = Binding(port, "127.0.0.1", 30000 + int(container.id, 16))
+            spec = self.specs[container.id]
+            binding = Binding(spec.port, spec.address, spec.host_port or 30000 + int(container.id, 16))
             bindings = () if network == NO_NETWORK else (binding,)
             self.stored[container.id] = replace(container, state="running", bindings=bindings)
             self._tell(container, "start")
@@ -242,19 +280,20 @@ class FakeEngine:
             self.ended[container.id] = (container.labels, self.time.date())
             self._tell(container, "die")
         del self.stored[container.id]
+        self._end_logs(container.id)
         self._tell(container, "destroy")
 
-    def logs(
-        self,
-        container_id: str,
-        *,
-        tail: int | None = None,
-        follow: bool = False,  # noqa: ARG002 - nothing more will come
-    ) -> Iterator[bytes]:
+    def logs(self, container_id: str, *, tail: int | None = None, follow: bool = False) -> FakeLog:
         self._called("logs")
-        crashed = self._mode(self._find(container_id).id) == "crash"
-        lines = [b"cannot start: told to crash\n" if crashed else b"starting\n"]
-        yield from lines[len(lines) - tail if tail is not None else 0 :]
+        container = self._find(container_id)
+        lines = [b"cannot start: told to crash\n" if self._mode(container.id) == "crash" else b"starting\n"]
+        log = FakeLog(container.id)
+        for line in lines[len(lines) - tail if tail is not None else 0 :]:
+            log.pieces.put(line)
+        if not (follow and container.state == "running"):
+            log.pieces.put(None)
+        self.logs_open.append(log)
+        return log
 
     def events(self, container_id: str) -> FakeEvents:
         self._called("events")
@@ -294,7 +333,13 @@ class FakeEngine:
         ended = replace(self.stored[container_id], state="exited", bindings=(), exit_code=code, finished=now)
         self.ended[container_id] = (ended.labels, now)
         self.stored[container_id] = ended
+        self._end_logs(container_id)
         self._tell(ended, "die")
+
+    def _end_logs(self, container_id: str) -> None:
+        for log in self.logs_open:
+            if log.container_id == container_id:
+                log.pieces.put(None)
 
     def _tell(self, container: Container, word: str) -> None:
         for each in self.listeners:

@@ -38,8 +38,12 @@ class Terminal:
 
     def run(self, *arguments: str, data_elsewhere: bool = False) -> None:
         """Start srctl; with `data_elsewhere` its stdout is the other terminal."""
+        self.start(str(PROGRAM), *arguments, data_elsewhere=data_elsewhere)
+
+    def start(self, program: str, *arguments: str, data_elsewhere: bool = False) -> None:
+        """Start another program in its place."""
         other = self._tmux("display-message", "-p", "-t", ":data", "#{pane_tty}").strip() if data_elsewhere else ""
-        command = ["sh", "-c", SCRIPT, str(self.folder / "modes"), other, str(PROGRAM), *arguments]
+        command = ["sh", "-c", SCRIPT, str(self.folder / "modes"), other, program, *arguments]
         self._tmux("new-window", "-n", "run", "-c", str(self.home.path), *command)
 
     def type(self, text: str) -> None:

@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 DEFAULT_URL = "unix:///var/run/docker.sock"
 
 
+@dataclass
+class Life:
+    """The process of a private engine, and how it was started."""
+
+    command: list[str]
+    mark: str
+    process: subprocess.Popen[bytes]
+
+
 @dataclass(frozen=True)
 class Engine:
     """A Docker engine and the URL that reaches it; `private` when it ends with us.
@@ -37,6 +46,7 @@ class Engine:
     private: bool
     port: int | None = None
     certificates: Certificates | None = None
+    life: Life | None = None
 
     @property
     def socket(self) -> str:
@@ -89,11 +99,26 @@ def private_engine(lab: Lab, *, tls: bool = False) -> Iterator[Engine]:
     pool = networks.claim(lab.folder, closed=False)
     with networks.bridge(lab.id, pool):
         command = command_line(lab, folder, pool)
-        engine, process = listen_on_tls(engine, command, lab.id) if tls else (engine, listen(engine, command, lab.id))
+        if tls:
+            engine, life = listen_on_tls(engine, command, lab.id)
+        else:
+            life = Life(command, lab.id, listen(engine, command, lab.id))
         try:
-            yield engine
+            yield replace(engine, life=life)
         finally:
-            shut_down(engine, process)
+            shut_down(engine, life.process)
+
+
+@contextlib.contextmanager
+def away(engine: Engine) -> Iterator[None]:
+    """End a private engine, with all that runs in it, and start it again after the block."""
+    if (life := engine.life) is None:
+        raise SetupError("Only an engine of ours can be ended")
+    processes.stop(life.process)
+    try:
+        yield
+    finally:
+        life.process = listen(engine, life.command, life.mark)
 
 
 def listen(engine: Engine, command: list[str], mark: str) -> subprocess.Popen[bytes]:
@@ -104,7 +129,7 @@ def listen(engine: Engine, command: list[str], mark: str) -> subprocess.Popen[by
     return process
 
 
-def listen_on_tls(engine: Engine, command: list[str], mark: str) -> tuple[Engine, subprocess.Popen[bytes]]:
+def listen_on_tls(engine: Engine, command: list[str], mark: str) -> tuple[Engine, Life]:
     """Start the engine on its socket and on TCP with certificates of its own, which let clients of theirs in."""
     from tools import certificates
 
@@ -113,11 +138,11 @@ def listen_on_tls(engine: Engine, command: list[str], mark: str) -> tuple[Engine
     names = {"tlscacert": "ca.pem", "tlscert": "cert.pem", "tlskey": "key.pem"}
     options = ["--tlsverify", *(f"--{option}={made.server / name}" for option, name in names.items())]
 
-    def start(port: int) -> subprocess.Popen[bytes]:
-        return listen(engine, [*command, *options, f"--host=tcp://127.0.0.1:{port}"], mark)
+    def at(port: int) -> list[str]:
+        return [*command, *options, f"--host=tcp://127.0.0.1:{port}"]
 
-    process, port = ports.listening(start, folder / "log")
-    return replace(engine, port=port, certificates=made), process
+    process, port = ports.listening(lambda port: listen(engine, at(port), mark), folder / "log")
+    return replace(engine, port=port, certificates=made), Life(at(port), mark, process)
 
 
 def command_line(lab: Lab, folder: Path, pool: IPv4Network) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,10 +57,14 @@ def show(home: Home, count: int, *settings: str, engines: int = 1) -> Iterator[S
         process.communicate("")
 
 
-def prepare(home: Home) -> None:
-    """Give ann an accounting database."""
-    for command in (["db", "init"], ["user", "add", "ann"]):
-        assert home.run(*command, env={"SRCTL_USER": "ann"}).returncode == 0
+@contextmanager
+def home() -> Iterator[Home]:
+    """A home with an accounting database that knows ann."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = clean_home.make(Path(folder))
+        for command in (["db", "init"], ["user", "add", "ann"]):
+            assert made.run(*command, env={"SRCTL_USER": "ann"}).returncode == 0
+        yield made
 
 
 def start(lab: Show) -> Case:

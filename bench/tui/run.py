@@ -29,16 +29,15 @@ def main(chosen: Sequence[str]) -> int:
         sys.stderr.write("The benchmark of the screen has no groups\n")
         return 2
     with tempfile.TemporaryDirectory() as folder:
-        home = clean_home.make(Path(folder))
-        env = home.env
+        env = clean_home.make(Path(folder)).env
         print(HEADING)
         print(compare(start(env)).line(), flush=True)
-        live.prepare(home)
-        with live.show(home, 50) as lab:
-            print(compare(live.start(lab)).line(), flush=True)
-        print("\n| measure | srctl | target | met |\n|---|---|---|---|")
-        for line in live.measures(home):
-            print(line, flush=True)
+        with live.home() as home:
+            with live.show(home, 50) as lab:
+                print(compare(live.start(lab)).line(), flush=True)
+            print("\n| measure | srctl | target | met |\n|---|---|---|---|")
+            for line in live.measures(home):
+                print(line, flush=True)
         print("\n| key, 5,000 rows | processor | median | p95 | target | met |\n|---|---|---|---|---|---|")
         for line in keys(env):
             print(line, flush=True)

@@ -18,14 +18,14 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from srctl.db.failures import BUSY_SECONDS, translated
 from srctl.db.location import Location
-from srctl.errors import NotFoundError, SrctlError, UsageError
+from srctl.errors import NoDatabaseError, SrctlError, UsageError
 
-_WRITES, _MIGRATES = "srctl_writes", "srctl_migrates"
+_WRITES, _MIGRATES, _FILE = "srctl_writes", "srctl_migrates", "srctl_file"
 _PAUSE = (0.001, 0.01)
 _PATIENCE = {
     "connect_timeout": "10",
@@ -40,7 +40,10 @@ _INIT_HINT = "Create it with `srctl db init`"
 
 
 class Database:
-    """The connections to one location. A context manager; `close` gives all of them back."""
+    """The connections to one location. A context manager; `close` gives all of them back.
+
+    A file that was removed, or replaced by another one, is no longer read.
+    """
 
     def __init__(self, location: Location) -> None:
         self.location = location
@@ -100,6 +103,15 @@ def _sqlite(path: Path) -> Engine:
 
     engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool)
 
+    @event.listens_for(engine, "connect")
+    def opened(_raw: object, record: ConnectionPoolEntry) -> None:
+        record.info[_FILE] = _identity(path)
+
+    @event.listens_for(engine, "checkout")
+    def lent(_raw: object, record: ConnectionPoolEntry, _lent: object) -> None:
+        if _identity(path) != record.info[_FILE]:  # it was removed, or replaced by another one
+            raise DisconnectionError
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         raw = connection.connection.dbapi_connection
@@ -110,6 +122,14 @@ def _sqlite(path: Path) -> Engine:
             _take_lock(raw)
 
     return engine
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _take_lock(connection: sqlite3.Connection) -> None:
@@ -173,11 +193,11 @@ def _nobody_writes(path: Path) -> bool:
 
 
 def check_file(path: Path) -> None:
-    """Raise NotFoundError for a missing file, UsageError for a folder or device, SrctlError for no access."""
+    """Raise NoDatabaseError for a missing file, UsageError for a folder or device, SrctlError for no access."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise NotFoundError(f"There is no database at {path}", _INIT_HINT) from error
+        raise NoDatabaseError(f"There is no database at {path}", _INIT_HINT) from error
     except OSError as error:
         raise SrctlError(f"The database {path} cannot be opened: {error.strerror}", "Check its permissions") from error
     if stat.S_ISDIR(mode):

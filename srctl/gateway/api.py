@@ -9,17 +9,17 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
 from srctl import pieces
 from srctl.calls import CALLS, LONGEST_LINE, PROTOCOL
-from srctl.errors import InterruptedByUserError, SrctlError, UnsupportedError, UsageError
+from srctl.errands import Errand
+from srctl.errors import SrctlError, UnsupportedError, UsageError
 from srctl.gateway.desk import Desk, Hooks, prepare
 from srctl.gateway.stream import ClientGoneError, Lines, Writer
 from srctl.models import Progress, Usage
-from srctl.waiting import REAL
 from srctl.wire import dump_error
 
 GRACE = 60.0
@@ -40,6 +40,7 @@ class Api:
         self._writer = Writer(writing)
         self._crashed = crashed
         self._gone = threading.Event()
+        self._errand = Errand()
         self._streaming = False
         self._lines = Lines(reading, LONGEST_LINE, self._end)
 
@@ -69,12 +70,13 @@ class Api:
         """Do one request. Raises the `SrctlError` that ends the channel, and `ClientGoneError`."""
         request = _parsed(line)
         number, name = request["id"], request["call"]
-        clock = replace(REAL, sleep=self._sleep)
-        hooks = Hooks(lambda progress: self._tell(number, progress), clock)
+        self._errand = errand = Errand(lambda progress: self._tell(number, progress), "The client is gone")
+        if self._gone.is_set():
+            errand.give_up()
         try:
             call = CALLS.get(name) if isinstance(name, str) else None
             self._streaming = call is not None and call.streams
-            result = self._desk.perform(name, request.get("with", {}), hooks)
+            result = self._desk.perform(name, request.get("with", {}), Hooks(errand, errand.clock))
             if name in EVENTS:
                 self._say({"id": number, "data": OPENED})
             if self._streaming:
@@ -96,16 +98,7 @@ class Api:
             self._say({"id": number, "data": pieces.dump(piece)})
 
     def _tell(self, number: int, progress: Progress) -> None:
-        self._give_up_if_gone()
         self._say({"id": number, "progress": asdict(progress)})
-
-    def _sleep(self, seconds: float) -> None:
-        self._gone.wait(seconds)
-        self._give_up_if_gone()
-
-    def _give_up_if_gone(self) -> None:
-        if self._gone.is_set():
-            raise InterruptedByUserError("The client is gone")
 
     def _say(self, said: dict[str, Any]) -> None:
         self._writer.write(json.dumps(said).encode() + b"\n")
@@ -113,6 +106,7 @@ class Api:
     def _end(self) -> None:
         """Let nothing outlive the client; called by the thread that reads."""
         self._gone.set()
+        self._errand.give_up()
         if self._streaming:  # it may wait for the engine for ever
             os._exit(0)
         watchdog = threading.Timer(GRACE, os._exit, (1,))

@@ -14,6 +14,7 @@ from typing import Any
 
 from srctl import images, policy
 from srctl.calls import CALLS, Call
+from srctl.clock import REAL, Clock
 from srctl.context import Context
 from srctl.db.backends import book_of
 from srctl.db.ledger import Ledger, Person
@@ -29,7 +30,6 @@ from srctl.needs import ProgressCallback
 from srctl.pruning import Leftovers
 from srctl.publishing import OwnSlots
 from srctl.sharing import SharedSessions
-from srctl.waiting import REAL, Clock
 
 LONGEST_WAIT = 900.0
 """Seconds that a start may be waited for."""

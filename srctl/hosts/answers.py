@@ -69,11 +69,56 @@ class Client(docker.APIClient):
             raise NotAnEngineError
         return answer
 
-    def _stream_helper(self, response: Any, decode: bool = False) -> Iterator[Any]:
-        for piece in super()._stream_helper(response, decode):  # type: ignore[misc]  # the stubs leave it out
-            if decode and not isinstance(piece, dict):
-                raise NotAnEngineError
-            yield piece
+    def logs(self, *args: Any, **options: Any) -> Any:
+        """Return what a container wrote, as a stream if that is asked for."""
+        return _closable(super().logs(*args, **options))
+
+    def events(self, *args: Any, **options: Any) -> Any:
+        """Return a stream of what happens."""
+        return _closable(super().events(*args, **options))
+
+    def _stream_helper(self, response: Any, decode: bool = False) -> "Streamed":
+        pieces = super()._stream_helper(response, decode)  # type: ignore[misc]  # the stubs leave it out
+        return Streamed(_objects(pieces) if decode else pieces, response)
+
+
+def _closable(answer: Any) -> Any:
+    if not isinstance(answer, docker.types.CancellableStream):
+        return answer
+    return Streamed(answer._stream, answer._response)  # type: ignore[attr-defined]  # the stubs leave it out
+
+
+class Streamed(docker.types.CancellableStream):  # type: ignore[type-arg]
+    """A stream that another thread can close; the SDK's own takes one that breaks for one that ends."""
+
+    def __init__(self, stream: Iterator[Any], response: Any) -> None:
+        super().__init__(stream, response)
+        self._pieces = stream
+        self._answer = response
+        self._closed = False
+
+    def __next__(self) -> Any:
+        """Wait for the next piece. Raises what the HTTP layer raises."""
+        try:
+            return next(self._pieces)
+        except Exception as error:
+            if self._closed or not isinstance(error, StopIteration):
+                self._answer.close()  # it can carry nothing else any more
+            if self._closed:
+                raise StopIteration from None
+            raise
+
+    def close(self) -> None:
+        """End it under whoever waits for it."""
+        self._closed = True
+        super().close()
+
+
+def _objects(pieces: Iterator[Any]) -> Iterator[Any]:
+    for piece in pieces:
+        if not isinstance(piece, dict):
+            raise NotAnEngineError
+        yield piece
 
 
 def _check_headers(headers: Any) -> None:

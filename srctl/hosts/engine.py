@@ -15,20 +15,18 @@ from srctl.errors import (
     NameTakenError,
     NotFoundError,
     SrctlError,
-    UnreachableError,
     UnsupportedError,
-    UsageError,
 )
-from srctl.hosts import create, networks, parse, refusals, transport
+from srctl.hosts import create, networks, parse, pulling, refusals, transport
 from srctl.hosts.endpoints import LOCAL_SCHEMES, scheme
-from srctl.hosts.events import CHANGES, WORDS, Events, labelled
+from srctl.hosts.events import CHANGES, WORDS, Events, Pieces, labelled
 from srctl.hosts.facts import Facts
-from srctl.hosts.faults import plain, translated
-from srctl.hosts.pulling import pull_error
+from srctl.hosts.faults import translated
 from srctl.hosts.readiness import http_status, local_dial
 from srctl.hosts.sdk import docker
 from srctl.hosts.stats import Stats
-from srctl.models import Container, ContainerSpec, Endpoint, Host, Image, Progress
+from srctl.models import Container, ContainerSpec, Endpoint, Host, Image
+from srctl.needs import Closing, ProgressCallback, unhindered
 
 if TYPE_CHECKING:
     from srctl.hosts.ssh_adapter import SSHConnection
@@ -149,24 +147,15 @@ class DockerHost(Facts):
             hint = f"Bring it there: docker pull {reference}"
             raise NotFoundError(f"There is no image {reference} on {self.name}", hint) from error
 
-    def pull(self, reference: str, progress: Callable[[Progress], None]) -> None:
+    def pull(self, reference: str, progress: ProgressCallback, closing: Closing = unhindered) -> None:
         """Pull an image with the credentials of the Docker config, telling progress layer by layer."""
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "docker-credential-")  # an error follows
-                events = self._call(lambda api: api.pull(reference, stream=True, decode=True))
-            failure = None
-            for event in self._pieces(events):
-                failure = failure or event.get("error")
-                with translated(self.host):
-                    step = parse.pull_progress(event)
-                progress(step)
-            if failure:
-                raise SrctlError(plain(str(failure)))
-        except (UnreachableError, UsageError):
-            raise
-        except SrctlError as error:
-            raise pull_error(reference, self.name, error) from error
+        pulling.pull(lambda: self._pulled(reference), self.host, reference, progress, closing)
+
+    def _pulled(self, reference: str) -> Pieces[dict[str, Any]]:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "docker-credential-")  # an error follows
+            stream = self._call(lambda api: api.pull(reference, stream=True, decode=True))
+        return Pieces(stream, self._pieces(stream))
 
     def create(self, spec: ContainerSpec) -> str:
         """Create the container and return its id.
@@ -242,11 +231,11 @@ class DockerHost(Facts):
             if "already in progress" not in error.message:
                 raise
 
-    def logs(self, container_id: str, *, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
-        """Yield what the application wrote, in pieces as they come; one inspect more. Raises `NotFoundError`."""
+    def logs(self, container_id: str, *, tail: int | None = None, follow: bool = False) -> Pieces[bytes]:
+        """Open a stream of what the application wrote, in pieces; one inspect more. Raises `NotFoundError`."""
         count = "all" if tail is None else tail
         stream = self._call(lambda api: api.logs(container_id, stream=True, follow=follow, tail=count))
-        yield from self._pieces(stream)
+        return Pieces(stream, self._pieces(stream))
 
     def events(self, container_id: str) -> Events:
         """Open a stream of what happens to a container: one request."""

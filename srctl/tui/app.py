@@ -6,41 +6,49 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TextIO
 from weakref import WeakKeyDictionary
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.events import Event, Key
 from textual.filter import LineFilter
 from textual.widget import Widget
 
-from srctl import browsing, places
+from srctl import places
 from srctl.config import without_password
 from srctl.context import Context
-from srctl.errors import ApplicationExitedError, ApplicationNotReadyError, SeveralErrors, SrctlError
+from srctl.errors import (
+    ApplicationExitedError,
+    ApplicationNotReadyError,
+    InterruptedByUserError,
+    SeveralErrors,
+    SrctlError,
+)
 from srctl.models import Host
-from srctl.tui import guard, kept, looks, messages
+from srctl.tui import guard, kept, leaving, looks, messages, terminal
 from srctl.tui.asking import ScreenPrompter
-from srctl.tui.bookkeeping import Bookkeeping
+from srctl.tui.bookkeeping import Bookkeeping, nobody
 from srctl.tui.calm import EACH, Calm
-from srctl.tui.dialogs import Answer, Choice
+from srctl.tui.dialogs import Choice
 from srctl.tui.driver import lasting, put_to_rest
 from srctl.tui.host import HostThread
 from srctl.tui.listening import Listener
 from srctl.tui.main import MainScreen
 from srctl.tui.messages import Wanted
+from srctl.tui.opening import addressed
 from srctl.tui.reading import last_words, told_each
 from srctl.tui.state import HostView, State
-from srctl.tui.tunnels import closing
 from srctl.tui.watch import FilesThread
 from srctl.tui.words import plainly
 from srctl.tui.work import Work
 
+BEAT = 0.1
+"""Seconds in which what work tells is collected before it is shown."""
+
 SETTLED = 5.0
 """Seconds after which all that is loaded at the start is there."""
-
-KEEP = (Answer("keep", "k", "Keep them"), Answer("close", "c", "Close them"), Answer("stay", "s", "Stay here"))
 
 
 class SrctlApp(Listener):
@@ -88,6 +96,12 @@ class SrctlApp(Listener):
     def _context_of(self, host: Host, asking: bool) -> Context:
         return self._at(self.state.context, host, partial(ScreenPrompter, self) if asking else lambda _: None)
 
+    def show_on(self, stream: TextIO | None) -> None:
+        """Draw on a stream, whatever becomes of the standard ones."""
+        self.state.terminal = stream
+        if own := terminal.driver(stream):
+            self.driver_class = self._lasting(own)
+
     # -- its beginning and its end
 
     def get_default_screen(self) -> MainScreen:
@@ -96,10 +110,14 @@ class SrctlApp(Listener):
 
     def get_driver_class(self) -> type[Driver]:
         """End where the terminal has gone."""
-        return lasting(super().get_driver_class(), lambda: self.call_later(self._interrupt))
+        return self._lasting(super().get_driver_class())
+
+    def _lasting(self, driver: type[Driver]) -> type[Driver]:
+        return lasting(driver, lambda: self.call_later(self._interrupt))
 
     def on_mount(self) -> None:
         """Draw first, load after."""
+        self.begin_capture_print(self)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
@@ -138,25 +156,28 @@ class SrctlApp(Listener):
             kept.write(self._kept_in, self.state.kept)
 
     async def action_leave(self) -> None:
-        """End; what shall become of tunnels in the background is asked."""
+        """End; what shall become of work that goes on, and of tunnels in the background, is asked."""
         if isinstance(self.screen, Choice):
             self.screen.dismiss(None)
-            return
-        living = [each for each in self.state.tunnels or () if each.background and each.pid is not None]
-        if not living or self.state.readonly:
+        elif question := leaving.of_work(self.working):
+            self.push_screen(question, lambda answer: self._leave() if answer == "give-up" else None)
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        question = None if self.state.readonly else leaving.of_tunnels(self.state.tunnels)
+        if question is None:
             self.exit()
-            return
-        addresses = [plainly(f"{each.url}  {each.image}") for each in living]
-        many = f"{len(living)} tunnels run" if len(living) > 1 else "A tunnel runs"
-        question = f"{many} in the background. What shall become of that?"
-        self.push_screen(Choice(question, addresses, KEEP), self._left)
+        else:
+            self.push_screen(question, self._left)
 
     def _left(self, answer: str | None) -> None:
         if answer == "keep":
             self.exit()
         elif answer == "close":
             identifiers = [each.id or "" for each in self.state.tunnels or () if each.background]
-            self.do(Work("Closing the tunnels", None, partial(_close_all, identifiers), lambda _: self.exit()))
+            close = partial(leaving.close_tunnels, identifiers)
+            self.do(Work("Closing the tunnels", None, close, lambda _: self.exit()))
 
     # -- its keys
 
@@ -200,11 +221,13 @@ class SrctlApp(Listener):
         self.do(message.work)
 
     def on_progressed(self, message: messages.Progressed) -> None:
-        """Show how far it is."""
-        progress = message.progress
-        share = f" {progress.current * 100 // progress.total} %" if progress.current and progress.total else ""
-        message.work.step = plainly(f"{progress.item or ''} {progress.step}{share}".strip())
-        self.main.show_work(self.working)
+        """Show how far it is; what comes soon after is shown with it."""
+
+        def show() -> None:
+            message.work.news = False
+            self.main.show_work(self.working)
+
+        self.set_timer(BEAT, show)
 
     def on_ended(self, message: messages.Ended) -> None:
         """Do with the outcome what is to be done, or say what went wrong."""
@@ -212,12 +235,16 @@ class SrctlApp(Listener):
         if work in self.working:
             self.working.remove(work)
             self.main.show_work(self.working)
-        if message.error is None:
+        error = message.error
+        if error is None:
             work.done(message.result)
-        elif work.failed is not None:
-            work.failed(message.error)
+        elif isinstance(error, InterruptedByUserError):
+            if not work.quiet:
+                self.say(f"Gave up: {work.title}", error.hint, "warning" if error.hint else "information")
         else:
-            self.fail(message.error)
+            if work.failed is not nobody:
+                self.state.mishaps.add(error, work.command, work.title)
+            (work.failed or self.fail)(error)
         if self._files is not None and not work.quiet:
             self._files.look()
 
@@ -256,8 +283,13 @@ class SrctlApp(Listener):
         self._books.outdate()
 
     def on_books_changed(self, _message: messages.BooksChanged) -> None:
-        """Read it again if it has been shown."""
+        """Read it again if it has been shown; what may be started on hosts of its own may be something else, too."""
         self._books.change()
+        self._books.begin(self.admit)
+        if self.state.office_host is None:
+            for view in self.state.hosts.values():
+                if view.applications is not None:
+                    view.thread.offer()
 
     # -- what panes tell
 
@@ -267,11 +299,11 @@ class SrctlApp(Listener):
         if message.browser:
             self.say(f"{message.title} is open in your browser", f"{message.url} (copied)")
             return
-        lines = [message.url, "", "The address is in your clipboard. On another machine than this one:"]
-        lines.append(browsing.from_laptop(self.state.context.environ, message.url))
-        answers = (Answer("close", "q", "Close"), Answer("copy", "c", "Copy again"))
+        if not message.told:
+            self.say(f"{message.title} can be opened in a browser", f"{message.url} (copied)")
+            return
         self.push_screen(
-            Choice(f"{plainly(message.title)} can be opened in a browser at", lines, answers),
+            addressed(message, self.state.context.environ),
             lambda answer: self.copy_to_clipboard(message.url) if answer == "copy" else None,
         )
 
@@ -279,6 +311,10 @@ class SrctlApp(Listener):
         """Put a text into the clipboard, by way of the terminal."""
         self.copy_to_clipboard(message.text)
         self.say("Copied", message.text)
+
+    def on_print(self, event: events.Print) -> None:
+        """Keep what was printed: nobody would see it."""
+        self.state.mishaps.overhear(event.text)
 
     def on_failed(self, message: messages.Failed) -> None:
         """Tell it."""
@@ -289,19 +325,16 @@ class SrctlApp(Listener):
         self.say(message.text, message.hint)
 
 
-def _close_all(identifiers: list[str], context: Context, _tell: Callable[..., None]) -> None:
-    for identifier in identifiers:
-        closing(context, identifier)
-
-
 def run(context: Context, *, readonly: bool = False) -> None:
     """Show the screen until the person leaves it. Raises `KeyboardInterrupt` where a signal has ended it."""
     app = SrctlApp(context, places.hosts(context), readonly=readonly)
-    with context.output.held():
+    with context.output.held(), terminal.kept_quiet(app.state.mishaps.overhear) as stream:
+        app.show_on(stream)
         try:
             app.run()
         finally:
             put_to_rest(app._driver)
+    leaving.settle(app.working, context.output.note)
     if app._exception is not None:
         raise app._exception
     if app.interrupted:

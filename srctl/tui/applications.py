@@ -1,6 +1,6 @@
 """The pane of applications: what the person may start, and how."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -8,10 +8,12 @@ from textual.binding import BindingType
 from srctl import policy
 from srctl.models import Available, StartRequest
 from srctl.tui.columns import Column, Row
-from srctl.tui.form import StartForm
+from srctl.tui.fields import Values
 from srctl.tui.keys import Key, bindings
-from srctl.tui.opening import opening
+from srctl.tui.opening import Order, opening
 from srctl.tui.pane import Fact, Pane
+from srctl.tui.starting import image_in_words, start_form
+from srctl.tui.terminal import window
 from srctl.tui.words import DIGITS, plainly
 
 STARTUP_DATA = "startup-data"
@@ -87,7 +89,7 @@ class ApplicationsPane(Pane):
         facts.append(("policy", policy.in_words(each.policy)))
         if each.configurables:
             facts.append(("settings", ", ".join(each.configurables)))
-        facts.append(("image", each.image if each.image_present else f"{each.image}, which the first start pulls"))
+        facts.append(("image", image_in_words(each)))
         facts.append(("grant", each.grant_id))
         return facts
 
@@ -111,25 +113,25 @@ class ApplicationsPane(Pane):
             return
         host, each = self.selected
         if not each.configurables or self._session(host, each):
-            self._open(host, each, {})
+            self._open(host, each, {}, self.command())
             return
 
-        def command(values: Mapping[str, str]) -> str:
+        def command(values: Values) -> str:
             return self.state.command("open", self._word(host, each), *_options(values), host=host)
 
-        def given(values: Mapping[str, str] | None) -> None:
+        def given(values: Values | None) -> None:
             if values is not None:
-                self._open(host, each, values)
+                self._open(host, each, values, command(values))
 
-        self.app.push_screen(StartForm(each, command), given)
+        self.app.push_screen(start_form(each, window(self.state.terminal), command), given)
 
-    def _open(self, host: str, each: Available, values: Mapping[str, str]) -> None:
+    def _open(self, host: str, each: Available, values: Values, command: str) -> None:
         settings = {name: value for name, value in values.items() if name != STARTUP_DATA}
         request = StartRequest(each.grant_id, settings, values.get(STARTUP_DATA))
-        self.want(opening(self, each.title, host, request))
+        self.want(opening(self, Order(each.title, host, request, command)))
 
 
-def _options(values: Mapping[str, str]) -> list[str]:
+def _options(values: Values) -> list[str]:
     words = []
     for name, value in values.items():
         words += ["--startup-data", value] if name == STARTUP_DATA else ["--set", f"{name}={value}"]

@@ -20,8 +20,8 @@ class Bookkeeping:
 
     def begin(self, admit: Callable[[bool], object]) -> None:
         """Find out whether the person administers a database of this machine, and whether that is a gateway's."""
-        if self._state.office_host is None:
-            self._do(Work("", None, _office, admit, True, failed=_nobody))
+        if self._state.office_host is None and not self._state.admin:
+            self._do(Work("", None, _office, admit, True, failed=nobody))
 
     def read(self) -> None:
         """Read it: once again where that goes on, however often it is wanted."""
@@ -70,5 +70,5 @@ def _office(context: Context, _tell: Callable[..., None]) -> bool:
     return context.gateway is not None
 
 
-def _nobody(_error: SrctlError) -> None:
+def nobody(_error: SrctlError) -> None:
     """Who has no accounting database administers none."""

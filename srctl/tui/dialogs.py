@@ -49,6 +49,7 @@ class Dialog(Overlay[T]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (40, "-roomy")]
         self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-low")]
 
     def on_mount(self) -> None:

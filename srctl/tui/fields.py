@@ -17,6 +17,7 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Static
 
 from srctl.errors import SrctlError
+from srctl.tui.choices import Choices
 from srctl.tui.dialogs import Dialog
 from srctl.tui.words import failure, plainly
 
@@ -28,7 +29,8 @@ Values = Mapping[str, str]
 class Field:
     """A field: a text, or one of several `choices`, of which the first is meant by an empty value.
 
-    `hint` stands where nothing is filled in; `known` are texts that are suggested.
+    `hint` stands where nothing is filled in; `known` are texts that are suggested; `presets` are values that stand
+    below it to be chosen, each with what is said of it.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Field:
     hint: str = ""
     choices: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    presets: tuple[tuple[str, str], ...] = ()
 
 
 class Pick(Static, can_focus=True):
@@ -75,7 +78,10 @@ class Pick(Static, can_focus=True):
 
 
 class Form(Dialog[Values | None]):
-    """Asks for values; `None` where nothing is to be done. `command` returns the command line for values."""
+    """Asks for values; `None` where nothing is to be done. `command` returns the command line for values.
+
+    `lines` say what there is to know before.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "give_up", show=False),
@@ -91,9 +97,11 @@ class Form(Dialog[Values | None]):
         verb: str,
         command: Callable[[Values], str],
         error: SrctlError | None = None,
+        lines: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self._title = title
+        self._lines = lines
         self._fields = fields
         self._verb = verb
         self._command = command
@@ -102,19 +110,25 @@ class Form(Dialog[Values | None]):
     def again(self, values: Values, error: SrctlError) -> "Form":
         """Return the same form with these values in it and what went wrong with them."""
         fields = [replace(field, value=values.get(field.name, "")) for field in self._fields]
-        return Form(self._title, fields, self._verb, self._command, error)
+        return Form(self._title, fields, self._verb, self._command, error, self._lines)
 
     def compose(self) -> ComposeResult:
         """Lay out a line for each field."""
         with VerticalScroll(classes="dialog form", can_focus=False):
             yield Static(Content(plainly(self._title)), classes="question")
+            if self._lines:
+                yield Static(Content("\n".join(map(plainly, self._lines))), classes="lines")
             for field in self._fields:
                 with Horizontal(classes="field"):
                     yield Static(Content(field.name), classes="label")
                     yield _widget(field)
+                if field.presets:
+                    with Horizontal(classes="field presets"):
+                        yield Static("", classes="label")
+                        yield Choices(field.name, field.presets)
             if self._error is not None:
                 yield Static(Content(f"✗ {failure(self._error)}"), classes="wrong")
-            yield Static("", classes="lines", markup=False)
+            yield Static("", classes="lines command", markup=False)
             with Horizontal(classes="answers"):
                 yield Button(Content(f"⏎ {self._verb}"), id="give", compact=True)
                 yield Button(Content("esc Cancel"), id="cancel", compact=True)
@@ -122,24 +136,36 @@ class Form(Dialog[Values | None]):
     @property
     def values(self) -> Values:
         """What is filled in now."""
-        widgets = (each for each in self.query(".value") if isinstance(each, Input | Pick))
-        found = {field.name: widget.value.strip() for field, widget in zip(self._fields, widgets, strict=True)}
+        found = {name: widget.value.strip() for name, widget in self._widgets.items()}
         return {name: value for name, value in found.items() if value}
+
+    @property
+    def _widgets(self) -> "Mapping[str, Input | Pick]":
+        widgets = (each for each in self.query(".value") if isinstance(each, Input | Pick))
+        return {field.name: widget for field, widget in zip(self._fields, widgets, strict=True)}
 
     def on_mount(self) -> None:
         """Show the command line for what is filled in already."""
         self._show_command()
 
     def on_input_changed(self, _event: Input.Changed) -> None:
-        """Show the command line as it is now."""
+        """Show the command line as it is now, and which of the presets is meant."""
         self._show_command()
+        for choices in self.query(Choices):
+            choices.mark(self.values.get(choices.field, ""))
+
+    def on_choices_chosen(self, event: Choices.Chosen) -> None:
+        """Fill in what was chosen."""
+        widget = self._widgets[event.field]
+        if isinstance(widget, Input):
+            widget.value = event.value
 
     def on_pick_turned(self, _event: Pick.Turned) -> None:
         """Show the command line as it is now."""
         self._show_command()
 
     def _show_command(self) -> None:
-        self.query_one(".lines", Static).update(Content(f"$ {self._command(self.values)}"))
+        self.query_one(".command", Static).update(Content(f"$ {self._command(self.values)}"))
 
     def on_input_submitted(self, _event: Input.Submitted) -> None:
         """Enter in any field gives the form."""

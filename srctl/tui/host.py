@@ -7,7 +7,7 @@ lost is tried again, and nobody is asked for passwords meanwhile: that happens o
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
@@ -17,8 +17,10 @@ from textual.message import Message
 
 from srctl.context import Context
 from srctl.crash import report
+from srctl.errands import Errand
 from srctl.errors import SrctlError
 from srctl.models import Progress, Usage
+from srctl.tui.lending import Lent
 from srctl.tui.messages import (
     ApplicationsListed,
     Ended,
@@ -81,7 +83,7 @@ class HostThread:
         self._jobs: SimpleQueue[tuple[str, Callable[[], None]] | None] = SimpleQueue()
         self._waiting: set[str] = set()
         self._lock = threading.Lock()
-        self._context: Context | None = None
+        self._lent: Lent | None = None
         self._error: SrctlError | None = None
         self._news: News | None = None
         self._news_of_all = False
@@ -111,7 +113,7 @@ class HostThread:
         """Ask for what is needed besides the person's own sessions, from now on."""
         if needs != self._needs:
             self._needs = needs
-            if self._context is not None:  # else it is asked as soon as it is there
+            if self._lent is not None:  # else it is asked as soon as it is there
                 self.look()
 
     def watch(self, watched: "Watched") -> None:
@@ -122,7 +124,16 @@ class HostThread:
 
     def do(self, work: Work[Any], context: Context | None = None) -> None:
         """Do work on a thread of its own, with this host's context unless there is another one."""
-        threading.Thread(target=self._do, args=(work, context or self._context), name="srctl-work", daemon=True).start()
+
+        def tell(progress: Progress) -> None:
+            work.hear(progress)
+            if not work.news:  # else what is about to be shown has it already
+                work.news = True
+                self._post(Progressed(work))
+
+        work.errand = Errand(tell)
+        lent = None if context is not None or self._lent is None else self._lent.take()
+        threading.Thread(target=self._do, args=(work, context, lent), name="srctl-work", daemon=True).start()
 
     def close(self) -> None:
         """Ask for nothing more, and wait for nobody."""
@@ -152,14 +163,19 @@ class HostThread:
                 self.busy_since = None
         self._drop()
 
+    @property
+    def _context(self) -> Context:
+        if self._lent is None:
+            self._lent = Lent(self._make(self._asking))
+        return self._lent.context
+
     def _look(self) -> None:
-        if self._context is None:
-            self._context = self._make(self._asking)
-        sessions, needs = self._context.sessions, self._needs
+        context, needs = self._context, self._needs
+        sessions = context.sessions
         begun = time.monotonic()
         found = sessions.find(stopped=True)
         took = time.monotonic() - begun
-        admin = self._context.parts.admin
+        admin = context.parts.admin
         self._error, self._failures = None, 0
         self._post(SessionsListed(self.name, sessions.user, found, admin, took))
         if needs.everyone:
@@ -167,7 +183,7 @@ class HostThread:
             self._post(EveryoneListed(self.name, everyone))
         if needs.machine and admin:
             self._post(MachineTold(self.name, sessions.engine_info()))
-        self._hear(self._context, all_users=needs.everyone and admin)
+        self._hear(context, all_users=needs.everyone and admin)
         if self._meter is None:
             self._watch()
 
@@ -183,26 +199,24 @@ class HostThread:
         )
 
     def _watch(self) -> None:
-        if self._context is None or (self._meter is None and not self._watched.containers):
+        if self._lent is None or (self._meter is None and not self._watched.containers):
             return
         if self._meter is None:
             self._meter = self._context.meter(self._measured)
         watched = self._watched
-        self._meter.watch(watched.containers, all_users=watched.all_users)
+        self._meter.watch(watched.containers, all_users=watched.all_users and self._context.parts.admin)
 
     def _offer(self) -> None:
-        if self._context is None:
+        if self._lent is None:
             self._look()
-        assert self._context is not None  # noqa: S101 - looking has made it, or raised
         try:
             self._post(ApplicationsListed(self.name, self._context.sessions.available()))
         except SrctlError as error:
             self._post(ApplicationsListed(self.name, (), error))
 
     def _list_images(self) -> None:
-        if self._context is None:
+        if self._lent is None:
             self._look()
-        assert self._context is not None  # noqa: S101 - as above
         try:
             self._post(ImagesListed(self.name, self._context.sessions.images()))
         except SrctlError as error:
@@ -215,7 +229,7 @@ class HostThread:
 
     def _lose(self, error: SrctlError, context: Context | None = None) -> None:
         """Begin anew after a while: a connection that is broken is made again with all that hangs on it."""
-        if self._closed or (context is not None and context is not self._context):
+        if self._closed or (context is not None and (self._lent is None or context is not self._lent.context)):
             return
         self._drop()
         self._error, self._asking = error, False
@@ -228,25 +242,25 @@ class HostThread:
         self._failures += 1
 
     def _drop(self) -> None:
-        news, self._news, context, self._context = self._news, None, self._context, None
+        news, self._news, lent, self._lent = self._news, None, self._lent, None
         meter, self._meter = self._meter, None
         for each in (meter, news):
             with suppress(Exception):  # whatever is closed here is broken already, or nobody's concern any more
                 if each is not None:
                     each.close()
-        with suppress(Exception):  # as above
-            if context is not None:
-                context.__exit__(None, None, None)
+        if lent is not None:
+            lent.drop()
 
-    def _do(self, work: Work[Any], context: Context | None) -> None:
-        def tell(progress: Progress) -> None:
-            self._post(Progressed(work, progress))
-
+    def _do(self, work: Work[Any], context: Context | None, lent: Lent | None) -> None:
         try:
-            if context is None:
-                raise self._error or SrctlError(f"{self.name} has not answered yet", "Try again in a moment")
-            self._post(Ended(work, work.call(context, tell)))
+            with lent.used() if lent is not None else nullcontext(context) as given:
+                if given is None:
+                    raise self._error or SrctlError(f"{self.name} has not answered yet", "Try again in a moment")
+                ended = Ended(work, work.call(given, work.errand))
         except SrctlError as error:
-            self._post(Ended(work, error=error))
+            ended = Ended(work, error=error)
         except Exception as error:  # as above
-            self._post(Ended(work, error=report(error)))
+            ended = Ended(work, error=report(error))
+        work.error = ended.error
+        self._post(ended)
+        work.over.set()

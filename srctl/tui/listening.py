@@ -50,6 +50,7 @@ class Listener(App[None]):
         """A host is away; the first time it is said aloud."""
         view = self.state.hosts[message.host]
         if view.error is None:
+            self.state.mishaps.add(message.error)
             self.say(message.error.message, message.error.hint, "error")
         view.error = message.error
         self.main.changed()
@@ -69,4 +70,5 @@ class Listener(App[None]):
     def on_tunnels_listed(self, message: messages.TunnelsListed) -> None:
         """The tunnels are known."""
         self.state.tunnels, self.state.tunnels_error = message.tunnels, message.error
+        self.state.rates = message.rates
         self.main.changed()

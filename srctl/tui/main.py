@@ -10,8 +10,7 @@ from textual.content import Content
 from textual.events import Click, Resize
 from textual.widgets import Static
 
-from srctl.tui import keys
-from srctl.tui.host import Needs, Watched
+from srctl.tui import demand, keys, working
 from srctl.tui.jumping import Jumper
 from srctl.tui.keys import Key
 from srctl.tui.messages import Copied, Said
@@ -39,6 +38,8 @@ KEYS = (
     Key("ctrl+p", "palette", "", "Find what can be done by any letters of it"),
     Key("T", "themes", "", "Choose other colours"),
     Key("r", "again", "", "Ask the hosts again, also those that are away"),
+    Key(working.KEY, "working", "", "Show what goes on, and give it up: what it has begun is undone"),
+    Key("E", "mishaps", "", "Show all that went wrong in this run"),
     Key("escape", "back", "", "Show all rows again"),
     Key("question_mark", "help", "help", "Show this help"),
     Key("q", "app.leave", "quit", "Leave; tunnels in the background can stay"),
@@ -66,6 +67,7 @@ class MainScreen(Jumper):
         self.working = Static("", id="working", markup=False)
         self._command = Static("", id="command", markup=False)
         self._keys = Static("", id="keys", markup=False)
+        self._works: Sequence[Work[Any]] = ()
         self._lines = ("", "")
         """The command line and the keys, as they are shown."""
         self._pending = False
@@ -130,19 +132,7 @@ class MainScreen(Jumper):
         self._watch()
 
     def _watch(self) -> None:
-        """Have it told what the sessions in view take; of those under a screen that covers all, nothing."""
-        from srctl.sessions import MOST_WATCHED  # not before the first picture
-
-        covered = getattr(self.app.screen, "COVERS", False)
-        watched = () if covered else self.pane.watched()[:MOST_WATCHED]
-        for name, view in self.state.hosts.items():
-            containers = sorted(each.container_id for each in watched if each.host == name)
-            view.thread.watch(Watched(tuple(containers), self.pane.NEEDS_EVERYONE))
-
-    def _need(self) -> None:
-        """Have it asked for what the pane that is shown needs."""
-        for view in self.state.hosts.values():
-            view.thread.need(Needs(self.pane.NEEDS_EVERYONE, self.pane.NEEDS_MACHINES))
+        demand.watch(self.state, self.pane, covered=getattr(self.app.screen, "COVERS", False))
 
     def admit(self) -> None:
         """Show also what administrators see; who left one of their panes comes back to it."""
@@ -152,14 +142,15 @@ class MainScreen(Jumper):
         if time.monotonic() - self._begun < SOON:
             self.call_later(self.go, self.state.kept.pane)
 
-    def show_work(self, working: Sequence[Work[Any]]) -> None:
+    def show_work(self, works: Sequence[Work[Any]]) -> None:
         """Show what goes on."""
-        self.working.display = bool(working)
-        if working:
-            last = working[-1]
-            more = f"  (and {len(working) - 1} more)" if len(working) > 1 else ""
-            step = f": {last.step}" if last.step else " ..."
-            self.working.update(Content(f" ◐ {last.title}{step}{more}".ljust(self.app.size.width)))
+        self._works = works
+        for screen in self.app.screen_stack:
+            if isinstance(screen, working.WorkList):
+                screen.look()
+        self.working.display = bool(works)
+        if works:
+            self.working.update(Content(working.line(works, self.app.size.width)))
 
     def _show_lines(self) -> None:
         width = self.app.size.width
@@ -173,6 +164,7 @@ class MainScreen(Jumper):
     def on_resize(self, _event: Resize) -> None:
         """Fill the lines that depend on the width."""
         self._show_lines()
+        self.show_work(self._works)
 
     async def on_click(self, event: Click) -> None:
         """A click on a key is as good as the key, and one on the command line copies it."""
@@ -205,7 +197,7 @@ class MainScreen(Jumper):
         self.pane.show()
         self.pane.table.focus()
         self._show_lines()
-        self._need()
+        demand.need(self.state, self.pane)
         self._watch()
 
     async def action_turn(self, panes: int) -> None:
@@ -243,6 +235,17 @@ class MainScreen(Jumper):
         """Copy the command line."""
         if command := self.pane.command():
             self.post_message(Copied(command))
+
+    def action_working(self) -> None:
+        """Show what goes on."""
+        if self._works:
+            self.app.push_screen(working.WorkList(lambda: self._works))
+        else:
+            self.post_message(Said("Nothing goes on"))
+
+    def action_mishaps(self) -> None:
+        """Show what went wrong."""
+        self.app.push_screen(self.state.mishaps.screen())
 
     def action_help(self) -> None:
         """Show all keys."""

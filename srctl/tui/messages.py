@@ -1,13 +1,14 @@
 """What threads tell the screen. They touch no widget: each posts one of these, and its handler does."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from textual.message import Message
 
 from srctl.errors import SrctlError
-from srctl.models import Available, EngineInfo, Image, Progress, Session, Tunnel
+from srctl.models import Available, EngineInfo, Image, Session, Tunnel
+from srctl.tui.rates import Rate
 from srctl.tui.work import Work
 
 
@@ -73,6 +74,8 @@ class TunnelsListed(Message):
 
     tunnels: Sequence[Tunnel]
     error: SrctlError | None = None
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    """Of those in which something moves."""
 
 
 @dataclass
@@ -95,7 +98,6 @@ class Progressed(Message):
     """Work has come a step further."""
 
     work: Work[Any]
-    progress: Progress
 
 
 @dataclass
@@ -116,11 +118,15 @@ class Wanted(Message):
 
 @dataclass
 class Reachable(Message):
-    """A session can be opened at `url`; `browser` tells whether one was started here."""
+    """A session can be opened at `url`; `browser` tells whether one was started here.
+
+    Without `told` it is only said in passing.
+    """
 
     title: str
     url: str
     browser: bool
+    told: bool = True
 
 
 @dataclass

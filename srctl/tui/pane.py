@@ -67,7 +67,7 @@ class Pane(Container):
         self.shown: Callable[[], object] = lambda: None
         """Is called when what is said about the row under the cursor may be another now."""
         self.about = Facts()
-        self._heading = ""
+        self._heading = self._footing = ""
         self._rows: Sequence[Row] | None = None
 
     def compose(self) -> ComposeResult:
@@ -122,8 +122,11 @@ class Pane(Container):
 
     def show(self) -> None:
         """Show what is known now; rows that are the very list of before are not looked at again."""
-        rows = self.rows()
-        self.table.empty = "Looking ..." if rows is None else "; ".join(self.reasons()) or self.EMPTY
+        rows, why = self.rows(), "; ".join(self.reasons())
+        self.table.empty = "Looking ..." if rows is None else why or self.EMPTY
+        if (footing := f"! {why}" if rows and why else "") != self._footing:
+            self._footing = footing
+            self.table.border_subtitle = Content(footing)
         if rows is None or rows is not self._rows:
             self.table.fill(rows or ())
         self._rows = rows

@@ -1,9 +1,7 @@
 """A screen to read: the log of a session as it grows, the log of a tunnel, the last words of what did not start."""
 
 import codecs
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import ClassVar
@@ -15,6 +13,7 @@ from textual.message import Message
 from textual.widgets import Log, Static
 
 from srctl.context import Context
+from srctl.errands import Errand
 from srctl.errors import SrctlError
 from srctl.inert import readable
 from srctl.models import Session, Tunnel
@@ -41,7 +40,7 @@ class Reader(Overlay[None]):
     COVERS: ClassVar[bool] = True
     """Nothing is to be seen of what is under it."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,l", "dismiss", show=False),
+        Binding("escape,q,l,E", "dismiss", show=False),
         Binding("j,down", "scroll('down')", show=False),
         Binding("k,up", "scroll('up')", show=False),
         Binding("pagedown,ctrl+f,space", "scroll('page_down')", show=False),
@@ -68,8 +67,7 @@ class Reader(Overlay[None]):
         self._title = title
         self._command = command
         self._start = start
-        self.closed = threading.Event()
-        """Set when nobody reads any more."""
+        self._when_closed: list[Callable[[], object]] = []
 
     def compose(self) -> ComposeResult:
         """Lay out the text and the line below it."""
@@ -77,16 +75,22 @@ class Reader(Overlay[None]):
         log.border_title = Content(plainly(self._title))
         yield log
         yield Static(Content(f" $ {self._command}" if self._command else ""), classes="command")
-        yield Static(" q back  j k g G move  y copy command", classes="keys", markup=False)
+        copying = "  y copy command" if self._command else ""
+        yield Static(f" q back  j k g G move{copying}", classes="keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin."""
         self.query_one(Log).focus()
         self._start(self)
 
+    def when_closed(self, call: Callable[[], object]) -> None:
+        """Have something called when nobody reads any more."""
+        self._when_closed.append(call)
+
     def on_unmount(self) -> None:
         """Want no more."""
-        self.closed.set()
+        for call in self._when_closed:
+            call()
 
     def on_reader_came(self, message: Came) -> None:
         """Show it; the end stays in view while the person has not scrolled away from it."""
@@ -104,26 +108,40 @@ class Reader(Overlay[None]):
 
     def action_copy_command(self) -> None:
         """Copy the command line."""
-        self.app.copy_to_clipboard(self._command)
+        if self._command:
+            self.app.copy_to_clipboard(self._command)
 
 
 def session_log(thread: HostThread, session: Session, command: str, *, all_users: bool = False) -> Reader:
-    """Return a screen with what a session's application writes; with `all_users` it may be anybody's."""
+    """Return a screen with what a session's application writes; its stream ends when nobody reads it any more.
+
+    With `all_users` it may be anybody's.
+    """
 
     def start(reader: Reader) -> None:
-        def call(context: Context, _tell: object) -> None:
-            pieces = context.sessions.logs(session.id, tail=TAIL, follow=True, all_users=all_users)
+        def call(context: Context, errand: Errand) -> None:
+            stream = context.sessions.logs(session.id, tail=TAIL, follow=True, all_users=all_users)
             try:
-                for text in decoded(pieces):
-                    if reader.closed.is_set():
-                        return
-                    reader.post_message(Reader.Came(readable(text)))
-                reader.post_message(Reader.Over("the end"))
+                with errand.closing(stream.close):
+                    for text in decoded(stream):
+                        reader.post_message(Reader.Came(readable(text)))
             finally:
-                with suppress(Exception):  # it is over in any case
-                    pieces.close()  # type: ignore[attr-defined]
+                stream.close()
 
-        thread.do(Work(f"Reading the log of {session.title}", session.host, call, lambda _: None, quiet=True))
+        def end(why: str) -> None:
+            reader.post_message(Reader.Over(why))
+
+        work = Work(
+            f"Reading the log of {session.title}",
+            session.host,
+            call,
+            lambda _: end("the end"),
+            quiet=True,
+            failed=lambda error: end(error.message),
+            command=command,
+        )
+        thread.do(work)
+        reader.when_closed(work.give_up)
 
     return Reader(f"Log of {session.title} · {session.id[:12]}", command, start)
 
@@ -155,7 +173,7 @@ def told_each(title: str, done: Iterable[str], errors: Iterable[SrctlError]) -> 
     return last_words(title, "\n".join(lines) + "\n")
 
 
-def decoded(pieces: Iterator[bytes]) -> Iterator[str]:
+def decoded(pieces: Iterable[bytes]) -> Iterator[str]:
     """Decode a stream whose pieces may end inside a character."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     for piece in pieces:

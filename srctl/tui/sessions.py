@@ -1,7 +1,7 @@
 """The pane of sessions: what runs for the person on each host, and what can be done with it."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -12,13 +12,12 @@ from srctl.tui.columns import Column, Row
 from srctl.tui.keys import Key, bindings
 from srctl.tui.messages import Copied, Said
 from srctl.tui.metered import CPU, MEMORY, PERCENT, MeteredPane, key
-from srctl.tui.opening import opening
+from srctl.tui.opening import Order, opening
 from srctl.tui.pane import Fact
 from srctl.tui.reading import session_log
-from srctl.tui.words import DIGITS, age, plainly, tunnel_standing, tunnel_state
+from srctl.tui.sharing import Sharing
+from srctl.tui.words import DIGITS, YOUNG, age, plainly, tunnel_standing, tunnel_state
 from srctl.tui.work import Work
-
-YOUNG = timedelta(minutes=2)
 
 
 class SessionsPane(MeteredPane):
@@ -41,8 +40,11 @@ class SessionsPane(MeteredPane):
         Key("enter", "choose", "open", "Open the session: a tunnel in the background, and the browser", changes=True),
         Key("l", "log", "log", "Show what the application writes"),
         Key("s", "stop", "stop", "Stop the session and remove its container; asks", changes=True),
-        Key("R", "replace", "replace", "Remove it and start the application afresh; asks", changes=True),
+        Key("t", "tunnel", "tunnel", "Lead a tunnel to it, and start no browser", changes=True),
+        Key("h", "share", "share", "Let somebody else open it, through a gateway", changes=True),
         Key("c", "copy_url", "copy URL", "Copy the address at which the browser finds it"),
+        Key("R", "replace", "replace", "Remove it and start the application afresh; asks", changes=True),
+        Key("H", "unshare", "unshare", "Let others open it no more; who is in it is cut off", changes=True),
     )
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(KEYS)]
 
@@ -94,7 +96,13 @@ class SessionsPane(MeteredPane):
     def action_choose(self) -> None:
         """Open the session."""
         if (session := self.selected) is not None:
-            self.want(opening(self, session.title, session.host, StartRequest(session.id)))
+            self.want(opening(self, Order(session.title, session.host, StartRequest(session.id), self.command())))
+
+    def action_tunnel(self) -> None:
+        """Lead a tunnel to it."""
+        if (session := self.selected) is not None:
+            request, command = StartRequest(session.id), self._command(session, *_opening_words(session))
+            self.want(opening(self, Order(session.title, session.host, request, command, browser=False)))
 
     def action_log(self) -> None:
         """Show its log."""
@@ -107,33 +115,46 @@ class SessionsPane(MeteredPane):
         if (session := self.selected) is None:
             return
         said = f"Stopped {session.title}"
+        command = self._command(session, "stop", session.id[:DIGITS])
         work = Work(
             f"Stopping {session.title}",
             session.host,
             lambda context, _tell: context.sessions.stop(session.id),
             lambda done: self.post_message(Said(said if done[1] else f"{session.title} was gone already")),
+            command=command,
         )
-        command = self._command(session, "stop", session.id[:DIGITS])
         self.ask(f"Stop {session.title} and remove its container?", command, lambda: self.want(work))
 
     def action_replace(self) -> None:
         """Start the application afresh in place of the session."""
         if (session := self.selected) is None:
             return
+        command = self._command(session, "start", session.grant_id[:DIGITS], "--replace")
         work = Work(
             f"Replacing {session.title}",
             session.host,
-            lambda context, tell: context.launcher(tell).start(
+            lambda context, errand: context.launcher(errand, errand.clock).start(
                 StartRequest(session.grant_id, timeout=context.config.get("timeout"), replace=True)
             ),
             lambda _started: self.post_message(Said(f"{session.title} has been started afresh", "Enter opens it")),
+            command=command,
+            yielding=True,
         )
-        command = self._command(session, "start", session.grant_id[:DIGITS], "--replace")
         self.ask(
             f"Remove {session.title} with all that is unsaved in it, and start it afresh?",
             command,
             lambda: self.want(work),
         )
+
+    def action_share(self) -> None:
+        """Let somebody else open it."""
+        if (session := self.selected) is not None:
+            Sharing(self, session).share()
+
+    def action_unshare(self) -> None:
+        """Let others open it no more."""
+        if (session := self.selected) is not None:
+            Sharing(self, session).take_back()
 
     def action_copy_url(self) -> None:
         """Copy the address of the session."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from srctl.context import Context
 from srctl.errors import SrctlError
@@ -10,6 +10,8 @@ from srctl.models import Application, Available, EngineInfo, Image, Session, Tun
 from srctl.tui.host import HostThread
 from srctl.tui.kept import Kept
 from srctl.tui.meters import Meters
+from srctl.tui.mishaps import Mishaps
+from srctl.tui.rates import Rate
 from srctl.tui.words import joined
 
 if TYPE_CHECKING:
@@ -66,10 +68,15 @@ class State:
     hosts: dict[str, HostView] = field(default_factory=dict)
     tunnels: Sequence[Tunnel] | None = None
     tunnels_error: SrctlError | None = None
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    """What goes through those tunnels in which something moves, by their ids."""
     admin: bool = False
     """Whether the person administers: the accounting database of this machine, or a gateway."""
     books: Books | None = None
     books_error: SrctlError | None = None
+    mishaps: Mishaps = field(default_factory=Mishaps)
+    terminal: TextIO | None = None
+    """What the screen is drawn on, where that is known."""
     meters: Meters = field(default_factory=Meters)
     """What sessions in view take."""
     kept: Kept = field(default_factory=Kept)

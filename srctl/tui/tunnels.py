@@ -1,6 +1,7 @@
 """The pane of tunnels: the local ports of this machine that lead to sessions."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -12,8 +13,9 @@ from srctl.tui.columns import Column, Row
 from srctl.tui.keys import Key, bindings
 from srctl.tui.messages import Copied, Reachable, Said
 from srctl.tui.pane import Fact, Pane
+from srctl.tui.rates import Rate
 from srctl.tui.reading import tunnel_log
-from srctl.tui.words import DIGITS, TONES, age, plainly, size, tunnel_standing, tunnel_state
+from srctl.tui.words import DIGITS, TONES, YOUNG, age, pace, plainly, size, tunnel_state
 from srctl.tui.work import Tell, Work
 
 Change = Callable[[Context, Tell], None]
@@ -28,10 +30,11 @@ class TunnelsPane(Pane):
         Column("LOCAL"),
         Column("STATE", toned=True),
         Column("SINCE", drop=2, right=True),
-        Column("IN", drop=3, right=True),
-        Column("OUT", drop=3, right=True),
+        Column("IN/s", drop=3, right=True),
+        Column("OUT/s", drop=3, right=True),
         Column("RECONNECTS", drop=4, right=True),
         Column("IMAGE", drop=1, flexible=True),
+        Column("LAST DROP", drop=6, flexible=True),
         Column("HOST", drop=5, flexible=True),
     )
     KEYS = (
@@ -45,7 +48,18 @@ class TunnelsPane(Pane):
 
     def rows(self) -> Sequence[Row] | None:
         """Return a row for each tunnel."""
-        return None if self.state.tunnels is None else [_row(tunnel) for tunnel in self.state.tunnels]
+        if self.state.tunnels is None:
+            return None
+        return [_row(tunnel, self._rate(tunnel)) for tunnel in self.state.tunnels]
+
+    def _rate(self, tunnel: Tunnel) -> Rate:
+        return self.state.rates.get(tunnel.id or "", Rate())
+
+    @property
+    def young(self) -> bool:
+        """Whether a tunnel changed so lately that seconds are counted."""
+        newest = max((t.since for t in self.state.tunnels or () if t.since is not None), default=None)
+        return newest is not None and datetime.now(UTC) - newest < YOUNG
 
     def reasons(self) -> Sequence[str]:
         """Return why they are not known."""
@@ -63,9 +77,7 @@ class TunnelsPane(Pane):
         if tunnel is None:
             return ()
         facts = [("", f"Port {tunnel.local_port} to {tunnel.image}"), ("url", tunnel.url)]
-        facts.append(("state", tunnel_standing(tunnel)))
-        if tunnel.last_error and tunnel.last_error != tunnel.cause:
-            facts.append(("last drop", tunnel.last_error))
+        facts += _standing(tunnel, self._rate(tunnel))
         facts.append(("session", f"{tunnel.session_id[:DIGITS]} on {tunnel.host}"))
         where = "in the background" if tunnel.background else "in a terminal, by srctl open"
         facts.append(("held", f"{where}, process {tunnel.pid}" if tunnel.pid else "by nobody any more"))
@@ -120,7 +132,8 @@ class TunnelsPane(Pane):
     def _change(self, question: str, verb: str, tunnel: Tunnel, said: str, call: Change) -> None:
         """Ask, do it, and say that it is done."""
         command = self._named(verb, tunnel)
-        work = Work(command, None, call, lambda _: self.post_message(Said(said)))
+        yielding = verb == "restart"
+        work = Work(command, None, call, lambda _: self.post_message(Said(said)), command=command, yielding=yielding)
         self.ask(question, command, lambda: self.want(work))
 
 
@@ -136,26 +149,43 @@ def _closing(tunnel: Tunnel) -> Change:
 
 
 def _restarting(tunnel: Tunnel) -> Change:
-    def call(context: Context, _tell: Tell) -> None:
+    def call(context: Context, errand: Tell) -> None:
         from srctl.tunnel import ending
 
-        ending.restart(context.registry, context.registry.find(tunnel.id or ""), context.prompter)
+        record = context.registry.find(tunnel.id or "")
+        ending.restart(context.registry, record, context.prompter, errand.clock.closing)
 
     return call
 
 
-def _row(tunnel: Tunnel) -> Row:
+def _standing(tunnel: Tunnel, rate: Rate) -> list[Fact]:
+    """Return how it stands and why, and what has gone through it."""
+    since = "" if tunnel.since is None else f" for {age(tunnel.since)}"
+    facts = [("state", f"{tunnel_state(tunnel)}{since}")]
+    if tunnel.cause:
+        facts.append(("cause", tunnel.cause))
+    if tunnel.last_error and tunnel.last_error != tunnel.cause:
+        facts.append(("last drop", tunnel.last_error))
+    facts.append(("now", f"{pace(rate.down)} in, {pace(rate.up)} out"))
+    facts.append(
+        ("in all", f"{size(tunnel.bytes_in)} in, {size(tunnel.bytes_out)} out, {tunnel.reconnects} reconnects")
+    )
+    return facts
+
+
+def _row(tunnel: Tunnel, rate: Rate) -> Row:
     cells = (
         f":{tunnel.local_port}",
         tunnel_state(tunnel),
         "-" if tunnel.since is None else age(tunnel.since),
-        size(tunnel.bytes_in),
-        size(tunnel.bytes_out),
+        pace(rate.down),
+        pace(rate.up),
         str(tunnel.reconnects),
         plainly(tunnel.image),
+        plainly(tunnel.last_error or "-"),
         plainly(tunnel.host),
     )
     since = None if tunnel.since is None else -tunnel.since.timestamp()
-    numbers = (since, tunnel.bytes_in, tunnel.bytes_out, tunnel.reconnects)
-    values = (tunnel.local_port, cells[1], *numbers, cells[6].lower(), cells[7].lower())
+    numbers = (since, rate.down, rate.up, tunnel.reconnects)
+    values = (tunnel.local_port, cells[1], *numbers, *(cell.lower() for cell in cells[6:]))
     return Row(tunnel.id or "", cells, values, TONES.get(tunnel.state, "bad"))

@@ -1,8 +1,9 @@
 """The thread that looks at what other processes of this machine write: the tunnels' states, the accounting database."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
@@ -11,6 +12,10 @@ from srctl.crash import report
 from srctl.errors import SrctlError
 from srctl.models import Tunnel
 from srctl.tui.messages import BooksChanged, TunnelsListed
+from srctl.tui.rates import Rate, Rates
+
+if TYPE_CHECKING:
+    from srctl.tunnel.registry import Record
 
 LOOK = 1.0
 """Seconds between two looks; holders of tunnels write no oftener."""
@@ -38,25 +43,27 @@ class FilesThread:
         self._wanted.set()
 
     def _run(self) -> None:
-        said: tuple[Sequence[Tunnel], str] | None = None
+        said: tuple[Sequence[Tunnel], str, Mapping[str, Rate]] | None = None
+        rates = Rates()
         database = self._database()
         before = _standing(database)
         while not self._closed:
             self._wanted.clear()
-            found, error = self._read()
-            saying = (found, error.message if error else "")
+            records, error = self._read()
+            found, moving = [record.row() for record in records], rates.look(records)
+            saying = (found, error.message if error else "", moving)
             if saying != said:
                 said = saying
-                self._post(TunnelsListed(found, error))
+                self._post(TunnelsListed(found, error, moving))
             now = _standing(database)
             if now != before:
                 before = now
                 self._post(BooksChanged())
             self._wanted.wait(LOOK)
 
-    def _read(self) -> tuple[list[Tunnel], SrctlError | None]:
+    def _read(self) -> "tuple[list[Record], SrctlError | None]":
         try:
-            return [record.row() for record in self._context.registry.records()], None
+            return self._context.registry.records(), None
         except SrctlError as error:
             return [], error
         except Exception as error:  # the edge of the screen: it stays, whatever happens behind it
@@ -79,5 +86,7 @@ def _stat(file: Path) -> Standing | None:
     try:
         found = file.stat()
     except OSError:
+        return None
+    if not found.st_size:  # a journal comes with whoever reads, and says nothing
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns

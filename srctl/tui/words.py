@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from srctl import sizes
 from srctl.errors import SeveralErrors, SrctlError
@@ -12,6 +12,9 @@ from srctl.models import Tunnel
 STATES = {"running": "● running", "starting": "◐ starting", "exited": "✗ exited", "dead": "✗ dead"}
 TONES = {"running": "good", "starting": "warn", "exited": "bad", "dead": "bad", "up": "good", "reconnecting": "warn"}
 TUNNEL_STATES = {"up": "⇄ up", "reconnecting": "↻ reconnecting", "down": "✗ down"}
+YOUNG = timedelta(minutes=2)
+"""Ages up to this are counted in seconds, and so shown anew each second."""
+
 size = sizes.in_words
 DIGITS = 12
 """Of an id, as in the tables of the commands."""
@@ -34,6 +37,11 @@ def day(moment: datetime) -> str:
 def second(moment: datetime) -> str:
     """Return date and time here."""
     return f"{datetime.fromtimestamp(int(moment.timestamp()))}"
+
+
+def pace(count: float) -> str:
+    """Return a number of bytes per second, `-` for none."""
+    return f"{size(count)}/s" if count >= 1 else "-"
 
 
 def amount(count: float | None) -> str:

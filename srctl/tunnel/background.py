@@ -22,6 +22,7 @@ from typing import IO, Any
 
 from srctl.errors import SrctlError
 from srctl.models import TunnelPlan
+from srctl.needs import Closing, unhindered
 from srctl.tunnel.plain import from_plain, to_plain
 from srctl.tunnel.prompter import Prompter
 
@@ -63,7 +64,13 @@ class Child:
         self._given = False
 
     def hold(
-        self, plan: TunnelPlan, listener: socket.socket, prompter: Prompter | None, *, locate: bool = False
+        self,
+        plan: TunnelPlan,
+        listener: socket.socket,
+        prompter: Prompter | None,
+        *,
+        locate: bool = False,
+        closing: Closing = unhindered,
     ) -> None:
         """Have it hold the tunnel, and wait until that is up; the listener is closed here.
 
@@ -71,8 +78,9 @@ class Child:
         """
         order = {"plan": to_plain(asdict(plan)), "interactive": prompter is not None, "locate": locate}
         try:
-            _converse(self._process, order | {"listener": self._hand_over(listener)}, prompter)
-            self._given = True
+            with closing(self._process.kill):
+                _converse(self._process, order | {"listener": self._hand_over(listener)}, prompter)
+                self._given = True
         finally:
             listener.close()
             self.discard()

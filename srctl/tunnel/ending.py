@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from srctl.errors import ConflictError, SrctlError
+from srctl.needs import Closing, unhindered
 from srctl.shared_files import replace_file
 from srctl.tunnel.background import Child
 from srctl.tunnel.ports import bind_local
@@ -26,7 +27,7 @@ def close(registry: Registry, record: Record) -> None:
     registry.forget(record.plan.id)
 
 
-def restart(registry: Registry, record: Record, prompter: Prompter | None) -> None:
+def restart(registry: Registry, record: Record, prompter: Prompter | None, closing: Closing = unhindered) -> None:
     """End a tunnel and start it in the background, with the same id and port.
 
     Raises `SrctlError` where its log is not to be trusted, `ConflictError` for one that a terminal holds, or whose
@@ -43,7 +44,7 @@ def restart(registry: Registry, record: Record, prompter: Prompter | None) -> No
         _end(registry, record)
         replace_file(registry.log_of(plan.id), log)
         try:
-            Child().hold(plan, bind_local(plan.local_port), prompter, locate=True)
+            Child().hold(plan, bind_local(plan.local_port), prompter, locate=True, closing=closing)
         except SrctlError as error:
             last = replace(record.standing, state="down", cause=error.message, last_error=error.message)
             registry.write(plan, last)

@@ -17,7 +17,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ class Record:
     standing: Standing
     pid: int
     alive: bool
+    written: float = field(default=0.0, compare=False)
+    """When that was, in seconds since 1970."""
 
     def row(self) -> Tunnel:
         """Return it as people see it."""
@@ -137,8 +139,9 @@ class Registry:
         """Return one tunnel; `None` where there is no such file, or none that one of us has written."""
         if not _ID.fullmatch(identifier):
             return None
+        path = self.folder / f"{identifier}.json"
         try:
-            written = json.loads(_read(self.folder / f"{identifier}.json", _LARGEST))
+            written, moment = json.loads(_read(path, _LARGEST)), path.stat().st_mtime
             plan = from_plain(TunnelPlan, written["plan"])
             standing, pid = from_plain(Standing, written["standing"]), written["pid"]
             if not _sound(plan, standing, pid) or plan.id != identifier:
@@ -148,8 +151,8 @@ class Registry:
         if not self.is_held(identifier):
             if standing.state != "down":
                 standing = replace(standing, state="down", cause=VANISHED, last_error=VANISHED)
-            return Record(plan, standing, pid, alive=False)
-        return Record(plan, standing, pid, alive=True)
+            return Record(plan, standing, pid, alive=False, written=moment)
+        return Record(plan, standing, pid, alive=True, written=moment)
 
     def write(self, plan: TunnelPlan, standing: Standing) -> None:
         """Note how a tunnel of this process stands. Raises `OSError`."""

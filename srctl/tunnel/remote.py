@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from srctl.errors import SrctlError, UnreachableError, UnsupportedError
 from srctl.models import Progress
+from srctl.needs import Closing, unhindered
 from srctl.tunnel.connection import SSHConnection
 from srctl.tunnel.errors import ChannelRefusedError, plain
 from srctl.tunnel.lines import Lines
@@ -69,7 +70,12 @@ class Remote:
         return cast("Greeting", self._greeting)
 
     def request(
-        self, call: str, arguments: Mapping[str, Any], tell: Tell | None = None, patience: float = PATIENCE
+        self,
+        call: str,
+        arguments: Mapping[str, Any],
+        tell: Tell | None = None,
+        patience: float = PATIENCE,
+        closing: Closing = unhindered,
     ) -> Any:
         """Have a call done and return its result, unchecked; `tell` hears of progress.
 
@@ -77,7 +83,8 @@ class Remote:
         """
         conversation = self._taken()
         try:
-            return conversation.request(call, arguments, tell, patience)
+            with closing(conversation.close):
+                return conversation.request(call, arguments, tell, patience)
         finally:
             self._put_back(conversation)
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from tests.cli.front_door import FrontDoor
+from tests.fakes import FakeLog
 
 HOSTILE = "[bold]x[/bold] \x1b[31mred\x1b]0;title\x07 \u202egnp.exe\u2066 \r\n\t\x9b2J \U000e0001 end"
 LISTS = [
@@ -183,6 +184,9 @@ def test_an_error_never_acts(lab: FrontDoor, argv: list[str]) -> None:
 def test_log_lines_keep_tabs_and_lose_their_power(hostile: FrontDoor) -> None:
     assert hostile.engine is not None
     engine = hostile.engine
-    engine.logs = lambda *_, **__: iter(["a\tb\r\n\x1b[31m€".encode()[:-1], "€".encode()[-1:]])  # type: ignore[method-assign]
+    log = FakeLog("")
+    for piece in ("a\tb\r\n\x1b[31m€".encode()[:-1], "€".encode()[-1:], None):
+        log.pieces.put(piece)
+    engine.logs = lambda *_, **__: log  # type: ignore[method-assign]
     [session] = hostile.ok("ps", "-q").lines
     assert hostile.ok("logs", session).out == "a\tb\n\\u001b[31m€"

@@ -355,7 +355,7 @@ def test_firewall_rules_keep_local_accounts_out(gate: Gate, alice: Person, sessi
         install(gate.machine, "--no-firewall")
 
 
-def test_the_screen_is_the_same_through_a_gateway(alice: Person) -> None:
+def test_the_screen_is_the_same_through_a_gateway(alice: Person, bob: Person) -> None:
     with terminal(alice.home, width=100, height=30) as screen:
         screen.run("tui")
         screen.wait_for("alice on lab ● up", "Nothing runs for you")
@@ -368,6 +368,16 @@ def test_the_screen_is_the_same_through_a_gateway(alice: Person) -> None:
         screen.press("q")
         screen.press("1")
         screen.wait_for("● running", f"⇄ up :{tunnel['local_port']}")
+        screen.press("h")
+        screen.wait_for("Share Test page", "session share")
+        screen.type("bob")
+        screen.wait_for("bob can open Test page as long as it runs", "with bob")
+        assert [each["user"] for each in bob.json("ps")] == ["alice"]
+        screen.press("H")
+        screen.wait_for("Take back Test page", "Open to bob")
+        screen.press("Enter")
+        screen.wait_for("not open to them any more: bob")
+        assert bob.json("ps") == []
         screen.wait_for("% of a core")
         alice.srctl("stop", tunnel["session_id"])
         screen.wait_for("Nothing runs for you")

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Desk
+from tests.e2e.conftest import USER, Desk
 from tests.e2e.test_open import fetch
 from tests.e2e.test_tunnels import listed
 from tests.terminal import Terminal, terminal
+from tools.engine import Engine, away
 from tools.processes import wait_until
 
 URL = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
@@ -29,36 +30,132 @@ def screen(tunnels: Desk) -> Iterator[Terminal]:
 def test_a_day_with_the_screen(tunnels: Desk, screen: Terminal) -> None:
     screen.run("tui")
     screen.wait_for("ada@lab on lab ● up", "Nothing runs for you")
+    url = start_and_open(tunnels, screen)
+    assert "200 OK" in fetch(url)
+    read_its_log(screen)
+    give_grace_the_same(tunnels, screen)
+    screen.press("1")
+    stop_it(tunnels, screen)
+    close_its_tunnel(screen)
+    screen.press("q")
+    assert screen.end() == 0
+    assert screen.sane
+    assert screen.cooked
+
+
+def start_and_open(desk: Desk, screen: Terminal) -> str:
+    """Start the test page, see it become ready and its tunnel come up; return the address of its page."""
     screen.press("2")
     screen.wait_for("Test page", "✓ there")
     screen.press("Enter")
     shown = screen.wait_for("can be opened in a browser at", "http://127.0.0.1:", limit=40)
-    [session] = tunnels.json("ps")
-    [tunnel] = listed(tunnels)
+    [session] = desk.json("ps")
+    [tunnel] = listed(desk)
     assert (tunnel["session_id"], tunnel["state"], tunnel["background"]) == (session["id"], "up", True)
     assert any(tunnel["url"] in line for line in shown)
-    assert "200 OK" in fetch(tunnel["url"])
     screen.press("q")
     screen.press("1")
     screen.wait_for(session["id"][:12], "● running", f"⇄ up :{tunnel['local_port']}")
+    return str(tunnel["url"])
+
+
+def read_its_log(screen: Terminal) -> None:
+    """Read what the test page writes."""
     screen.press("l")
     screen.wait_for("Log of Test page", "starting for ada_lab at")
     screen.press("q")
+
+
+def give_grace_the_same(desk: Desk, screen: Terminal) -> None:
+    """Add a user, and grant the test page to her."""
+    screen.press(number_of(screen, "Users"))
+    screen.wait_for("ada@lab", "● active")
+    screen.press("n")
+    screen.wait_for("Add users")
+    screen.type("grace")
+    screen.wait_for("Added grace")
+    screen.press(number_of(screen, "Grants"))
+    screen.wait_for("Grants", "grace")
+    screen.press("/")
+    screen.type("grace")
+    screen.wait_for("▸", "grace", "[·]")
+    screen.press("Space")
+    screen.wait_for("[✓]")
+    assert sorted(each["user"] for each in desk.json("grant", "list")) == [USER, "grace"]
+
+
+def stop_it(desk: Desk, screen: Terminal) -> None:
+    """Stop the test page."""
     screen.press("s")
     screen.wait_for("Stop Test page and remove its container?")
     screen.press("y")
     screen.wait_for("Nothing runs for you")
-    assert tunnels.json("ps", "--all") == []
+    assert desk.json("ps", "--all") == []
+
+
+def close_its_tunnel(screen: Terminal) -> None:
+    """Close the tunnel, which leads nowhere any more."""
     screen.press("3")
     screen.wait_for("✗ down")
     screen.press("x")
     screen.wait_for("Close the tunnel")
     screen.press("y")
     screen.wait_for("No tunnels.")
+
+
+def start_what_never_answers(desk: Desk, screen: Terminal) -> None:
+    """Start the test page, and look for it at a port at which it is not."""
+    desk.run("app", "remove", "--yes", "srctl/web:latest")
+    desk.run("app", "add", "srctl/web:latest", "--port", "9")
+    desk.run("grant", "add", "srctl/web:latest", USER)
+    screen.run("tui")
+    screen.wait_for("● up", "4 Use")
+    screen.press("2")
+    screen.wait_for("Test page")
+    screen.press("Enter")
+
+
+def test_a_start_is_given_up_and_leaves_nothing(tunnels: Desk, screen: Terminal) -> None:
+    start_what_never_answers(tunnels, screen)
+    screen.wait_for("Waiting until the application answers", "X give up")
+    assert len(tunnels.json("ps", "--all")) == 1
+    screen.press("X")
+    screen.wait_for("What goes on", "▸ Opening Test page")
+    screen.press("Enter")
+    screen.wait_for("Gave up: Opening Test page")
+    wait_until(lambda: "What goes on" not in "\n".join(screen.screen()), "the list is gone")
+    assert tunnels.json("ps", "--all") == []
+    assert listed(tunnels) == []
     screen.press("q")
     assert screen.end() == 0
-    assert screen.sane
-    assert screen.cooked
+
+
+def test_a_signal_gives_up_what_goes_on(tunnels: Desk, screen: Terminal) -> None:
+    start_what_never_answers(tunnels, screen)
+    screen.wait_for("Waiting until the application answers")
+    os.kill(screen.process, signal.SIGTERM)
+    assert screen.end() == 130
+    assert tunnels.json("ps", "--all") == []
+
+
+def test_an_engine_that_is_restarted_is_told_and_heard_again(tunnels: Desk, screen: Terminal, engine: Engine) -> None:
+    session = tunnels.json("start", "srctl/web:latest")
+    screen.run("tui")
+    screen.wait_for(session["id"][:12], "● running")
+    screen.press("l")
+    screen.wait_for("starting for ada_lab at")
+    with away(engine):
+        screen.wait_for("the end")
+        screen.press("q")
+        screen.wait_for("✗ away", "? host away", session["id"][:12])
+    screen.wait_for("● up", "✗ exited")
+    tunnels.run("stop", session["id"])
+    screen.wait_for("Nothing runs for you")
+    screen.press("E")
+    screen.wait_for("What went wrong in this run", "hint: Is Docker running there?")
+    screen.press("q")
+    screen.press("q")
+    assert screen.end() == 0
 
 
 def test_the_screen_hears_of_what_others_do_and_a_tunnel_outlives_it(tunnels: Desk, screen: Terminal) -> None:
@@ -72,9 +169,22 @@ def test_the_screen_hears_of_what_others_do_and_a_tunnel_outlives_it(tunnels: De
     screen.wait_for(row["session_id"][:12], "⇄ up")
     screen.press("q")
     screen.wait_for("in the background. What shall become of that?")
+    screen.press("s")
+    wait_until(lambda: "Stay here" not in "\n".join(screen.screen()), "no question")
+    screen.press("q")
+    screen.wait_for("in the background. What shall become of that?")
     screen.press("k")
     assert screen.end() == 0
     assert "200 OK" in fetch(row["url"])
+    with terminal(tunnels.home, width=100, height=30) as again:
+        again.run("tui")
+        again.wait_for("⇄ up")
+        again.press("q")
+        again.wait_for("in the background. What shall become of that?")
+        again.press("c")
+        assert again.end() == 0
+    assert listed(tunnels) == []
+    assert [each["id"] for each in tunnels.json("ps")] == [row["session_id"]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=str)

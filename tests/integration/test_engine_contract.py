@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from srctl.errors import ConflictError, NameTakenError, NotFoundError
+from srctl.errands import Errand
+from srctl.errors import ConflictError, InterruptedByUserError, NameTakenError, NotFoundError
 from srctl.hosts.engine import DockerHost
 from srctl.labels import RUNINFO, endpoint
 from srctl.models import Container, ContainerSpec, Endpoint, Hardening, Host, Mount
 from srctl.needs import Engine
 from tests.fakes import WEB, FakeEngine
+from tests.integration.ssh_parts import tcp_server
 
 MakeSpec = Callable[..., ContainerSpec]
 
@@ -257,6 +260,35 @@ def test_a_crash_leaves_its_exit_code_and_its_words(host: Engine, make_spec: Mak
     assert host.container(container.id).exit_code == 3
     assert b"".join(host.logs(container.id)) == b"cannot start: told to crash\n"
     assert list(host.logs(container.id, tail=0)) == []
+
+
+def test_a_log_that_is_followed_ends_when_another_thread_closes_it(host: Engine, running: Container) -> None:
+    log = host.logs(running.id, follow=True)
+    assert b"starting" in next(log)
+    threading.Timer(0.2, log.close).start()
+    begun = time.monotonic()
+    for _ in log:  # what it writes meanwhile
+        pass
+    assert 0.1 < time.monotonic() - begun < 2
+
+
+def silent(connection: socket.socket) -> None:
+    while connection.recv(4096):
+        pass
+
+
+def test_a_pull_that_is_given_up_ends_at_once_whatever_the_registry_does(host: Engine) -> None:
+    with tcp_server(silent) as port:
+        image = f"127.0.0.1:{port}/silent:1"
+        if isinstance(host, FakeEngine):
+            host.registry[image] = host.present[WEB]
+            host.pulled.clear()
+        errand = Errand()
+        threading.Timer(0.3, errand.give_up).start()
+        begun = time.monotonic()
+        with pytest.raises(InterruptedByUserError):
+            host.pull(image, errand, errand.closing)
+        assert 0.2 < time.monotonic() - begun < 1
 
 
 def test_a_running_container_can_be_removed_once(host: Engine, make_spec: MakeSpec) -> None:

@@ -92,6 +92,19 @@ def test_a_container_is_created_started_followed_and_removed(api: Any, web_image
         assert api.logs(made) == b"one\ntwo\n"
 
 
+def test_a_log_that_is_followed_ends_when_another_thread_closes_it(api: Any, web_image: str) -> None:
+    with container(api, web_image, ["/bin/busybox", "sh", "-c", "echo one; exec sleep 60"]) as made:
+        api.start(made)
+        log = api.logs(made, stream=True, follow=True)
+        assert next(log) == b"one\n"
+        threading.Timer(0.2, log.close).start()
+        begun = time.monotonic()
+        with contextlib.suppress(Exception):  # whoever asks the engine takes that for its end
+            next(log)
+        assert time.monotonic() - begun < 2
+        assert api.version()["ApiVersion"]
+
+
 def test_an_image_is_imported_from_a_stream(api: Any) -> None:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from srctl.errors import SrctlError, UnreachableError
+from srctl.models import Progress
 from srctl.tui.dialogs import Secret
 from srctl.tui.work import Work
 from tests.tui.pictures import LARGE, SMALL, picture, quiet, scripts, several
@@ -172,16 +173,45 @@ async def a_log(seat: Seat) -> None:
     """The log has all the room, and the command that shows the same stands below it."""
     await seat.see("⇄ up")
     await seat.press("j", "l")
-    await seat.see("Log of JupyterLab", "the end")
+    await seat.see("Log of JupyterLab", "starting")
 
 
 @picture(SMALL)
 async def what_goes_on(seat: Seat) -> None:
     """A line above the command says what is being done, and how far it is."""
     await seat.see("⇄ up")
-    work = Work("Opening MATLAB", "lab", lambda *_: None, lambda _: None, step="layer 3 Downloading 42 %")
-    seat.app.main.show_work([work])
-    await seat.see("Downloading 42 %")
+    seat.app.main.show_work([opening("MATLAB", 42)])
+    await seat.see("pulling 42 % of 1.2 GB", "X give up")
+
+
+def opening(title: str, share: int) -> Work[None]:
+    """Return work that pulls an image."""
+    work = Work[None](f"Opening {title}", "lab", lambda *_: None, lambda _: None, yielding=True)
+    work.hear(Progress("Pull complete", "layer 1"))
+    work.hear(Progress("Downloading", "layer 2", share * 12_000_000, 1_200_000_000))
+    return work
+
+
+@picture(SMALL)
+async def all_that_goes_on(seat: Seat) -> None:
+    """Each thing that goes on has a line, with how far it is; below stands how to give it up."""
+    await seat.see("⇄ up")
+    stopping = Work[None]("Stopping ParaView", "lab", lambda *_: None, lambda _: None)
+    seat.app.main.show_work([opening("MATLAB", 42), opening("Firefox", 7), stopping])
+    await seat.press("X")
+    await seat.see("What goes on", "pulling 7 % of 1.2 GB")
+
+
+@picture(SMALL)
+async def what_went_wrong(seat: Seat) -> None:
+    """Each error has its time, its hint, and the command line that does the same; long lines are wrapped."""
+    await seat.see("⇄ up")
+    mishaps = seat.app.state.mishaps
+    hint = "It may have been carried out or not: look before you try again"
+    mishaps.add(UnreachableError("The connection to the gateway lab was lost", hint), "srctl stop 25ac6c9419d5")
+    mishaps.overhear("UserWarning: a library says something that nobody should have to read\n")
+    await seat.press("E")
+    await seat.see("What went wrong in this run", "UserWarning")
 
 
 @picture(SMALL)

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pty
+import struct
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import TextIO
 
 import pytest
 
@@ -129,3 +137,64 @@ def test_without_a_database_the_reason_is_shown(stage: Stage) -> None:
 
 
 RUN_ID = "eu.simphony-project.docker.runinfo.url_id"
+
+
+def test_presets_are_chosen_and_the_size_of_this_window_is_one(desktop: Stage) -> None:
+    async def story(seat: Seat) -> None:
+        with window_of(1904, 1022) as seat.app.state.terminal:
+            await seat.press("2")
+            await seat.see("settings  resolution")
+            await seat.press("enter")
+            await seat.see("1904x1022 this window", "1024x768", "3840x2160")
+            await seat.press("down", "right")
+            await seat.see("[1904x1022 this window]", "--set resolution=1904x1022")
+            await seat.press("right", "right")
+            await seat.see("[1280x800]", "--set resolution=1280x800")
+            await seat.press("left", "enter")
+            await seat.see("can be opened in a browser at")
+        assert desktop.engine.specs[only(desktop.engine).id].env["X11_WIDTH"] == "1024"
+
+    desktop.play(story)
+
+
+def test_a_terminal_that_does_not_tell_its_size_leaves_the_presets(desktop: Stage) -> None:
+    async def story(seat: Seat) -> None:
+        with window_of(0, 0) as seat.app.state.terminal:
+            await seat.press("2")
+            await seat.see("settings  resolution")
+            await seat.press("enter")
+            await seat.see("1024x768", "3840x2160")
+            assert "this window" not in seat.screen
+
+    desktop.play(story)
+
+
+@contextmanager
+def window_of(width: int, height: int) -> Iterator[TextIO]:
+    """Give a terminal whose window has so many pixels."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, width, height))
+    with os.fdopen(slave, "w") as stream:
+        yield stream
+    os.close(master)
+
+
+def test_the_form_tells_what_it_may_and_takes_start_up_data(stage: Stage) -> None:
+    image = stage.engine.present[WEB]
+    labels = {f"{PREFIX}env.startupdata": "", f"{PREFIX}description": "Shows [b]pages[/b]"}
+    stage.engine.present[WEB] = replace(image, labels={**image.labels, **labels}, size=1_234_000_000)
+    stage.lab.ok("grant", "remove", stage.lab.json("grant", "list", "--user", "ann")[0]["id"])
+    stage.lab.ok("grant", "add", WEB, "ann", "--allow-startup-data")
+
+    async def story(seat: Seat) -> None:
+        await seat.press("2")
+        await seat.see("settings  startup-data", f"{WEB}, 1.2 GB")
+        await seat.press("enter")
+        await seat.see("Start Test page", "Shows [b]pages[/b]", "May: start-up data", f"{WEB}, 1.2 GB")
+        await seat.type("/data/a b")
+        await seat.see("--startup-data '/data/a b'")
+        await seat.press("enter")
+        await seat.see("can be opened in a browser at")
+        assert stage.engine.specs[only(stage.engine).id].env["STARTUPDATA"] == "/data/a b"
+
+    stage.play(story)

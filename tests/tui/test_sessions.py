@@ -43,6 +43,19 @@ def test_enter_opens_the_session_and_copies_its_address(stage: Stage) -> None:
     stage.play(story)
 
 
+def test_a_tunnel_can_be_had_without_a_browser(stage: Stage) -> None:
+    stage.start()
+
+    async def story(seat: Seat) -> None:
+        await seat.see("● running")
+        await seat.press("t")
+        await seat.hear("Test page can be opened in a browser\nhttp://127.0.0.1:30001/user/ann")
+        assert seat.copied.startswith("http://127.0.0.1:30001/user/ann/")
+        assert len(seat.app.screen_stack) == 1
+
+    stage.play(story)
+
+
 def test_stop_asks_and_a_no_leaves_the_session_alone(stage: Stage) -> None:
     identifier = stage.start()
 
@@ -91,7 +104,9 @@ def test_the_log_is_shown_and_left_again(stage: Stage) -> None:
     async def story(seat: Seat) -> None:
         await seat.see("● running")
         await seat.press("l")
-        await seat.see("Log of Test page", "starting", f"$ srctl logs -f {identifier[:12]}", "the end")
+        await seat.see("Log of Test page", "starting", f"$ srctl logs -f {identifier[:12]}")
+        stage.engine.exit(only(stage.engine).id, 0)
+        await seat.see("the end")
         await seat.press("q")
         await seat.see("[1 Ses")
 
@@ -171,9 +186,9 @@ def test_only_looking_starts_and_stops_nothing(stage: Stage) -> None:
 
     async def story(seat: Seat) -> None:
         await seat.see("● running", "l log", "c copy URL")
-        assert "s stop" not in seat.screen
+        assert not any(label in seat.screen for label in ("s stop", "t tunnel", "h share", "R replace", "H unshare"))
         calls = len(stage.engine.calls)
-        await seat.press("s", "y", "R", "y", "enter")
+        await seat.press("s", "y", "R", "y", "enter", "t", "h", "H")
         await seat.press("question_mark")
         await seat.see("Show what the application writes")
         assert "Stop the session" not in seat.screen

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from srctl.models import Endpoint, Host, Standing, TunnelPlan
-from srctl.tunnel.registry import Registry
+from srctl.tui.rates import Rate, Rates
+from srctl.tunnel.registry import Record, Registry
 from tests.tui.stage import Seat, Stage
 
 ID = "d" * 32
@@ -57,7 +59,7 @@ def test_a_tunnel_is_shown_with_why_it_is_down(stage: Stage, lost: Registry) -> 
     async def story(seat: Seat) -> None:
         await seat.press("3")
         await seat.see(":23456", "✗ down", "2h", "1.4 kB", "2.0 MB", "http://127.0.0.1:23456/")
-        await seat.see("✗ down: ", "the network is away", "timed out", "by nobody any more")
+        await seat.see("✗ down for 2h", "the network is away", "timed out", "by nobody any more")
 
     stage.play(story, size=(120, 40))
 
@@ -83,6 +85,38 @@ def test_a_tunnel_that_changes_is_shown_as_it_is(stage: Stage, held: Registry) -
         await seat.see("↻ reconnecting", "the server is silent")
 
     stage.play(story)
+
+
+def test_what_goes_through_a_tunnel_is_shown_while_it_goes(stage: Stage, held: Registry) -> None:
+    async def story(seat: Seat) -> None:
+        await seat.press("3")
+        await seat.see("⇄ up", "- in, - out")
+        for number in range(1, 4):
+            held.write(plan(background=False), Standing("up", datetime.now(UTC), bytes_in=9_000_000 * number))
+            await seat.pilot.pause(0.5)
+        await seat.until(lambda: re.search(r"MB/s +- ", seat.screen) and "MB/s in, - out" in seat.screen)
+        await seat.see("- in, - out", "27.0 MB in")
+
+    stage.play(story)
+
+
+def record(written: float, *, down: int = 0, up: int = 0, alive: bool = True) -> Record:
+    return Record(plan(), Standing("up", datetime.now(UTC), bytes_in=down, bytes_out=up), 99, alive, written)
+
+
+def test_rates_go_by_when_the_numbers_were_written() -> None:
+    now = [100.0]
+    rates = Rates(lambda: now[0])
+    assert rates.look([record(100.0, down=5000)]) == {}
+    now[0] = 101.0
+    assert rates.look([record(101.0, down=7000, up=10)]) == {ID: Rate(2000, 10)}
+    now[0] = 102.0  # a look that comes before the next numbers
+    assert rates.look([record(101.0, down=7000, up=10)]) == {ID: Rate(2000, 10)}
+    now[0] = 104.0
+    assert rates.look([record(101.0, down=7000, up=10)]) == {}
+    now[0] = 160.0  # nothing was written while nothing came: this came within the last second
+    assert rates.look([record(160.0, down=8000, up=10)]) == {ID: Rate(1000, 0)}
+    assert rates.look([record(160.5, down=9000, alive=False)]) == {}
 
 
 def test_close_asks_and_takes_it_away(stage: Stage, lost: Registry) -> None:
@@ -162,8 +196,10 @@ def test_leaving_can_close_the_tunnels_in_the_background(stage: Stage, registry:
         async def story(seat: Seat) -> None:
             await seat.press("3")
             await seat.see("⇄ up")
+            await seat.press("q")
+            await seat.see("A tunnel runs in the background")
             (registry.folder / f"{ID}.lock").unlink()  # nobody holds it any more
-            await seat.press("q", "c")
+            await seat.press("c")
             await seat.until(lambda: not seat.app.is_running)
 
         stage.play(story)

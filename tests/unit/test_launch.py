@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
 
+from srctl.errands import Errand
 from srctl.errors import (
     ApplicationExitedError,
     ApplicationNotReadyError,
@@ -16,7 +18,7 @@ from srctl.errors import (
     UnreachableError,
 )
 from srctl.launch import Launcher
-from srctl.models import Started, StartRequest
+from srctl.models import ContainerSpec, Started, StartRequest
 from srctl.sessions import Sessions
 from tests.fakes import WEB, FakeEngine, only, other_process, rights, unreachable_from_now_on
 
@@ -28,15 +30,16 @@ def engine() -> FakeEngine:
     return FakeEngine()
 
 
-def start(engine: FakeEngine, mode: str = "ok", **request: object) -> Started:
+def start(engine: FakeEngine, mode: str = "ok", errand: Errand | None = None, **request: object) -> Started:
     env = {} if mode == "ok" else {"MODE": mode}
     wanted = StartRequest(WEB, env=env, **request)  # type: ignore[arg-type]
-    return launcher(engine).start(wanted)
+    return launcher(engine, errand).start(wanted)
 
 
-def launcher(engine: FakeEngine) -> Launcher:
+def launcher(engine: FakeEngine, errand: Errand | None = None) -> Launcher:
     sessions = Sessions(engine, rights, user="ann", realm="test")
-    return Launcher(sessions, lambda _: None, clock=engine.time.clock())
+    tell, clock = (errand, errand.clock) if errand else (lambda _: None, engine.time.clock())
+    return Launcher(sessions, tell, clock=clock)
 
 
 def test_a_start_takes_five_requests_before_it_asks_the_application(engine: FakeEngine) -> None:
@@ -134,6 +137,56 @@ def test_an_interrupted_start_leaves_nothing(engine: FakeEngine, method: str, in
     with pytest.raises(type(interruption)):
         start(engine)
     assert engine.stored == {}
+
+
+@pytest.mark.parametrize("method", ["containers", "image", "pull", "create", "start", "container", "probe"])
+@pytest.mark.parametrize("mode", ["ok", "refuse"])
+def test_a_start_that_is_given_up_leaves_nothing(engine: FakeEngine, method: str, mode: str) -> None:
+    engine.registry, engine.present = engine.present, {}
+    errand = Errand()
+    engine.before[method] = errand.give_up
+    with pytest.raises(InterruptedByUserError, match="Given up"):
+        start(engine, mode, errand)
+    assert errand.given_up
+    assert engine.stored == {}
+
+
+def test_a_pull_that_waits_is_given_up_at_once(engine: FakeEngine) -> None:
+    engine.registry, engine.present = engine.present, {}
+    engine.pulled.clear()
+    errand = Errand(lambda _: threading.Timer(0.02, errand.give_up).start())
+    with pytest.raises(InterruptedByUserError):
+        start(engine, errand=errand)
+    assert engine.calls == ["containers", "image", "pull"]
+
+
+def test_what_undoes_a_start_is_not_given_up(engine: FakeEngine) -> None:
+    """A create request whose answer is lost while the person gives up: the container that comes late is removed."""
+    errand, create = Errand(), engine.create
+
+    def lost(spec: ContainerSpec) -> str:
+        create(spec)
+        made = only(engine)
+        engine.stored.clear()
+        threading.Timer(0.3, lambda: engine.stored.update({made.id: made})).start()
+        errand.give_up()
+        raise GONE
+
+    engine.create = lost  # type: ignore[method-assign]
+    with pytest.raises(UnreachableError):
+        start(engine, errand=errand)
+    assert engine.calls[-1] == "remove"
+    assert engine.stored == {}
+
+
+def test_a_session_that_was_there_already_is_left_alone_when_waiting_is_given_up(engine: FakeEngine) -> None:
+    start(engine)
+    errand = Errand()
+    engine.before["probe"] = errand.give_up
+    engine.specs[only(engine).id].env.update(MODE="refuse")  # type: ignore[attr-defined]
+    with pytest.raises(InterruptedByUserError):
+        start(engine, errand=errand)
+    assert only(engine).state == "running"
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt(), GONE])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import base64
+import threading
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +18,8 @@ from hypothesis import strategies as st
 import srctl
 from srctl import pieces
 from srctl.calls import BY_METHOD, CALLS
-from srctl.errors import NotAllowedError, NotFoundError, SrctlError, UnreachableError
+from srctl.errands import Errand
+from srctl.errors import InterruptedByUserError, NotAllowedError, NotFoundError, SrctlError, UnreachableError
 from srctl.models import (
     Application,
     Endpoint,
@@ -142,6 +144,35 @@ def test_progress_reaches_the_face() -> None:
     assert seen == [Progress("Pulling", None, 1, 2)]
 
 
+@dataclass
+class Silent(FarEnd):
+    """A far end that greets, and answers no request before the channel is closed."""
+
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def recv(self, count: int) -> bytes:
+        if self.said:
+            return super().recv(count)
+        assert self.over.wait(10)
+        return b""
+
+    def close(self) -> None:
+        super().close()
+        self.over.set()
+
+
+@pytest.mark.parametrize("call", ["start", "bring"])
+def test_what_is_given_up_here_closes_its_channel(call: str) -> None:
+    link, errand = FakeLink(lambda: Silent(line(HELLO))), Errand()
+    use_cases = RemoteParts(gateway(link))
+    make = use_cases.launcher if call == "start" else use_cases.joiner
+    threading.Timer(0.1, errand.give_up).start()
+    with pytest.raises(InterruptedByUserError):
+        getattr(make(errand, errand.clock), call)(StartRequest("web"))
+    assert [channel.closed for channel in link.channels] == [True]
+    assert link.channels[-1].told[-1]["call"] in ("session.start", "session.open")
+
+
 def test_leftovers_are_cleared_by_id() -> None:
     use_cases, link = parts(True)
     assert use_cases.leftovers.remove(SESSION)
@@ -157,7 +188,7 @@ def test_logs_come_as_bytes_and_end_when_nobody_reads() -> None:
     assert list(use_cases.sessions.logs("5", tail=2)) == [b"a\xff", b"b"]
     reading = use_cases.sessions.logs("5")
     next(reading)
-    reading.close()  # type: ignore[attr-defined]
+    reading.close()
     assert link.channels[-1].closed
 
 

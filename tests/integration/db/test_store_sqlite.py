@@ -13,7 +13,7 @@ import pytest
 import srctl.db.engine
 from srctl.db.setup import initialise, status, upgrade
 from srctl.db.store import open_store
-from srctl.errors import ConflictError, NotFoundError, SrctlError, UnsupportedError, UsageError
+from srctl.errors import ConflictError, NoDatabaseError, NotFoundError, SrctlError, UnsupportedError, UsageError
 
 
 @pytest.fixture
@@ -30,6 +30,24 @@ def test_a_missing_database_is_not_found_and_not_made(sqlite_path: Path, call: o
         call(str(sqlite_path))  # type: ignore[operator]
     assert "srctl db init" in caught.value.hint
     assert list(sqlite_path.parent.iterdir()) == []
+
+
+def test_a_file_that_is_removed_or_replaced_is_not_read_any_more(ready: Path) -> None:
+    other = ready.with_name("other.db")
+    initialise(str(other))
+    with open_store(str(other)) as store:
+        store.add_user("zoe")
+    with open_store(str(ready)) as store:
+        assert [user.name for user in store.users()] == ["alice"]
+        away = ready.rename(ready.with_name("away.db"))
+        with pytest.raises(NoDatabaseError):
+            store.users()
+        other.rename(ready)
+        assert [user.name for user in store.users()] == ["zoe"]
+        away.replace(ready)
+        assert [user.name for user in store.users()] == ["alice"]
+        store.add_user("bob")
+        assert len(store.users()) == 2
 
 
 @pytest.mark.parametrize(
@@ -52,8 +70,8 @@ def test_a_missing_database_is_not_found_and_not_made(sqlite_path: Path, call: o
         ("~nobody-of-that-name/x.db", UsageError),
         ("/dev/null", UsageError),
         ("/", UsageError),
-        ("/nowhere/at/all.db", NotFoundError),
-        ("/etc/passwd/x.db", NotFoundError),
+        ("/nowhere/at/all.db", NoDatabaseError),
+        ("/etc/passwd/x.db", NoDatabaseError),
     ],
 )
 def test_what_is_no_database_is_told_so(location: str, kind: type[SrctlError]) -> None:
