@@ -2,13 +2,14 @@
 
 from srctl.errors import NotFoundError
 from srctl.models import Image
-from srctl.needs import Closing, Engine, ProgressCallback, unhindered
+from srctl.needs import Closing, Engine, ProgressCallback
 
 
-def fetch(
-    engine: Engine, reference: str, pull: str, progress: ProgressCallback, closing: Closing = unhindered
-) -> Image:
-    """Return an image; `pull` is `missing`, `never` or `always`. Raises `NotFoundError` and what pulling raises."""
+def fetch(engine: Engine, reference: str, pull: str, progress: ProgressCallback, closing: Closing) -> Image:
+    """Return an image; `pull` is `missing`, `never` or `always`. Raises `NotFoundError` and what pulling raises.
+
+    Pulling can be given up by `closing`.
+    """
     if pull == "always":
         engine.pull(reference, progress, closing)
     try:

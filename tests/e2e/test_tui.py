@@ -236,6 +236,9 @@ def test_a_day_of_an_administrator(tunnels: Desk, screen: Terminal) -> None:
     assert "grace" in [user["name"] for user in tunnels.json("user", "list")]
     screen.press(number_of(screen, "Images"))
     screen.wait_for("Images", "srctl/web:latest", "✓ registered", "webapp")
+    screen.press("/")
+    screen.type("srctl/web")  # other images may be there too
+    screen.wait_for("/srctl/web")
     screen.press("i")
     screen.wait_for("Labels of srctl/web:latest", "eu.simphony-project.docker.type = webapp")
     screen.press("q")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -239,7 +240,7 @@ def agents(folder: Path) -> Iterator[Callable[[list[Path]], Path]]:
                 subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
             )
             running.callback(process.terminate)
-            processes.wait_until(path.exists, "ssh-agent", process)
+            processes.wait_until(lambda: _listens(path), "ssh-agent", process)
             environment = dict(os.environ) | {"SSH_AUTH_SOCK": str(path)}
             for key in keys:
                 subprocess.run(["ssh-add", "-q", key], env=environment, check=True, stderr=subprocess.DEVNULL)
@@ -255,3 +256,8 @@ def _sign(authority: Path, key: Path, *options: str) -> None:
 def _unsalted(line: tuple[str, ...]) -> tuple[str, ...]:
     """Leave the random part of a hashed name out."""
     return tuple("|1|" if field.startswith("|1|") else field for field in line)
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0

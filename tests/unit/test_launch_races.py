@@ -13,10 +13,11 @@ from srctl.errors import (
     NotAllowedError,
     SrctlError,
 )
+from srctl.labels import RUNINFO
 from srctl.launch import STALE, Launcher
-from srctl.models import Started, StartRequest
+from srctl.models import Policy, Started, StartRequest
 from srctl.sessions import Sessions
-from tests.fakes import WEB, FakeEngine, only, other_process, rights
+from tests.fakes import WEB, FakeEngine, FakeRights, only, other_process, rights
 
 
 @pytest.fixture
@@ -24,9 +25,9 @@ def engine() -> FakeEngine:
     return FakeEngine()
 
 
-def start(engine: FakeEngine, mode: str = "ok", **request: object) -> Started:
+def start(engine: FakeEngine, mode: str = "ok", known: FakeRights | None = None, **request: object) -> Started:
     wanted = StartRequest(WEB, env={} if mode == "ok" else {"MODE": mode}, **request)  # type: ignore[arg-type]
-    sessions = Sessions(engine, rights, user="ann", realm="test")
+    sessions = Sessions(engine, lambda: known or rights(), user="ann", realm="test")
     return Launcher(sessions, lambda _: None, clock=engine.time.clock()).start(wanted)
 
 
@@ -36,6 +37,47 @@ def test_a_container_that_another_process_is_making_is_waited_for(engine: FakeEn
     found = start(engine)
     assert (found.fresh, found.session.id) == (False, session_id)
     assert 2 <= engine.time.now < 2.2
+
+
+def seated(engine: FakeEngine, seat: int, user: str) -> None:
+    """Give a container, which somebody else is making, a seat; `user` is whose it is."""
+    container = only(engine)
+    labels = {**container.labels, RUNINFO + "user": user}
+    engine.stored[container.id] = replace(container, name=f"srctl-{'a' * 16}-{seat}", labels=labels)
+
+
+def test_a_container_that_another_process_has_given_a_seat_is_waited_for(engine: FakeEngine) -> None:
+    session_id = other_process(engine, started=False)
+    seated(engine, 2, "ann")
+    engine.time.at(2, lambda: engine.start(only(engine).id, "srctl"))
+    found = start(engine)
+    assert (found.fresh, found.session.id) == (False, session_id)
+    assert "create" not in engine.calls
+
+
+def test_one_that_gets_its_seat_while_we_make_ours_is_the_one_and_ours_goes(engine: FakeEngine) -> None:
+    def come_first() -> None:
+        other_process(engine, started=True)
+        seated(engine, 1, "ann")
+
+    engine.before["create"] = come_first
+    limited = rights(Policy(max_sessions=2))
+    found = start(engine, known=limited)
+    assert (found.fresh, found.session.id) == (False, "b" * 32)
+    assert len(engine.stored) == 1
+
+
+def test_the_seat_of_another_one_is_not_taken_and_one_that_is_over_is(engine: FakeEngine) -> None:
+    other_process(engine, started=True)
+    seated(engine, 1, "bob")
+    limited = rights(Policy(max_sessions=1))
+    with pytest.raises(NotAllowedError, match="of bob"):
+        start(engine, known=limited)
+    other = only(engine)
+    engine.exit(other.id, 1)
+    found = start(engine, known=limited)
+    assert found.session.container_name == f"srctl-{'a' * 16}-1"
+    assert engine.stored[other.id].name == f"srctl-{'a' * 16}-1-over-{other.id[:12]}"
 
 
 def test_a_container_whose_maker_died_just_now_is_replaced_after_a_while(engine: FakeEngine) -> None:
