@@ -27,7 +27,11 @@ def lasting(driver: type[Driver], lost: Callable[[], object]) -> type[Driver]:
 
 
 def put_to_rest(driver: Driver | None) -> None:
-    """Let nothing of a driver outlive the screen: a signal to go on, at the very end, has it begin anew."""
+    """Let nothing of a driver outlive the screen.
+
+    A terminal that is closed sends SIGCONT with SIGHUP, and Textual then begins anew, even while it ends: with threads
+    that nothing would end, and for which the process would wait.
+    """
     for name in ("SIGTSTP", "SIGCONT"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_DFL)

@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,14 @@ from tools.processes import wait_until
 
 SGR = re.compile(rb"\x1b\[([\d;:]*)m")
 NOWHERE = ("tui", "--host", "unix:///nowhere/docker.sock")
+CONTINUED = """
+import os, signal, sys
+from srctl.tui.main import MainScreen
+MainScreen.remember = lambda _: os.kill(os.getpid(), signal.SIGCONT)
+from srctl.__main__ import run
+run()
+"""
+"""The screen, told to go on while it ends, as a terminal that is closed does."""
 
 
 @pytest.fixture
@@ -116,3 +125,23 @@ def test_a_signal_to_the_process_that_waits_ends_the_screen(screen: Terminal) ->
     assert screen.end() == 130
     assert screen.sane
     assert screen.cooked
+
+
+def test_a_signal_to_go_on_while_it_ends_begins_nothing_anew(home: Home) -> None:
+    child, handle = pty.fork()
+    if child == 0:
+        command = [sys.executable, "-c", CONTINUED, *NOWHERE]
+        os.execve(sys.executable, command, home.env | {"TERM": "xterm-256color"})  # noqa: S606
+    until(handle, "✗ away".encode())
+    [screen] = Path(f"/proc/{child}/task/{child}/children").read_text().split()
+    try:
+        os.write(handle, b"q")
+        with contextlib.suppress(OSError):  # which is how a terminal says that nobody is there any more
+            while select.select([handle], [], [], 10)[0]:
+                os.read(handle, 1 << 16)
+        assert not Path(f"/proc/{screen}").exists()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(screen), signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(handle)
