@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from srctl.contents import Changes, Contents, GrantEntry, GroupEntry, Source, UserEntry
 from srctl.db.policy_json import canonical
@@ -14,6 +14,7 @@ from srctl.limits import has_expired
 from srctl.models import Application, Grant, GrantPage, Group, Policy, User
 
 _UNKNOWN = datetime.fromtimestamp(0, UTC)
+Entry = TypeVar("Entry", UserEntry, GroupEntry)
 
 
 class Reader:
@@ -213,20 +214,20 @@ def without(members: tuple[str, ...], name: str) -> tuple[str, ...]:
 
 def user_entry(contents: Contents, name: str, hint: str = "See `srctl user list`") -> UserEntry:
     """Return the user of this name. Raises NotFoundError."""
-    found = next((entry for entry in contents.users if entry.name == name), None)
-    if found is None:
-        meant = next((entry.name for entry in contents.users if entry.name.casefold() == name.casefold()), None)
-        raise NotFoundError(f"There is no user {name}", f"Did you mean {meant}?" if meant else hint)
-    return found
+    return _named(contents.users, name, "user", hint)
 
 
 def group_entry(contents: Contents, name: str, hint: str = "See `srctl group list`") -> GroupEntry:
     """Return the group of this name. Raises NotFoundError."""
-    found = next((entry for entry in contents.groups if entry.name == name), None)
-    if found is None:
-        meant = next((entry.name for entry in contents.groups if entry.name.casefold() == name.casefold()), None)
-        raise NotFoundError(f"There is no group {name}", f"Did you mean {meant}?" if meant else hint)
-    return found
+    return _named(contents.groups, name, "group", hint)
+
+
+def _named(entries: Iterable[Entry], name: str, kind: str, hint: str) -> Entry:
+    by_name = {entry.name: entry for entry in entries}
+    if name not in by_name:
+        meant = next((each for each in by_name if each.casefold() == name.casefold()), None)
+        raise NotFoundError(f"There is no {kind} {name}", f"Did you mean {meant}?" if meant else hint)
+    return by_name[name]
 
 
 def application_entry(contents: Contents, image: str, hint: str = "See `srctl app list`") -> Application:

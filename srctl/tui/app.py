@@ -29,7 +29,7 @@ from srctl.errors import (
 from srctl.models import Host
 from srctl.tui import guard, kept, leaving, looks, messages, terminal
 from srctl.tui.asking import ScreenPrompter
-from srctl.tui.bookkeeping import Bookkeeping, nobody
+from srctl.tui.bookkeeping import Bookkeeping
 from srctl.tui.calm import EACH, Calm
 from srctl.tui.dialogs import Choice
 from srctl.tui.driver import lasting, put_to_rest
@@ -242,8 +242,7 @@ class SrctlApp(Listener):
             if not work.quiet:
                 self.say(f"Gave up: {work.title}", error.hint, "warning" if error.hint else "information")
         else:
-            if work.failed is not nobody:
-                self.state.mishaps.add(error, work.command, work.title)
+            self.state.mishaps.add(error, work.command, work.title)
             (work.failed or self.fail)(error)
         if self._files is not None and not work.quiet:
             self._files.look()

@@ -20,8 +20,13 @@ class Bookkeeping:
 
     def begin(self, admit: Callable[[bool], object]) -> None:
         """Find out whether the person administers a database of this machine, and whether that is a gateway's."""
+
+        def told(audited: bool | None) -> None:
+            if audited is not None:
+                admit(audited)
+
         if self._state.office_host is None and not self._state.admin:
-            self._do(Work("", None, _office, admit, True, failed=nobody))
+            self._do(Work("", None, _office, told, True))
 
     def read(self) -> None:
         """Read it: once again where that goes on, however often it is wanted."""
@@ -64,11 +69,10 @@ def _books(context: Context, _tell: Callable[..., None]) -> Books:
     return read(context)
 
 
-def _office(context: Context, _tell: Callable[..., None]) -> bool:
-    """Return whether the accounting database, which must be there, is that of a gateway on this machine."""
-    context.store  # noqa: B018 - opened at the first look, or it raises
-    return context.gateway is not None
-
-
-def nobody(_error: SrctlError) -> None:
-    """Who has no accounting database administers none."""
+def _office(context: Context, _tell: Callable[..., None]) -> bool | None:
+    """Return whether the accounting database is that of a gateway on this machine; `None` where there is none."""
+    try:
+        context.store  # noqa: B018 - opened at the first look, or it raises
+        return context.gateway is not None
+    except SrctlError:
+        return None
