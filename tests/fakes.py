@@ -35,7 +35,6 @@ from srctl.models import (
 )
 from srctl.needs import Closing, unhindered
 from srctl.recording import NoRecords
-from srctl.sources import Changes, Contents, GrantEntry, UserEntry, applied
 
 WEB = "srctl/web:latest"
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -443,28 +442,3 @@ def only(engine: FakeEngine) -> Container:
     """Return the one container there is."""
     [container] = engine.stored.values()
     return container
-
-
-class MemorySource:
-    """An accounting database of another kind, in memory; the last of what is `kept` counts, which several may share."""
-
-    def __init__(self, kept: list[Contents]) -> None:
-        self._kept = kept
-
-    def contents(self) -> Contents:
-        return self._kept[-1]
-
-    def carry_out(self, changes: Changes) -> None:
-        if changes:
-            self._kept.append(applied(self.contents(), changes))
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
-
-SOME = Contents(
-    (UserEntry("ann"), UserEntry("bob")),
-    applications=(Application(WEB),),
-    grants=(GrantEntry("a" * 32, "ann", WEB, Policy(allow_home=True)),),
-)
-"""What may be in one."""

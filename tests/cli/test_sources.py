@@ -15,7 +15,8 @@ import pytest
 
 from srctl.sources import Contents, UserEntry
 from tests.cli.front_door import FrontDoor
-from tests.fakes import SOME, WEB, FakeEngine, MemorySource
+from tests.fakes import WEB, FakeEngine
+from tests.memory_source import SOME, MemorySource
 from tools import docs
 
 PAGE = docs.ROOT / "docs" / "how-to" / "sources.md"

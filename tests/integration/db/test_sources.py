@@ -14,8 +14,9 @@ from srctl.contract import SourceContract, WritableContract
 from srctl.db.csv_source import CsvSource
 from srctl.errors import ConflictError
 from srctl.sources import Changes, Contents, UserEntry, applied
-from tests.fakes import SOME, WEB, MemorySource
+from tests.fakes import WEB
 from tests.integration.db.old_files import csv_text
+from tests.memory_source import SOME, MemorySource
 
 
 class TestMemory(WritableContract):

@@ -10,9 +10,9 @@ from srctl.contents import Contents
 from srctl.db.source_store import SourceStore
 from srctl.db.store import SqlStore
 from srctl.models import Policy
-from tests.fakes import MemorySource
 from tests.integration.db import test_store_contract as contract
 from tests.integration.db import test_store_groups as groups_contract
+from tests.memory_source import MemorySource
 
 filled = contract.filled
 test_what_is_not_there_is_not_found = contract.test_what_is_not_there_is_not_found

@@ -177,3 +177,15 @@ def new_key() -> str:
     kind = b"ssh-ed25519"
     blob = len(kind).to_bytes(4, "big") + kind + (32).to_bytes(4, "big") + secrets.token_bytes(32)
     return f"ssh-ed25519 {base64.b64encode(blob).decode()}"
+
+
+def start(channel: Channel, **request: Any) -> dict[str, Any]:
+    """Start a session; return what the call gives."""
+    started: dict[str, Any] = channel.result("session.start", request={"app": WEB, **request})
+    return started
+
+
+def closed(gate: Gatehouse) -> list[int]:
+    """Return the slots that are closed to every login."""
+    with closing(sqlite3.connect(gate.database)) as connection:
+        return [row[0] for row in connection.execute("SELECT slot FROM closed_slots")]
