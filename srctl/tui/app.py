@@ -282,12 +282,13 @@ class SrctlApp(Listener):
         self._books.outdate()
 
     def on_books_changed(self, _message: messages.BooksChanged) -> None:
-        """Read it again if it has been shown; what may be started on hosts of its own may be something else, too."""
+        """Read it again if it has been shown; sessions and what may be started on hosts of its own go by it, too."""
         self._books.change()
         self._books.begin(self.admit)
         if self.state.office_host is None:
             for view in self.state.hosts.values():
                 if view.applications is not None:
+                    view.thread.look()
                     view.thread.offer()
 
     # -- what panes tell

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
+from srctl import limits
 from srctl.errors import SrctlError
 from srctl.models import Session, StartRequest, Tunnel
 from srctl.tui.columns import Column, Row
@@ -193,6 +194,10 @@ def _facts(session: Session, tunnel: Tunnel | None, away: SrctlError | None) -> 
         facts.append(("tunnel", tunnel_standing(tunnel)))
     if session.granted is False:
         facts.append(("! grant", "removed: it can be stopped, and not be opened"))
+    if session.warning:
+        facts.append(("! ends", session.warning))
+    elif session.ends:
+        facts.append(("ends", limits.when(session.ends)))
     if session.image_outdated:
         facts.append(("! image", "newer than the session: R starts it afresh"))
     if session.shared_with:

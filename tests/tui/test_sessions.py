@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from srctl.labels import EXTRA
-from tests.fakes import only
+from tests.fakes import START, only
 from tests.tui.stage import Seat, Stage
 
 
@@ -16,6 +16,20 @@ def test_a_session_is_shown_with_its_state_and_the_way_to_it(stage: Stage) -> No
         await seat.see(identifier[:12], "Test page", "● running", "= :30001", "http://127.0.0.1:30001/user/ann/")
         assert "ann on fake ● up" in seat.lines[0]
         assert "[1 Ses" in seat.lines[0]
+
+    stage.play(story)
+
+
+def test_when_it_ends_is_shown_and_a_warning_of_that_as_it_comes(stage: Stage) -> None:
+    [grant] = stage.lab.json("grant", "list", "--user", "ann")
+    stage.lab.ok("grant", "edit", grant["id"], "--max-lifetime", "12h")
+    identifier = stage.start()
+
+    async def story(seat: Seat) -> None:
+        await seat.see("● running", "ends      2030-01-01 12:00 UTC")
+        with stage.context() as context:
+            assert context.store.records.warn(identifier, "It ends in 5 m, save your work", START)
+        await seat.see("! ends    It ends in 5 m, save your work")
 
     stage.play(story)
 
