@@ -196,11 +196,12 @@ def run() -> None:
     for name in ("stdin", "stdout", "stderr"):
         _make_ready(name)
     code = main(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except OSError:
-        # What is left can't be written; without this the interpreter would try again at its end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            # What is left can't be written; without this the interpreter would try again at its end, and end with 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(code)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PROGRAM = Path(sys.executable).with_name("srctl")
-FOREIGN = ("SRCTL_", "DOCKER_", "XDG_", "SSH_", "PYTEST_", "PG")
+FOREIGN = ("SRCTL_", "DOCKER_", "XDG_", "SSH_", "PYTEST_", "PYTHON", "PG")
 FOREIGN_NAMES = {"NO_COLOR", "FORCE_COLOR", "CLICOLOR", "COLUMNS", "LINES", "DISPLAY", "WAYLAND_DISPLAY", "BROWSER"}
 FOLDERS = {
     "XDG_CONFIG_HOME": ".config",

@@ -65,6 +65,15 @@ def test_a_reader_who_has_enough_is_no_failure(srctl: FrontDoor, argv: list[str]
     assert ran.stderr == ""
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_the_exit_code_of_an_error_stays_where_nobody_hears_of_it(srctl: FrontDoor, stream: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as pipe:
+        ran = run(srctl, PROGRAM, "user", "show", "nobody", **{stream: pipe.fileno()})
+    assert ran.returncode == 3
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 @pytest.mark.parametrize("argv", [["db", "status"], ["--help"], ["--version"], ["user", "add", "-h"]], ids=" ".join)
 def test_output_that_can_not_be_written_is_a_failure_in_one_line(srctl: FrontDoor, argv: list[str]) -> None:

@@ -140,7 +140,7 @@ def test_sshd_can_forbid_streamlocal_forwarding(
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(f"{home.path}/docker.sock")
             assert connection.recv(1) == b""
-        client.terminate()
+        client.kill()
 
 
 def test_the_back_host_is_reached_only_through_the_front_one(home: Home, remote_hosts: dict[str, RemoteHost]) -> None:
