@@ -43,6 +43,8 @@ class Heart:
                 before, waited = waited, _waited()
                 self._note(gap - _blamed(before, waited))
                 now = time.perf_counter()
+            else:
+                self.worst = max(self.worst, gap)
             self._last = now
 
     def stop(self) -> None:
