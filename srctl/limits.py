@@ -46,10 +46,17 @@ def parse_number(text: str) -> float:
 def parse_moment(text: str) -> datetime:
     """Return a date, or a date with a time; without a zone it is UTC. Raises `UsageError`."""
     try:
-        found = datetime.fromisoformat(text.strip())
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+        return in_utc(datetime.fromisoformat(text.strip()))
+    except ValueError as error:
         raise UsageError(f"Not a date: {text!r}", "Write it as 2030-01-31 or 2030-01-31T12:00Z") from error
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return a moment in UTC; one without a zone is meant so. Raises `UsageError` where there is no such time."""
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise UsageError(f"Not a date: {moment.isoformat()}, which is no time in UTC", "Give an earlier one") from error
 
 
 def parse_length(text: str) -> int:
@@ -68,7 +75,7 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     if "gpus" in found:
         found["gpus"] = check_gpus(found["gpus"], least=0)
     if "expires" in found:
-        found["expires"] = found["expires"].astimezone(UTC).replace(microsecond=0)
+        found["expires"] = in_utc(found["expires"]).replace(microsecond=0)
     return found
 
 

@@ -162,7 +162,7 @@ def _moment(_name: str, given: Any) -> datetime | None:
     if isinstance(given, str):
         return limits.parse_moment(given)
     if isinstance(given, datetime):
-        return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+        return limits.in_utc(given)
     return datetime(given.year, given.month, given.day, tzinfo=UTC) if isinstance(given, date) else None
 
 
