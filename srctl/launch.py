@@ -163,6 +163,8 @@ class Launcher:
                     self._progress(Progress(f"Starting {spec.image}"))
                     self._engine.start(container_id, spec.network)
                     ready = self._watch.until_ready(container_id, request.timeout)
+                    if spec.seats is not None:
+                        self._seats(grant).require(ready)
                     self._progress(Progress("It answers"))
                     self._record(ready)
                     return self._started(ready, fresh=True)

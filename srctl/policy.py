@@ -167,9 +167,9 @@ def container_name(realm: str, user: str, grant_id: str) -> str:
     return f"srctl-{_owner(realm, user)}-{grant_id[:16]}"
 
 
-def seat_name(grant_id: str, seat: int) -> str:
-    """Return the name of the container that has one of a grant's seats, whoever's it is and in whatever realm."""
-    return f"srctl-{grant_id[:16]}-{seat}"
+def seat_name(grant_id: str) -> str:
+    """Return how the names of containers with one of a grant's seats begin, whoever's they are; its number follows."""
+    return f"srctl-{grant_id[:16]}-"
 
 
 def home_volume(realm: str, user: User) -> str:
