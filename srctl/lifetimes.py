@@ -88,7 +88,7 @@ def _is_used(record: Record, counters: Counters, now: datetime) -> bool:
 def judge(facts: Facts, rules: Rules, now: datetime) -> Verdict | None:
     """Return what is to be done with a session, `None` for nothing."""
     fates = sorted(_fates(facts, rules, now), key=lambda fate: fate.ends)
-    if not fates or now < fates[0].ends - fates[0].notice:
+    if not fates or now + fates[0].notice < fates[0].ends:
         return None
     fate, warned = fates[0], facts.record.watch.warned
     heard = (warned or now) + fate.notice / 2

@@ -4,7 +4,7 @@ Nothing of this happens by itself: somebody has to run it, now and then. Several
 what one of them has done the others find done. What ended unseen is written down too, as far as the engine remembers.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -64,7 +64,8 @@ class Reaper:
         """
         now = self._clock.date()
         known = {record.session_id: record for record in self._records.running(self._sessions.realm)}
-        containers = self._sessions.containers(stopped=True, all_users=True)  # later, so that a new one is no lost one
+        seen = self._sessions.containers(stopped=True, all_users=True)  # later, so that a new one is no lost one
+        containers = _without_doubles(seen, known)
         if not dry_run:
             self._note_ends(known, containers)
         facts = self._facts([each for each in containers if each.state in RUNNING], known, now)
@@ -180,6 +181,22 @@ class Reaper:
         if gateway is None:
             return []
         return [_unsharing(gateway, share) for share in gateway.book.expired(now)]
+
+
+def _without_doubles(containers: list[Container], known: Mapping[str, Record]) -> list[Container]:
+    """Return the containers without those that bear the id of another one's session: what ends there is not its.
+
+    The session is in the container that is written down, else in the oldest one.
+    """
+
+    def rank(container: Container) -> tuple[bool, datetime]:
+        record = known.get(str(labels.session_id(container)))
+        return record is None or record.container_id != container.id, container.created
+
+    first: dict[str, Container] = {}
+    for container in sorted(containers, key=rank):
+        first.setdefault(str(labels.session_id(container)), container)
+    return [each for each in containers if first[str(labels.session_id(each))] is each]
 
 
 @dataclass(frozen=True, slots=True)
