@@ -118,10 +118,26 @@ def restore(
     context.settle(restored.before, restored.after)
     if restored.set_aside is not None:
         context.output.note(f"The database was damaged; it is kept as {restored.set_aside}")
+    if restored.left_out:
+        context.output.note(f"Left out, since no backup of srctl has that: {', '.join(restored.left_out)}")
+    _tell_problem(context)
     status = restored.status
     context.output.note(f"Restored {status.users} users, {status.applications} applications, {status.grants} grants")
     if context.output.format == "json":
         context.output.one(asdict(status), ids="url")
+
+
+def _tell_problem(context: Context) -> None:
+    """Say what a copy has brought that breaks the rules: it is what it was, and a person may mend it."""
+    from srctl import checking
+    from srctl.db.backends import archive_of
+
+    try:
+        problem = checking.rules(archive_of(context.store).contents()).problem
+    except SrctlError as error:
+        problem = error.message
+    if problem:
+        context.output.note(f"What it holds breaks the rules, as srctl db check says: {problem}")
 
 
 @verb(app, "check")

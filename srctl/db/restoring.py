@@ -5,8 +5,8 @@ Ids that were given since the copy was made are not given again: sessions, homes
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +18,8 @@ from srctl.contents import NOTHING, Contents
 from srctl.db import copying, setup
 from srctl.db.archive import Revision
 from srctl.db.backup import OURS, copy_file, draft_beside
-from srctl.db.engine import Database, check_file
+from srctl.db.engine import Database, check_file, open_file
+from srctl.db.failures import translated
 from srctl.db.files import content_of, named
 from srctl.db.location import Location, parse
 from srctl.db.old_sqlite import HEADER
@@ -42,6 +43,8 @@ class Restored:
     before: Contents = NOTHING
     after: Contents = NOTHING
     set_aside: Path | None = None
+    left_out: tuple[str, ...] = ()
+    """What the copy had beside tables: nothing of srctl, and nothing that is to run here."""
 
 
 def restore(location: str, file: str) -> Restored:
@@ -51,29 +54,34 @@ def restore(location: str, file: str) -> Restored:
     ConflictError and SrctlError for a copy that is missing, none of ours, or damaged.
     """
     place = parse(location)
-    with _sound_copy(place, named(file)) as draft:
-        if place.path is None:
-            return _fill(place, draft)
-        try:
-            check_file(place.path)
-        except NotFoundError:
-            return Restored(_put(place, place.path, draft))
-        try:
-            return _fill(place, draft)
-        except SrctlError as error:
-            if not _is_damaged(error, place.path):
-                raise
-        aside = _set_aside(place.path)
-        return Restored(_put(place, place.path, draft), set_aside=aside)
+    with _sound_copy(place, named(file)) as (draft, left_out):
+        return replace(_restored(place, draft), left_out=left_out)
+
+
+def _restored(place: Location, draft: Location) -> Restored:
+    if place.path is None:
+        return _fill(place, draft)
+    try:
+        check_file(place.path)
+    except NotFoundError:
+        return Restored(_put(place, place.path, draft))
+    try:
+        return _fill(place, draft)
+    except SrctlError as error:
+        if not _is_damaged(error, place.path):
+            raise
+    aside = _set_aside(place.path)
+    return Restored(_put(place, place.path, draft), set_aside=aside)
 
 
 @contextmanager
-def _sound_copy(place: Location, file: Path) -> Iterator[Path]:
-    """Lend a private copy of the copy, checked and brought to the schema of this program."""
+def _sound_copy(place: Location, file: Path) -> Iterator[tuple[Location, tuple[str, ...]]]:
+    """Lend a private copy of the copy, checked and brought to the schema of this program, and what was left out."""
     if content_of(file, len(HEADER)) != HEADER:
         raise ConflictError(f"{file} is not a backup of srctl", "Name another file")
     with _beside(place) as draft:
         copy_file(file, draft)
+        left_out = _disarm(draft)
         with Database(Location(str(file), path=draft)) as database, database.reading() as connection:
             found = look(connection)
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
@@ -82,7 +90,16 @@ def _sound_copy(place: Location, file: Path) -> Iterator[Path]:
         if broken is not None:
             raise SrctlError(f"{file} is damaged: a row of {broken[0]} refers to nothing", "Take another backup")
         setup.upgrade(str(draft))
-        yield draft
+        yield Location(str(file), path=draft), left_out
+
+
+def _disarm(draft: Path) -> tuple[str, ...]:
+    """Remove what runs by itself when rows are read or written; return what that was."""
+    with translated(Location(str(draft), path=draft)), closing(open_file(draft)) as connection:
+        found = connection.execute("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchall()
+        for kind, name in found:
+            connection.execute(f'DROP {kind} IF EXISTS "{name.replace(chr(34), chr(34) * 2)}"')
+    return tuple(f"{kind} {name}" for kind, name in found)
 
 
 @contextmanager
@@ -101,9 +118,9 @@ def _beside(place: Location) -> Iterator[Path]:
         yield draft
 
 
-def _fill(place: Location, draft: Path) -> Restored:
+def _fill(place: Location, draft: Location) -> Restored:
     """Replace the rows of a database that is ready, or empty."""
-    with Database(place) as database, Database(Location(str(draft), path=draft)) as source:
+    with Database(place) as database, Database(draft) as source:
         with database.reading() as connection:
             found = look(connection)
         if found.standing not in (Standing.READY, Standing.EMPTY):
@@ -111,10 +128,18 @@ def _fill(place: Location, draft: Path) -> Restored:
         with setup.ready_to_write(database) as connection, source.reading() as copy:
             revision = Revision(connection)
             before, closed = revision.contents(), connection.execute(select(closed_slots)).all()
-            copying.copy_rows(copy, connection)
+            _copy_rows(copy, connection)
             _forget_slots(connection, closed)
             after = revision.contents()
         return Restored(setup.status_of(database), before, after)
+
+
+def _copy_rows(copy: Connection, target: Connection) -> None:
+    """Put the rows of a copy in the place of all others. Raises SrctlError for values that no such row has."""
+    try:
+        copying.copy_rows(copy, target)
+    except (ValueError, TypeError, AttributeError) as error:  # what SQLAlchemy can't read as the column's type
+        raise SrctlError(f"The copy has a value that can't be: {error}", "Take another backup") from error
 
 
 def _forget_slots(connection: Connection, closed: Sequence[Row[Any]]) -> None:
@@ -127,19 +152,24 @@ def _forget_slots(connection: Connection, closed: Sequence[Row[Any]]) -> None:
         connection.execute(insert(closed_slots), kept)
 
 
-def _put(place: Location, path: Path, draft: Path) -> StoreStatus:
-    """Put the draft where there is no database; nobody knows which ids were given there before."""
-    with Database(Location(place.label, path=draft)) as database:
-        with database.writing() as connection:
-            last = copying.counters(connection)
-            copying.advance(connection, {name: number + MARGIN for name, number in last.items()})
-            _forget_slots(connection, ())
-        status = setup.status_of(database)
-    setup.prepare_file(draft)
-    try:
-        setup.put(draft, path)
-    except FileExistsError as error:
-        raise ConflictError(f"Another process made {path} at this moment", "Look at it, then try again") from error
+def _put(place: Location, path: Path, draft: Location) -> StoreStatus:
+    """Put the rows of the draft in a new database where there is none.
+
+    Its tables are ours, whatever those of the copy are. Nobody knows which ids were given there before.
+    """
+    with draft_beside(path) as fresh:
+        setup.initialise(str(fresh))
+        with Database(Location(place.label, path=fresh)) as database, Database(draft) as source:
+            with database.writing() as connection, source.reading() as copy:
+                _copy_rows(copy, connection)
+                last = copying.counters(connection)
+                copying.advance(connection, {name: number + MARGIN for name, number in last.items()})
+                _forget_slots(connection, ())
+            status = setup.status_of(database)
+        try:
+            setup.put(fresh, path)
+        except FileExistsError as error:
+            raise ConflictError(f"Another process made {path} at this moment", "Look at it, then try again") from error
     return status
 
 

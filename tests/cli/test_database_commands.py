@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,34 @@ def test_a_backup_makes_a_database_where_there_is_none(team: FrontDoor) -> None:
     team.database.unlink()
     team.ok("db", "restore", "~/copy.db", "--yes")
     assert stat.S_IMODE(team.database.stat().st_mode) == 0o600
+    assert team.ok("user", "list", "-q").lines == ["ann", "bob"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_nothing_that_a_copy_brings_runs_and_what_is_wrong_in_it_is_told(team: FrontDoor, there: bool) -> None:
+    team.ok("db", "backup", "~/copy.db")
+    with closing(sqlite3.connect(team.home / "copy.db")) as copy:
+        copy.executescript("CREATE TRIGGER evil AFTER INSERT ON users BEGIN UPDATE users SET admin = 1; END")
+        copy.executescript("CREATE VIEW mine AS SELECT 1; ALTER TABLE users ADD COLUMN more DEFAULT 1")
+        copy.executescript("UPDATE users SET name = '../../b', name_folded = '../../b' WHERE name = 'bob'")
+    if not there:
+        team.database.unlink()
+    said = team.ok("db", "restore", "~/copy.db", "--yes").err
+    assert "Left out, since no backup of srctl has that: trigger evil, view mine" in said
+    assert "breaks the rules, as srctl db check says: user '../../b': Not a user name" in said
+    team.ok("user", "add", "carol")
+    assert {user["admin"] for user in team.json("user", "list")} == {False}
+    with closing(sqlite3.connect(team.database)) as found:
+        assert {row[0] for row in found.execute("SELECT type FROM sqlite_master")} == {"table", "index"}
+        assert "more" not in {row[1] for row in found.execute("PRAGMA table_info(users)")}
+
+
+def test_a_copy_with_values_that_can_not_be_changes_nothing(team: FrontDoor) -> None:
+    team.ok("db", "backup", "~/copy.db")
+    with closing(sqlite3.connect(team.home / "copy.db")) as copy:
+        copy.executescript("UPDATE users SET name = X'00ff', created = 'soon' WHERE name = 'bob'")
+    ran = team("db", "restore", "~/copy.db", "--yes")
+    assert (ran.code, "has a value that can't be" in ran.err) == (1, True)
     assert team.ok("user", "list", "-q").lines == ["ann", "bob"]
 
 
