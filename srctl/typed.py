@@ -28,7 +28,8 @@ def _misfits(value: Any, kind: Any, place: str, known: set[Any]) -> Iterator[str
     elif not _fits(value, kind):
         yield _said(value, place)
     elif not (isinstance(value, Limits) and value in known):
-        for name, hint in _hints(type(value)).items():
+        own: type = type(value)
+        for name, hint in _hints(own).items():
             yield from _misfits(getattr(value, name), hint, f"{place} {name}", known)
         if isinstance(value, Limits):
             known.add(value)

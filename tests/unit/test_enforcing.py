@@ -115,7 +115,7 @@ def test_a_forged_label_closes_nobody_s_way_but_the_holder_s(
 ) -> None:
     engine = FakeEngine()
     other_process(engine, started=True)
-    marks = only(engine).labels | {labels.RUNINFO + "user": "bob", labels.EXTRA + "slot": str(SLOTS[3])}
+    marks = {**only(engine).labels, labels.RUNINFO + "user": "bob", labels.EXTRA + "slot": str(SLOTS[3])}
     engine.stored = {each.id: replace(each, labels=marks) for each in engine.stored.values()}
     Enforcer(lambda: engine, gateway).withdraw(rights().given)
     assert (book.closed, connections.refused) == (set(), [])
