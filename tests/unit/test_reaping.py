@@ -337,6 +337,22 @@ class TestRecords:
         assert house.sessions().stop(session.id) == (session.id, True)
 
 
+@pytest.mark.parametrize("permits", [Policy(idle_timeout=HOUR), Policy(max_lifetime=HOUR)])
+def test_a_clock_that_was_ahead_for_a_while_keeps_nothing_running(house: House, permits: Policy) -> None:
+    session = house.start(permits)
+    house.wait(50 * MINUTE)
+    house.engine.time.now += 365 * 24 * HOUR
+    house.use(session, sent=10_000)
+    house.reap()
+    house.engine.time.now -= 365 * 24 * HOUR
+    done: list[tuple[str, str]] = []
+    for _ in range(9):
+        house.use(session)
+        done += house.reap()
+        house.wait(20 * MINUTE)
+    assert [action for action, _ in done][-1:] == ["stop"]
+
+
 class TestForgedLabels:
     """Whoever reaches the engine writes labels, and harms nobody else by them."""
 
