@@ -92,7 +92,8 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 def _within(name: str, value: float, least: float, most: float) -> float:
     if not least <= value <= most:  # nor what is no number
-        raise UsageError(f"{option(name)} {_plain(name, value)} makes no sense", f"Give {_plain(name, least)} or more")
+        room = f"{_plain(name, most)} at most" if value > most else f"{_plain(name, least)} or more"
+        raise UsageError(f"{option(name)} {_plain(name, value)} makes no sense", f"Give {room}")
     return round(float(value), 3) if name == "cpus" else int(value)
 
 
@@ -198,7 +199,7 @@ def as_options(values: Limits) -> list[str]:
 
 
 _OPTIONS: dict[str, Callable[[Any], str]] = {
-    "cpus": lambda value: f"{value:g}",
+    "cpus": lambda value: f"{value:.3f}".rstrip("0").rstrip("."),
     "memory": size,
     "shm_size": size,
     "max_lifetime": lambda value: f"{value}s",

@@ -5,7 +5,7 @@ import re
 from srctl.errors import UsageError
 
 _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
-_SIZE = re.compile(r"([0-9]{1,12})([bkmg]?)b?")
+_SIZE = re.compile(r"([0-9]{1,16})([bkmg]?)b?")
 
 
 def parse(text: str) -> int:

@@ -41,7 +41,7 @@ def test_spellings_of_one_image_are_one_application(srctl: FrontDoor, same: str)
         ["UPPER"], ["a b"], ["desktop:"], ["-x"], ["desktop", "--port", "0"], ["desktop", "--port", "65536"],
         ["desktop", "--port", "http"], ["desktop", "--path", "relative"], ["desktop", "--scheme", "ftp"],
         ["desktop", "--title", "two\nlines"], ["desktop", "--profile", "none"], ["desktop", "--shm-size", "much"],
-        ["desktop", "--gpus", "-1"],
+        ["desktop", "--gpus", "-1"], ["desktop", "--shm-size", "999999999999g"],
     ],
     ids=" ".join,
 )  # fmt: skip

@@ -88,7 +88,7 @@ def test_a_session_shows_when_its_grant_ends_now(lab: FrontDoor) -> None:
     assert lab.json("ps")[0]["ends"] is None
 
 
-ODD = ("--no-read-only", "--gpus", "all", "--cpus", "1.333", "--memory", "6291457b", "--idle-timeout", "61s")
+ODD = ("--no-read-only", "--gpus", "all", "--cpus", "1000.125", "--memory", "1000000000001b", "--idle-timeout", "61s")
 
 
 @pytest.mark.parametrize("words", [LIMITS, ODD])
