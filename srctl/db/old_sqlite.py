@@ -14,7 +14,7 @@ from srctl.contents import Skipped
 from srctl.db.engine import open_file
 from srctl.db.failures import translated
 from srctl.db.location import Location
-from srctl.errors import ConflictError, UsageError
+from srctl.errors import ConflictError, SrctlError, UsageError
 from srctl.legacy import Named, OldData, OldGrant, OldPolicy
 
 HEADER = b"SQLite format 3\0"
@@ -35,6 +35,7 @@ _ADDED = ("app_license", "allow_startup_data")
 _LONG = 64
 """Characters of an id that are told as they are."""
 
+_MOST_TOLD = 2**31 - 1
 _REAL_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0"
 """Those with rows of their own: what others run at each look is no data of that system."""
 
@@ -54,6 +55,7 @@ def parse(path: Path) -> OldData:
         connection.text_factory = _text
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute("BEGIN")
+        _check_pages(connection, path)
         columns = _columns(connection, path)
         return _Reader(connection, columns).read()
 
@@ -71,6 +73,15 @@ def _opened(path: Path) -> sqlite3.Connection:
 def _text(raw: bytes) -> str:
     """Decode a text; what is not UTF-8 becomes what no name and no path may have."""
     return raw.decode("utf-8", "surrogateescape")
+
+
+def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise SrctlError for a damaged file: some damage only makes rows disappear. What rows say is looked at later."""
+    connection.execute("PRAGMA ignore_check_constraints=ON")
+    for (said,) in connection.execute(f"PRAGMA quick_check({_MOST_TOLD})"):
+        if said != "ok" and not said.startswith("NULL value in "):
+            problem = " ".join(said.split())
+            raise SrctlError(f"The database {path} is damaged: {problem}", "Take another copy of it, or a backup")
 
 
 def _columns(connection: sqlite3.Connection, path: Path) -> frozenset[str]:

@@ -182,6 +182,18 @@ def test_a_table_that_runs_something_is_none(store: SqlStore, tmp_path: Path) ->
         bring(store, old.path)
 
 
+def test_a_damaged_database_is_refused_though_it_can_be_read(store: SqlStore, tmp_path: Path) -> None:
+    old = usual(tmp_path / "old.db")
+    content = bytearray(old.path.read_bytes())
+    with closing(sqlite3.connect(old.path)) as connection:
+        [page] = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'accounting'").fetchone()
+        before = (page - 1) * connection.execute("PRAGMA page_size").fetchone()[0]
+    content[before + 4] -= 1  # of its rows one less
+    old.path.write_bytes(content)
+    with pytest.raises(SrctlError, match="is damaged"):
+        bring(store, old.path)
+
+
 def test_a_huge_cell_is_told_in_short(store: SqlStore, tmp_path: Path) -> None:
     old = usual(tmp_path / "old.db").add("user", (4, "x" * 2**20), (5, b"x" * 2**20))
     old.add("accounting", ("y" * 2**20, "z" * 2**20, 1, 1))
