@@ -194,6 +194,15 @@ def test_a_damaged_database_is_refused_though_it_can_be_read(store: SqlStore, tm
         bring(store, old.path)
 
 
+def test_a_name_that_is_how_a_group_is_written_stops_it(store: SqlStore, tmp_path: Path) -> None:
+    old = usual(tmp_path / "old.db").add("user", (3, "@Team"))
+    store.groups.add_group("team")
+    with pytest.raises(ConflictError, match="User @Team would be how a group is written"):
+        bring(store, old.path)
+    bring(store, old.path, {"@Team": "team"})
+    assert [user.name for user in store.users()] == ["ada", "bob", "team"]
+
+
 def test_a_huge_cell_is_told_in_short(store: SqlStore, tmp_path: Path) -> None:
     old = usual(tmp_path / "old.db").add("user", (4, "x" * 2**20), (5, b"x" * 2**20))
     old.add("accounting", ("y" * 2**20, "z" * 2**20, 1, 1))
