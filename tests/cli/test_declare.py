@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -64,6 +65,20 @@ def test_the_example_of_the_documentation_is_a_file_that_can_be_applied(srctl: F
     assert srctl("apply", "-", "--yes", stdin=text).code == 0
     assert srctl("plan", "-", "--prune", "-q", stdin=text).out == ""
     assert [row["group"] for row in srctl.json("grant", "list")] == [None, "design"]
+
+
+def test_an_export_replaces_files_alone_and_opens_nothing_to_others(full: FrontDoor) -> None:
+    (full.home / "file.toml").write_text("")
+    (full.home / "file.toml").chmod(0o640)
+    (full.home / "link.toml").symlink_to("file.toml")
+    os.mkfifo(full.home / "pipe.toml")
+    full.ok("export", "~/link.toml")
+    assert (full.home / "link.toml").is_symlink()
+    assert "ann" in (full.home / "file.toml").read_text()
+    assert stat.S_IMODE((full.home / "file.toml").stat().st_mode) == 0o640
+    ran = full("export", "~/pipe.toml")
+    assert (ran.code, "not a regular file" in ran.err) == (1, True)
+    assert (full.home / "pipe.toml").is_fifo()
 
 
 def test_without_a_format_json_is_what_programs_get(full: FrontDoor) -> None:
