@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from srctl import labels, lifetimes, policy, recording
 from srctl.clock import REAL, Clock
 from srctl.enforcing import Enforcer, Gateway
-from srctl.errors import NotFoundError, SrctlError
+from srctl.errors import NotFoundError, SrctlError, UsageError
 from srctl.lifetimes import Facts, Rules, Verdict
 from srctl.models import Container, Counters, Record, Share
 from srctl.needs import Store
@@ -119,15 +119,21 @@ class Reaper:
 
     def _note_beginnings(self, records: Iterable[Record]) -> None:
         for record in records:
-            if not self._records.begin(record):
+            if not self._begin(record):
                 self._records.reopen(record.session_id)
+
+    def _begin(self, record: Record) -> bool:
+        """Write down that a session began, if its labels say what a database can hold; tell whether that is new."""
+        with suppress(UsageError):
+            return self._records.begin(record)
+        return False
 
     def _note_ends(self, known: dict[str, Record], containers: list[Container]) -> None:
         """Write down what ended unseen: what lies there still, and what is gone."""
         for container in containers:
             if container.state not in (*RUNNING, "created"):
                 record = recording.record_of(container, self._engine.name, self._sessions.realm)
-                if self._records.begin(record) or record.session_id in known:
+                if self._begin(record) or record.session_id in known:
                     recording.end_of(self._records, self._engine, record.session_id, container.id)
         present = {container.id for container in containers}
         here = [each for each in known.values() if each.host == self._engine.name]
