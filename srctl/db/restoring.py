@@ -20,7 +20,7 @@ from srctl.db.archive import Revision
 from srctl.db.backup import OURS, copy_file, draft_beside
 from srctl.db.engine import Database, check_file, open_file
 from srctl.db.failures import translated
-from srctl.db.files import content_of, named
+from srctl.db.files import JOURNALS, content_of, named
 from srctl.db.location import Location, parse
 from srctl.db.old_sqlite import HEADER
 from srctl.db.schema import closed_slots, shares, users
@@ -184,7 +184,7 @@ def _is_damaged(error: SrctlError, path: Path) -> bool:
 def _set_aside(path: Path) -> Path:
     """Give a damaged database and the files beside it another name, which is returned."""
     aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    for suffix in ("-wal", "-shm", ""):
+    for suffix in (*JOURNALS, "-shm", ""):
         file = Path(f"{path}{suffix}")
         if file.exists():
             file.rename(f"{aside}{suffix}")

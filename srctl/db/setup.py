@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from srctl.db.engine import Database, check_file, open_file
 from srctl.db.failures import BUSY_SECONDS, translated
+from srctl.db.files import require_no_journal
 from srctl.db.location import Location, parse
 from srctl.db.schema import HEAD
 from srctl.db.standing import Standing, look, look_within, refusal
@@ -166,7 +167,12 @@ def _create(place: Location, path: Path) -> Prepared | None:
 
 
 def put(draft: Path, path: Path) -> None:
-    """Give a file its name unless there is one of that name. Raises `FileExistsError` then."""
+    """Give a file its name unless there is one of that name. Raises `FileExistsError` then, and ConflictError."""
+    try:
+        require_no_journal(path)
+    except ConflictError:
+        if not path.exists():  # else another process has just made it, and uses it
+            raise
     try:
         os.link(draft, path)
     except FileExistsError:

@@ -165,6 +165,27 @@ def test_nothing_that_a_copy_brings_runs_and_what_is_wrong_in_it_is_told(team: F
         assert "more" not in {row[1] for row in found.execute("PRAGMA table_info(users)")}
 
 
+def test_what_is_left_of_a_database_that_is_gone_is_not_read_into_a_new_one(team: FrontDoor) -> None:
+    team.ok("db", "backup", "~/copy.db")
+    left = team.home / "left"
+    with closing(sqlite3.connect(team.database)) as before:
+        before.execute("UPDATE users SET admin = 1")
+        before.commit()
+        left.write_bytes(Path(f"{team.database}-wal").read_bytes())
+    team.database.unlink()
+    side = Path(f"{team.database}-wal")
+    side.write_bytes(left.read_bytes())
+    for words in (["init"], ["restore", "~/copy.db", "--yes"]):
+        ran = team("db", *words)
+        assert (ran.code, "is left of another database" in ran.err) == (5, True)
+        assert not team.database.exists()
+    side.rename(left)
+    team.ok("db", "restore", "~/copy.db", "--yes")
+    assert {user["admin"] for user in team.json("user", "list")} == {False}
+    Path(f"{team.home}/other.db-wal").write_bytes(left.read_bytes())
+    assert team("db", "backup", "~/other.db").code == 5
+
+
 def test_a_copy_with_values_that_can_not_be_changes_nothing(team: FrontDoor) -> None:
     team.ok("db", "backup", "~/copy.db")
     with closing(sqlite3.connect(team.home / "copy.db")) as copy:
