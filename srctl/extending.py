@@ -10,8 +10,8 @@ from srctl import durations, labels
 from srctl.clock import REAL, Clock
 from srctl.errors import ConflictError, NotAllowedError, UsageError
 from srctl.limits import when as written
-from srctl.limits import who_changes
 from srctl.models import Container, Extension, Grant, Session
+from srctl.policy import who_changes
 from srctl.sessions import RUNNING, Sessions
 
 LONGEST = 366 * 86400.0
