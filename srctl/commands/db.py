@@ -110,16 +110,19 @@ def restore(
     """
     _require_local(context)
     from srctl.db.backends import require_own
+    from srctl.db.restoring import require_copy
     from srctl.db.restoring import restore as put_back
 
     require_own(context.config.database)
+    require_copy(file)
     confirm(context, yes, f"Replace all that {context.config.database} holds by what {file} holds?")
     restored = put_back(context.config.database, file)
     context.settle(restored.before, restored.after)
     if restored.set_aside is not None:
         context.output.note(f"The database was damaged; it is kept as {restored.set_aside}")
     status = restored.status
-    context.output.note(f"Restored {status.users} users, {status.applications} applications, {status.grants} grants")
+    counts = (("user", status.users), ("application", status.applications), ("grant", status.grants))
+    context.output.note("Restored " + ", ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in counts))
     if context.output.format == "json":
         context.output.one(asdict(status), ids="url")
 

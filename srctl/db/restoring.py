@@ -67,11 +67,17 @@ def restore(location: str, file: str) -> Restored:
         return Restored(_put(place, place.path, draft), set_aside=aside)
 
 
+def require_copy(file: str) -> None:
+    """Raise `NotFoundError`, `ConflictError`, `UsageError` or `SrctlError` for a file that is certainly no copy."""
+    path = named(file)
+    if content_of(path, len(HEADER)) != HEADER:
+        raise ConflictError(f"{path} is not a backup of srctl", "Name another file")
+
+
 @contextmanager
 def _sound_copy(place: Location, file: Path) -> Iterator[Path]:
     """Lend a private copy of the copy, checked and brought to the schema of this program."""
-    if content_of(file, len(HEADER)) != HEADER:
-        raise ConflictError(f"{file} is not a backup of srctl", "Name another file")
+    require_copy(str(file))
     with _beside(place) as draft:
         copy_file(file, draft)
         with Database(Location(str(file), path=draft)) as database, database.reading() as connection:
