@@ -39,6 +39,7 @@ def test_ps_shows_what_is_left_and_extend_gives_more(lab: FrontDoor) -> None:
     session = limited(lab, "--max-lifetime", "12h")
     [row] = lab.json("ps")
     assert row["warning"] is None
+    assert row.keys() == lab.json("session", "show", session).keys()
     assert "LEFT" in lab.ok("ps").out
     assert "11h 59m" in lab.ok("ps").out
     ran = lab("session", "extend", session[:8], "2h", "-o", "json")
