@@ -8,7 +8,7 @@ import typer
 from srctl import views
 from srctl.commands.options import YesOption, confirm, noun, verb
 from srctl.context import Context
-from srctl.errors import SrctlError, UnsupportedError
+from srctl.errors import SrctlError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from srctl.db.setup import Prepared
@@ -93,6 +93,8 @@ def backup(
     from srctl.db.backends import require_own
     from srctl.db.backup import backup as copy
 
+    if file == "-":
+        raise UsageError("A copy can't be printed", "Name a file; one of this name is ./-")
     require_own(context.config.database)
     status = copy(context.config.database, file)
     context.output.made(status.url, asdict(status))

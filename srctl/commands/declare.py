@@ -28,7 +28,9 @@ PruneOption = Annotated[
 @verb(app, "export")
 def export(
     context: Context,
-    file: Annotated[str | None, typer.Argument(metavar="FILE", help="Where to write; else it is printed.")] = None,
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="Where to write; without one, or with -, it is printed.")
+    ] = None,
     form: Annotated[
         str | None, typer.Option("--format", metavar="FORMAT", help="toml, yaml or json; else as FILE ends, or toml.")
     ] = None,
@@ -39,7 +41,7 @@ def export(
     """
     from srctl import document, formats
 
-    path = None if file is None else _path(file)
+    path = None if file is None or file == "-" else _path(file)
     chosen = form or (_FORMS.get(path.suffix.lower(), "toml") if path is not None else None)
     if chosen is None:
         chosen = "json" if context.output.format == "json" else "toml"

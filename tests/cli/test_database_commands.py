@@ -129,6 +129,7 @@ def test_a_backup_is_named_and_comes_back(team: FrontDoor) -> None:
     assert team.ok("db", "backup", "~/copy.db").lines == [str(team.home / "copy.db")]
     assert team.json("db", "backup", "~/copy.db")["users"] == 2
     team.ok("user", "add", "carol")
+    assert team("db", "backup", "-").code == 2
     assert team("db", "restore", "~/none.db").code == 3  # before anything is asked
     asked = team("db", "restore", "~/copy.db")
     assert (asked.code, "--yes" in asked.err) == (2, True)

@@ -70,6 +70,7 @@ def test_the_example_of_the_documentation_is_a_file_that_can_be_applied(srctl: F
 def test_without_a_format_json_is_what_programs_get(full: FrontDoor) -> None:
     assert json.loads(full.ok("export", "-o", "json").out)["users"] == [{"name": "ann"}, {"name": "bob"}]
     assert full.ok("export").out.startswith("# Read by")
+    assert full.ok("export", "-").out == full.ok("export").out
     assert full("export", "--format", "xml").code == 2
     assert full("export", "/nowhere/at/all.toml").code == 1
 
