@@ -68,5 +68,7 @@ def _check(container: Container, grant: Grant | None, later: datetime, now: date
         hint = who_changes(grant, limit) if grant else ""
         raise NotAllowedError(
             f"Session {labels.session_id(container)} can last until {written(latest)} at most: {why}",
-            f"Ask for less, or again when it is later; {hint}" if limit == "max_lifetime" else hint,
+            f"Ask for less, or again when it is later; for sessions to come {hint}"
+            if limit == "max_lifetime"
+            else hint,
         )

@@ -45,6 +45,7 @@ def test_ps_shows_what_is_left_and_extend_gives_more(lab: FrontDoor) -> None:
     ran = lab("session", "extend", session[:8], "2h", "-o", "json")
     assert (ran.code, ran.error["code"]) == (4, "not-allowed")
     assert "--max-lifetime 12h" in ran.error["message"]
+    assert "for sessions to come an administrator can change it: srctl grant edit" in ran.error["hint"]
     over(lab, session)
     assert "  over  " in lab.ok("ps").out
     extended = lab.json("session", "extend", session[:8], "2h")
