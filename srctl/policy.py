@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from srctl import limits
 from srctl.errors import UsageError
@@ -203,9 +204,10 @@ def as_options(permits: Policy) -> list[str]:
 
 def who_changes(grant: Grant, name: str) -> str:
     """Return who can change a limit that is in force for a grant, and how: with all else that stays as it is."""
+    without: dict[str, Any] = {name: None}
     if getattr(grant.policy, name) is None:
-        kept = limits.as_options(replace(grant.application.defaults, **{name: None}))
+        kept = limits.as_options(replace(grant.application.defaults, **without))
         words = ["srctl", "app", "limit", grant.application.image, *kept]
     else:
-        words = ["srctl", "grant", "edit", grant.id[:12], *as_options(replace(grant.policy, **{name: None}))]
+        words = ["srctl", "grant", "edit", grant.id[:12], *as_options(replace(grant.policy, **without))]
     return f"an administrator can change it: {shlex.join(words)} {limits.option(name)} ..."
