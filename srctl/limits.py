@@ -84,7 +84,8 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 def _within(name: str, value: float, least: float, most: float) -> float:
     if not least <= value <= most:  # nor what is no number
-        raise UsageError(f"{option(name)} {_plain(name, value)} makes no sense", f"Give {_plain(name, least)} or more")
+        hint = f"Give {_plain(name, least)} to {_plain(name, most)}"
+        raise UsageError(f"{option(name)} {_plain(name, value)} makes no sense", hint)
     return round(float(value), 3) if name == "cpus" else int(value)
 
 
@@ -232,4 +233,4 @@ def _plain(name: str, value: float) -> str:
         return size(int(value))
     if name in ("max_lifetime", "idle_timeout"):
         return durations.words(value)
-    return f"{value:g}"
+    return f"{value:.12g}"
