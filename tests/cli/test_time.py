@@ -76,7 +76,10 @@ def test_reap_tells_what_it_did_and_ps_what_it_will_do(lab: FrontDoor) -> None:
     assert "WARNING" in lab.ok("ps").out
     with closing(sqlite3.connect(lab.database)) as connection, connection:
         connection.execute("UPDATE records SET warned = '2026-01-01 00:00:00.000000'")
-    assert f"stop    {session}  ann" in lab.ok("reap").out
+    assert row["message"].endswith("; srctl session extend gives it longer")
+    ended = lab.ok("reap").out
+    assert f"stop    {session}  ann" in ended
+    assert "extend" not in ended
     assert lab.json("ps", "--all") == []
     assert lab.json("usage")[0]["sessions"] == 1
 
