@@ -104,7 +104,8 @@ def judge(facts: Facts, rules: Rules, now: datetime) -> Verdict | None:
     if now >= fate.ends and (fate.reason == EXPIRED or (warned is not None and now >= heard)):
         return Verdict("stop", fate.reason, fate.words)
     ends = fate.ends if fate.reason == EXPIRED else max(fate.ends, heard)
-    return Verdict("warn", fate.reason, f"It ends at {when(ends)}: {fate.words}")
+    advice = "; srctl session extend gives it longer" if fate.reason == LIFETIME else ""
+    return Verdict("warn", fate.reason, f"It ends at {when(ends)}: {fate.words}{advice}")
 
 
 def _warned(facts: Facts, rules: Rules, now: datetime) -> datetime | None:
@@ -125,7 +126,7 @@ def _fates(facts: Facts, rules: Rules, now: datetime) -> list[_Fate]:
     if (lifetime := labels.max_lifetime(container)) is not None:
         length = timedelta(seconds=lifetime)
         ends = facts.extension.ends if facts.extension else container.created + length
-        words = f"it may run {durations.words(lifetime)} (--max-lifetime); srctl session extend gives it longer"
+        words = f"it may run {durations.words(lifetime)} (--max-lifetime)"
         found.append(_Fate(LIFETIME, ends, min(rules.warning, length / 2), words))
     if (timeout := labels.idle_timeout(container)) is not None and watch.active is not None:
         length = timedelta(seconds=timeout)

@@ -5,7 +5,6 @@ can't be kept, is refused.
 """
 
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -71,7 +70,7 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
         if name in found:
             found[name] = _within(name, found[name], least, most)
     if found.get("network", "bridge") not in NETWORKS:
-        raise UsageError(f"The network {found['network']!r} is none that there is", f"Choose {', '.join(NETWORKS)}")
+        raise UsageError(f"There is no kind of network {found['network']!r}", f"Choose {', '.join(NETWORKS)}")
     if "gpus" in found:
         found["gpus"] = check_gpus(found["gpus"], least=0)
     if "expires" in found:
@@ -151,14 +150,6 @@ def in_words(values: Limits) -> list[str]:
     return [_WORDS[name](value) for name, value in set_ones(values).items()]
 
 
-def who_changes(grant: Grant, name: str) -> str:
-    """Return who can change a limit that is in force for a grant, and how."""
-    if getattr(grant.policy, name) is None:
-        image = shlex.quote(grant.application.image)
-        return f"an administrator can change it: srctl app limit {image} {option(name)} ..."
-    return f"an administrator can change it: srctl grant edit {grant.id[:12]} {option(name)} ..."
-
-
 def size(count: int) -> str:
     """Return bytes as people write them for docker."""
     for unit, factor in (("g", 1024**3), ("m", MIB), ("k", 1024)):
@@ -202,8 +193,8 @@ _OPTIONS: dict[str, Callable[[Any], str]] = {
     "cpus": lambda value: f"{value:.3f}".rstrip("0").rstrip("."),
     "memory": size,
     "shm_size": size,
-    "max_lifetime": lambda value: f"{value}s",
-    "idle_timeout": lambda value: f"{value}s",
+    "max_lifetime": durations.exact,
+    "idle_timeout": durations.exact,
     "expires": lambda value: value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
 }
 

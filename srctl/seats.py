@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from math import inf
 
-from srctl import labels, limits, policy
+from srctl import labels, policy
 from srctl.errors import ConflictError, NameTakenError, NotAllowedError, NotFoundError
 from srctl.models import Container, Grant
 from srctl.needs import Engine
@@ -89,7 +89,7 @@ class Seats:
         return NotAllowedError(
             f"No more than {self._count} sessions may run under this grant at once (--max-sessions)"
             + (f", and they do, of {users}" if users else ""),
-            f"Wait until one ends; {limits.who_changes(self._grant, 'max_sessions')}",
+            f"Wait until one ends; {policy.who_changes(self._grant, 'max_sessions')}",
         )
 
     def _clear(self, container: Container) -> None:

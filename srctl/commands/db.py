@@ -8,7 +8,7 @@ import typer
 from srctl import views
 from srctl.commands.options import YesOption, confirm, noun, verb
 from srctl.context import Context
-from srctl.errors import SrctlError, UnsupportedError
+from srctl.errors import SrctlError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from srctl.db.setup import Prepared
@@ -93,6 +93,8 @@ def backup(
     from srctl.db.backends import require_own
     from srctl.db.backup import backup as copy
 
+    if file == "-":
+        raise UsageError("A copy can't be printed", "Name a file; one of this name is ./-")
     require_own(context.config.database)
     status = copy(context.config.database, file)
     context.output.made(status.url, asdict(status))
@@ -110,9 +112,11 @@ def restore(
     """
     _require_local(context)
     from srctl.db.backends import require_own
+    from srctl.db.restoring import require_copy
     from srctl.db.restoring import restore as put_back
 
     require_own(context.config.database)
+    require_copy(file)
     confirm(context, yes, f"Replace all that {context.config.database} holds by what {file} holds?")
     restored = put_back(context.config.database, file)
     context.settle(restored.before, restored.after)
@@ -122,7 +126,8 @@ def restore(
         context.output.note(f"Left out, since no backup of srctl has that: {', '.join(restored.left_out)}")
     _tell_problem(context)
     status = restored.status
-    context.output.note(f"Restored {status.users} users, {status.applications} applications, {status.grants} grants")
+    counts = (("user", status.users), ("application", status.applications), ("grant", status.grants))
+    context.output.note("Restored " + ", ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in counts))
     if context.output.format == "json":
         context.output.one(asdict(status), ids="url")
 

@@ -74,11 +74,17 @@ def _restored(place: Location, draft: Location) -> Restored:
     return Restored(_put(place, place.path, draft), set_aside=aside)
 
 
+def require_copy(file: str) -> None:
+    """Raise `NotFoundError`, `ConflictError`, `UsageError` or `SrctlError` for a file that is certainly no copy."""
+    path = named(file)
+    if content_of(path, len(HEADER)) != HEADER:
+        raise ConflictError(f"{path} is not a backup of srctl", "Name another file")
+
+
 @contextmanager
 def _sound_copy(place: Location, file: Path) -> Iterator[tuple[Location, tuple[str, ...]]]:
     """Lend a private copy of the copy, checked and brought to the schema of this program, and what was left out."""
-    if content_of(file, len(HEADER)) != HEADER:
-        raise ConflictError(f"{file} is not a backup of srctl", "Name another file")
+    require_copy(str(file))
     with _beside(place) as draft:
         copy_file(file, draft)
         left_out = _disarm(draft)

@@ -51,7 +51,7 @@ def test_a_wrong_value_is_wrong_usage_and_adds_nothing(srctl: FrontDoor, wrong: 
 
 
 def test_sizes_are_written_as_for_docker(srctl: FrontDoor) -> None:
-    srctl.ok("app", "add", "desktop", "--no-verify", "--shm-size", "512m", "--gpus", "all")
+    srctl.ok("app", "add", "desktop", "--no-verify", "--shm-size", "512MiB", "--gpus", "all")
     row = srctl.json("app", "show", "desktop")
     assert (row["shm_size"], row["gpus"]) == (512 * 1024**2, "all")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -84,6 +85,7 @@ def test_an_export_replaces_files_alone_and_opens_nothing_to_others(full: FrontD
 def test_without_a_format_json_is_what_programs_get(full: FrontDoor) -> None:
     assert json.loads(full.ok("export", "-o", "json").out)["users"] == [{"name": "ann"}, {"name": "bob"}]
     assert full.ok("export").out.startswith("# Read by")
+    assert full.ok("export", "-").out == full.ok("export").out
     assert full("export", "--format", "xml").code == 2
     assert full("export", "/nowhere/at/all.toml").code == 1
 
@@ -101,6 +103,10 @@ def test_a_plan_shows_what_would_change_and_changes_nothing(full: FrontDoor) -> 
     assert (grant["before"]["policy"]["license"], grant["after"]["policy"]["license"]) == (True, "another")
     table = full.ok("plan", str(full.home / "all.toml")).out
     assert "admin: no → yes" in table
+    file = shlex.quote(str(full.home / "all.toml"))
+    assert full.ok("plan", str(full.home / "all.toml"), "--prune").err == (
+        f"0 to add, 2 to change, 0 to remove: srctl apply {file} --prune does it\n"
+    )
     assert "S3CRET" not in table + ran.out
     assert full.database.read_bytes() == before
 
@@ -153,7 +159,7 @@ def test_what_makes_no_sense_changes_nothing(full: FrontDoor) -> None:
     before = contents(full)
     for text, code in (("users = [{name='x y'}, {name='new'}]", 2), ("nonsense", 2), ("\udcff", 2)):
         assert full("apply", "-", "--yes", stdin=text).code == code
-    assert full("apply", str(full.home / "nothing.toml"), "--yes").code == 1
+    assert full("apply", str(full.home / "nothing.toml"), "--yes").code == 3
     assert contents(full) == before
 
 

@@ -258,7 +258,7 @@ class TestSqlite:
         backup(str(path), str(copy))
         good = copy.read_bytes()
         program = "import sys; from srctl.db.backup import backup; backup(*sys.argv[1:])"
-        command = ["sh", "-c", 'ulimit -f 16; exec "$0" "$@"', sys.executable, "-c", program, str(path), str(copy)]
+        command = ["sh", "-c", 'ulimit -f 16; exec "$0" "$@"', sys.executable, "-Bc", program, str(path), str(copy)]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         assert ran.returncode != 0
         assert copy.read_bytes() == good
