@@ -9,7 +9,7 @@ from srctl import limits, policy
 from srctl.accounting import Accounting, UserDetails
 from srctl.context import Context
 from srctl.errors import SrctlError
-from srctl.models import Grant, Policy
+from srctl.models import Grant, Limits, Policy
 from srctl.tui.dialogs import Answer, Choice
 from srctl.tui.ledger import patched
 from srctl.tui.messages import BooksOutdated, BooksWanted, Said
@@ -78,7 +78,8 @@ class Giving:
                 self.give(pair, wish.permits)
 
         title = f"{'Another grant' if another else 'Grant'} of {pair.title} to {pair.user}"
-        self._pane.app.push_screen(GrantForm(title, None, lambda wish: self.command(pair, wish.permits)), given)
+        form = GrantForm(title, None, self._inherited(pair.image), lambda wish: self.command(pair, wish.permits))
+        self._pane.app.push_screen(form, given)
 
     def edit(self, pair: Pair, grant: Grant) -> None:
         """Ask for another policy of a grant, and put it in the place of its own."""
@@ -89,7 +90,14 @@ class Giving:
                 self._change(pair, grant, wish)
 
         title = f"Grant of {pair.title} to {pair.user}"
-        self._pane.app.push_screen(GrantForm(title, grant.policy, partial(self.command_of, grant)), given)
+        inherited = self._inherited(pair.image)
+        self._pane.app.push_screen(GrantForm(title, grant.policy, inherited, partial(self.command_of, grant)), given)
+
+    def _inherited(self, image: str) -> Limits:
+        """Return the limits of grants of an application that set none."""
+        books = self._pane.state.books
+        found = next((each for each in books.applications if each.image == image), None) if books else None
+        return Limits() if found is None else limits.in_force(found)
 
     def choose(
         self, question: str, granted: Granted, chosen: Callable[[Granted], object], *, every: bool = False

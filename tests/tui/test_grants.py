@@ -18,7 +18,7 @@ from srctl.accounting import Accounting
 from srctl.calls import BY_METHOD
 from srctl.db.store import open_store
 from srctl.groups import Groups
-from srctl.models import Application, Grant, Policy, Volume
+from srctl.models import Application, Grant, Limits, Policy, Volume
 from srctl.tui import ledger
 from srctl.tui.cells import cell, short_names
 from srctl.tui.grants import GrantsPane
@@ -280,7 +280,41 @@ def test_a_grant_that_gets_more_stays_the_same_and_one_that_gets_less_does_not(s
     stage.play(story)
 
 
-def test_limits_that_the_form_does_not_show_are_kept_and_a_group_s_grant_is_nobody_s_to_take(stage: Stage) -> None:
+def test_the_form_sets_every_limit_as_the_command_line_reads_it(stage: Stage) -> None:
+    change(stage, lambda accounting: accounting.set_defaults("desktop", Limits(memory=4 << 30, network="isolated")))
+
+    async def story(seat: Seat) -> None:
+        await begin(seat)
+        await seat.press("j", "enter")
+        await seat.see("(4g)", "◂ (isolated) ▸", "max-lifetime", "read-only", "^S Save")
+        await seat.press(*["down"] * 5)
+        await seat.see("cpus: At most so many CPUs, e.g. 1.5.")
+        for text in ("1.5", "2x", "all", "1g", "200"):
+            await seat.type(text)
+            await seat.press("down")
+        await seat.press("right", "right", "down", "space", "down")
+        for text in ("3", "12h", "90m", "2030-01-31"):
+            await seat.type(text)
+            await seat.press("tab")
+        await seat.see("✗ Not a size: '2x'", "Write it as for docker, e.g. 512m or 2g", "◂ isolated ▸", "◂ yes ▸")
+        await seat.press("ctrl+s")
+        await seat.see("memory: At most so much memory")
+        await seat.type("2g")
+        await seat.see("--cpus 1.5 --memory 2g --gpus all", "--max-lifetime 12h", "--expires 2030-01-31", "^S Save")
+        await seat.press("enter")
+        await seat.see("[✓]")
+        [grant] = grants(stage, "bob")
+        assert grant.policy == Policy(
+            cpus=1.5, memory=2 << 30, gpus="all", shm_size=1 << 30, pids=200, network="isolated", read_only=True,
+            max_sessions=3, max_lifetime=43200, idle_timeout=5400, expires=datetime(2030, 1, 31, tzinfo=UTC),
+        )  # fmt: skip
+        await seat.press("enter")
+        await seat.see("2030-01-31", "90m", "◂ isolated ▸", "◂ yes ▸", "Nothing changes")
+
+    stage.play(story)
+
+
+def test_limits_are_kept_where_nobody_changes_them_and_a_group_s_grant_is_nobody_s_to_take(stage: Stage) -> None:
     def fill(accounting: Accounting) -> None:
         accounting.remove_grants_of(WEB, "ann").check()
         accounting.add_grant(WEB, "ann", Policy(cpus=2.0, max_sessions=3))
