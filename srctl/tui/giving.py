@@ -11,7 +11,7 @@ from srctl.context import Context
 from srctl.errors import SrctlError
 from srctl.models import Grant, Limits, Policy
 from srctl.tui.dialogs import Answer, Choice
-from srctl.tui.ledger import patched
+from srctl.tui.ledger import Team, patched
 from srctl.tui.messages import BooksOutdated, BooksWanted, Said
 from srctl.tui.office import OfficePane
 from srctl.tui.words import DIGITS
@@ -25,11 +25,13 @@ Granted = tuple[Grant, ...]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A user and an application; `title` is what people call that."""
+    """A user, or a group (`@GROUP`), and an application; `title` is what people call that."""
 
     user: str
     image: str
     title: str
+    group: str | None = None
+    """The name of the group, where it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,25 +197,32 @@ class Giving:
         self._changes.pop()
 
     def _do(self, title: str, pair: Pair, call: Callable[[Accounting], Any], done: Callable[[Any], object]) -> None:
-        """Have something done; of the accounting database only what belongs to that user is read again."""
+        """Have something done; of the accounting database only what belongs to that user or group is read again."""
         pane = self._pane
 
-        def use(context: Context, _tell: Tell) -> tuple[Any, UserDetails]:
+        def use(context: Context, _tell: Tell) -> tuple[Any, UserDetails | Team]:
             try:
-                return call(context.accounting), context.accounting.user(pair.user)
+                return call(context.accounting), _now(context, pair)
             except SrctlError:
                 pane.post_message(BooksWanted())  # a part of it may have been done
                 raise
 
-        def over(outcome: tuple[Any, UserDetails]) -> None:
-            result, details = outcome
+        def over(outcome: tuple[Any, UserDetails | Team]) -> None:
+            result, now = outcome
             if pane.state.books is not None:
-                pane.state.books = patched(pane.state.books, details)
+                pane.state.books = patched(pane.state.books, now)
                 pane.post_message(BooksOutdated())
             done(result)
             pane.show()
 
         pane.want(Work(title, pane.state.office_host, use, over))
+
+
+def _now(context: Context, pair: Pair) -> UserDetails | Team:
+    """Read what is known now of the user or the group."""
+    if pair.group is None:
+        return context.accounting.user(pair.user)
+    return Team(context.parts.groups.one(pair.group), context.accounting.grants(user=pair.user))
 
 
 def _take(ids: Sequence[str], stop: bool, accounting: Accounting) -> None:

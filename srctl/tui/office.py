@@ -6,6 +6,7 @@ In direct mode it is the database of this machine; behind a gateway the gateway'
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from srctl.accounting import Accounting
@@ -119,9 +120,11 @@ def checked(outcome: Outcome[Any]) -> Outcome[Any]:
 
 def read(context: Context) -> Books:
     """Read all that the panes of administrators show."""
-    accounting = context.accounting
+    accounting, teams = context.accounting, context.parts.groups
     with ledger.unnoticed():
-        applications = accounting.applications()
-        users = ledger.users(accounting, applications)
-    granted = Counter(grant.application.image for each in users for grant in each.grants or ())
-    return Books(context.parts.realm, users, applications, granted)
+        applications, groups = accounting.applications(), teams.all()
+        users = ledger.users(accounting, applications, groups)
+    shared = ledger.by_group(teams.grants())
+    held = chain(*(each.grants or () for each in users), *shared.values())
+    granted = Counter(grant.application.image for grant in held)
+    return Books(context.parts.realm, users, applications, granted, groups, shared)

@@ -83,6 +83,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Return names in one line, of many the first ones and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def bar(count: int, most: int, width: int) -> str:
     """Return a bar of at most `width` cells; what is above zero is to be seen however small it is."""
     eighths = max(round(8 * width * count / most), 1) if count and most else 0

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -46,6 +46,13 @@ def here(seat: Seat) -> tuple[str | None, str | None]:
     return table.key, table.column
 
 
+def in_group(accounting: Accounting, name: str, *users: str) -> None:
+    """Have a group with these members."""
+    groups = Groups(accounting._store)
+    groups.add([name]).check()
+    groups.join(name, users).check()
+
+
 async def begin(seat: Seat) -> None:
     await seat.go("Grants")
     await seat.see("Grants · ")
@@ -78,7 +85,8 @@ def test_cells_tell_what_is_granted_and_to_whom_it_counts_for_nothing(stage: Sta
     async def story(seat: Seat) -> None:
         await begin(seat)
         await seat.see(
-            "Grants · 2 users · 3 applications", "✓ once  2 twice  h home  v view  s start-up  l licence  r/w volumes"
+            "Grants · 2 users · 3 applications",
+            "✓ own  @ group  & both  h home  v view  s start-up  l licence  r/w volumes",
         )
         await seat.see("▸ ann   [·]        ✓         ·", " ✗bob    ✓hvslw    2h        ·")
         await seat.see("$ srctl grant add desktop:latest ann ")
@@ -318,26 +326,91 @@ def test_limits_are_kept_where_nobody_changes_them_and_a_group_s_grant_is_nobody
     def fill(accounting: Accounting) -> None:
         accounting.remove_grants_of(WEB, "ann").check()
         accounting.add_grant(WEB, "ann", Policy(cpus=2.0, max_sessions=3))
-        Groups(accounting._store).add(["lab"]).check()
-        Groups(accounting._store).join("lab", ["ann"]).check()
+        in_group(accounting, "lab", "ann")
         accounting.add_grant(WEB, "@lab", Policy(allow_view=True))
 
     change(stage, fill)
 
     async def story(seat: Seat) -> None:
         await begin(seat)
-        await seat.press("l", "enter", "space")
+        await seat.press("j", "l", "enter", "space")
         await seat.see("--allow-home --cpus 2 --max-sessions 3")
         await seat.press("enter")
         await seat.hear("It stays the same grant")
-        await seat.see("[✓h]")
+        await seat.see("[&hv]", "by @lab: view")
         own, by_group = grants(stage)
         assert (own.policy, by_group.group) == (Policy(allow_home=True, cpus=2.0, max_sessions=3), "lab")
         await seat.press("space")
         await seat.see("Take Test page (home, 2 CPUs, 3 sessions at once) away from ann?")
         await seat.press("y")
         await seat.hear("Took Test page away from ann")
+        await seat.see("[@v]")
         assert grants(stage) == [by_group]
+        await seat.press("x")
+        await seat.hear("ann has Test page by @lab alone")
+        assert grants(stage) == [by_group]
+
+    stage.play(story)
+
+
+def test_a_group_has_a_row_and_is_given_and_taken_from_like_a_user(stage: Stage) -> None:
+    change(stage, lambda accounting: in_group(accounting, "lab", "ann", "bob"))
+
+    async def story(seat: Seat) -> None:
+        await begin(seat)
+        await seat.see("Grants · 1 group · 2 users · 3 applications", "▸ @lab  [·]", "members   ann, bob")
+        await seat.press("space")
+        await seat.see("▸ @lab  [✓]", "  ann    @ ", "  bob    @ ")
+        await seat.press("enter", "space")
+        await seat.see("Grant of desktop:latest to @lab")
+        await seat.press("enter")
+        await seat.see("▸ @lab  [✓h]", "  ann    @h ")
+        [grant] = grants(stage, "@lab")
+        assert (grant.holder, grant.policy) == ("@lab", Policy(allow_home=True))
+        await seat.press("x")
+        await seat.see("Take desktop:latest (home) away from @lab?")
+        await seat.press("y")
+        await seat.see("▸ @lab  [·]", "  bob    · ")
+        assert grants(stage, "@lab") == []
+        await seat.press("u")
+        await seat.see("▸ @lab  [✓h]", "  bob    @h ")
+        await seat.press("slash")
+        await seat.type("group")
+        await seat.see("1 of 1 group and 2 users /group")
+
+    stage.play(story)
+
+
+def test_why_somebody_may_and_who_may_is_told_in_the_words_of_the_commands(stage: Stage) -> None:
+    def fill(accounting: Accounting) -> None:
+        in_group(accounting, "lab", "bob")
+        accounting.add_grant("desktop", "@lab", Policy(allow_view=True))
+
+    change(stage, fill)
+
+    async def story(seat: Seat) -> None:
+        await begin(seat)
+        await seat.press("j", "w")
+        await seat.see("✗ ann may not start desktop:latest.", "There is no grant of", "$ srctl why ann desktop:latest")
+        await seat.press("q", "j", "w")
+        await seat.see("✓ bob may start desktop:latest.", "By the group lab, since")
+        await seat.press("q", "W")
+        await seat.see("Who may start desktop:latest", "bob   @lab     view", "$ srctl whocan desktop:latest")
+        await seat.press("q", "g", "l", "w")
+        await seat.see("Who may start srctl/web:latest", "ann   -        default")
+
+    stage.play(story, readonly=True)
+
+
+def test_what_has_expired_is_marked_and_counts_for_nothing(stage: Stage) -> None:
+    until = datetime.now(UTC) + timedelta(seconds=1)
+    change(stage, lambda accounting: accounting.add_grant("desktop", "bob", Policy(allow_home=True, expires=until)))
+
+    async def story(seat: Seat) -> None:
+        await seat.until(lambda: datetime.now(UTC) > until)
+        await begin(seat)
+        await seat.press("j")
+        await seat.see("[✗]", "! expired home, until")
 
     stage.play(story)
 
@@ -479,9 +552,15 @@ def test_pages_give_what_accounting_gives(many: Stage, monkeypatch: pytest.Monke
     monkeypatch.setattr("srctl.accounting._PAGE", 2)
 
     def compare(accounting: Accounting) -> None:
+        in_group(accounting, "lab", "bob", "user03")
         for image in ("desktop", WEB, "registry.example/web:2"):
             accounting.add_grant(image, "bob", EVERYTHING)
-        expected = [replace(each, groups=None) for each in accounting.users(with_grants=True)]
-        assert ledger.users(end(accounting), accounting.applications()) == expected
+            accounting.add_grant(image, "@lab")
+        people = accounting.users(with_grants=True)
+        own = [tuple(grant for grant in each.grants or () if grant.group is None) for each in people]
+        expected = [replace(each, grants=grants) for each, grants in zip(people, own, strict=True)]
+        groups = Groups(accounting._store)
+        assert ledger.users(end(accounting), accounting.applications(), groups.all()) == expected
+        assert ledger.by_group(groups.grants()) == {"lab": accounting.grants(user="@lab")}
 
     change(many, compare)
