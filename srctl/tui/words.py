@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from srctl import sizes
+from srctl import durations, sizes
 from srctl.errors import SeveralErrors, SrctlError
 from srctl.inert import inert
 from srctl.models import Tunnel
@@ -27,6 +27,16 @@ def age(since: datetime, now: datetime | None = None) -> str:
         if seconds >= length:
             return f"{seconds // length}{unit}"
     return f"{seconds}s"
+
+
+def left(ends: datetime | None, now: datetime | None = None) -> str:
+    """Return how long something may run on, to the second only for the last two minutes; empty where it has no end."""
+    if ends is None:
+        return ""
+    seconds = (ends - (now or datetime.now(UTC))).total_seconds()
+    if seconds <= 0:
+        return "over"
+    return durations.words(seconds if seconds < YOUNG.total_seconds() else seconds - seconds % 60)
 
 
 def day(moment: datetime) -> str:
