@@ -36,7 +36,7 @@ class GrantsPane(OfficePane):
         Key("u", "undo", "undo", "Undo what was given, taken or changed last; asks if that takes away", changes=True),
         Key("w", "why", "why", "Say why the user may run the application, or may not; of a group: who may"),
         Key("W", "who_can", "", "List who may run the application now, and through what"),
-        Key("backslash", "filter_columns", "application", "Show only applications with a text in them"),
+        Key("backslash", "filter_columns", "app", "Show only applications with a text in them"),
     )
     MOVES = (
         Key("h,j,k,l", "", "", "To the next cell, as the arrows do"),

@@ -461,7 +461,7 @@ def test_only_looking_gives_and_takes_nothing(stage: Stage) -> None:
 
     async def story(seat: Seat) -> None:
         await begin(seat)
-        await seat.see("\\ application", "/ filter")
+        await seat.see("\\ app", "/ filter")
         assert "give/take" not in seat.screen
         await seat.press("space", "enter", "a", "l", "space", "x", "X", "y", "u")
         await seat.pilot.pause(0.1)
