@@ -4,12 +4,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from srctl import policy
 from srctl.context import Context
 from srctl.models import Group
 from srctl.outcome import Outcome, try_each
 from srctl.tui.dialogs import Answer, Choice
+from srctl.tui.facts import Fact
 from srctl.tui.fields import Field, Form, Values
 from srctl.tui.office import OfficePane, checked
+from srctl.tui.state import State
 from srctl.tui.words import counted, plainly
 
 NAMES = "names"
@@ -113,6 +116,12 @@ def names_in(values: Values) -> list[str]:
 def groups_in(values: Values) -> list[str]:
     """Return the names of groups that were filled in; as in grants, each may be written after an `@`."""
     return [name.removeprefix("@") for name in names_in(values)]
+
+
+def gives(state: State, group: str) -> list[Fact]:
+    """Return what members of a group have by it."""
+    shared = state.books.shared.get(group, ()) if state.books else ()
+    return [("gives", f"{each.application.image}: {policy.in_words(each.policy)}") for each in shared]
 
 
 def _joined(context: Context, group: str, user: str) -> str:

@@ -35,7 +35,7 @@ class Spot:
         if not self.own and not self.shared:
             yield "grant", "none"
         elif words := limits.in_words(limits.in_force((*self.own, *self.shared)[0].application)):
-            yield "else", f"as every grant of it: {', '.join(words)}"
+            yield "limits", f"as every grant of it: {', '.join(words)}"
         if isinstance(self.holder, Group):
             yield "members", listed(self.holder.members) or "none"
         yield "image", self.pair.image

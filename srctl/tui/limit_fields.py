@@ -17,7 +17,7 @@ LEFT = ("cpus", "memory", "gpus", "shm_size", "pids", "network")
 UNSET = "-"
 """What stands where no limit is set, neither here nor by the application."""
 
-NOTHING_SAID = "Limits. In brackets stands what the application says, which an empty field leaves so"
+NOTHING_SAID = "Limits. In brackets stands what the application says; - is no limit"
 
 
 class LimitFields(Vertical):

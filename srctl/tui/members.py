@@ -6,11 +6,10 @@ from typing import Any, ClassVar
 
 from textual.binding import BindingType
 
-from srctl import policy
 from srctl.errors import SrctlError
 from srctl.models import Group
 from srctl.tui.columns import Column, Row
-from srctl.tui.grouping import Grouping
+from srctl.tui.grouping import Grouping, gives
 from srctl.tui.keys import Key, bindings
 from srctl.tui.office import OfficePane
 from srctl.tui.pane import Fact
@@ -48,11 +47,6 @@ class InsidePane(OfficePane):
     def reasons(self) -> Sequence[str]:
         """Return why they are not known."""
         return () if self._error is None else (failure(self._error),)
-
-    def gives(self, group: str) -> list[Fact]:
-        """Return what somebody has by a group."""
-        shared = self.state.books.shared.get(group, ()) if self.state.books else ()
-        return [("gives", f"{each.application.image}: {policy.in_words(each.policy)}") for each in shared]
 
 
 class MembersPane(InsidePane):
@@ -100,7 +94,7 @@ class MembersPane(InsidePane):
             return ()
         others = self._others(name)
         also = [("also in", listed(others))] if others else []
-        return [("", f"{name} in @{self._group}"), *also, *self.gives(self._group)]
+        return [("", f"{name} in @{self._group}"), *also, *gives(self.state, self._group)]
 
     def command(self) -> str:
         """Return what takes somebody in."""
@@ -159,7 +153,7 @@ class GroupsPane(InsidePane):
         if (group := self.selected) is None:
             return ()
         members = f"{counted(len(group.members), 'member')}: {listed(group.members)}"
-        return [("", f"{self._user} in @{group.name}"), *self.gives(group.name), ("members", members)]
+        return [("", f"{self._user} in @{group.name}"), *gives(self.state, group.name), ("members", members)]
 
     def command(self) -> str:
         """Return what takes the user into a group."""

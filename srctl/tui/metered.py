@@ -9,7 +9,7 @@ from srctl.tui.columns import Column, Row
 from srctl.tui.meters import NOTHING, SLOTS, bars
 from srctl.tui.pane import Fact, Pane
 from srctl.tui.state import HostView, State
-from srctl.tui.words import STATES, TONES, amount, left, percent, plainly
+from srctl.tui.words import OVER, STATES, TONES, amount, left, percent, plainly
 
 AWAY = "? host away"
 WIDTH = 8
@@ -93,7 +93,10 @@ class MeteredPane(Pane):
         """Return when and why a session will end."""
         ends = session.ends
         facts = [("! ends", session.warning)] if session.warning else []
-        return [*facts, ("ends", f"in {left(ends)}, {limits.when(ends)}")] if ends else facts
+        if ends is None:
+            return facts
+        rest = left(ends)
+        return [*facts, ("ends", f"{rest if rest == OVER else f'in {rest}'}, {limits.when(ends)}")]
 
     # -- what it takes
 

@@ -12,7 +12,7 @@ from srctl.models import Grant, Group
 from srctl.outcome import Outcome
 from srctl.tui.columns import Column, Row
 from srctl.tui.fields import Field, Form, Values
-from srctl.tui.grouping import NAMES, Grouping, groups_in, names_in
+from srctl.tui.grouping import NAMES, Grouping, gives, groups_in, names_in
 from srctl.tui.keys import Key, bindings
 from srctl.tui.messages import Said
 from srctl.tui.office import OfficePane, checked
@@ -83,7 +83,7 @@ class UsersPane(OfficePane):
             return [
                 ("", f"@{group.name}"),
                 ("members", listed(group.members) or "none: m takes users in"),
-                *self._by(group.name),
+                *gives(self.state, group.name),
             ]
         if (found := self.selected) is None:
             return ()
@@ -200,8 +200,8 @@ def _key(group: Group) -> str:
 
 
 def _granted(grant: Grant) -> Fact:
-    by = f", by {grant.holder}" if grant.group else ""
-    return "grant", f"{grant.application.image}: {policy.in_words(grant.policy)}{by}"
+    by = f"by {grant.holder}: " if grant.group else ""
+    return "grant", f"{by}{grant.application.image}: {policy.in_words(grant.policy)}"
 
 
 def _group_row(each: Group) -> Row:

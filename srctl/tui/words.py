@@ -15,6 +15,9 @@ TUNNEL_STATES = {"up": "⇄ up", "reconnecting": "↻ reconnecting", "down": "�
 YOUNG = timedelta(minutes=2)
 """Ages up to this are counted in seconds, and so shown anew each second."""
 
+OVER = "over"
+"""What is left of the time of something whose end has come."""
+
 size = sizes.in_words
 DIGITS = 12
 """Of an id, as in the tables of the commands."""
@@ -35,7 +38,7 @@ def left(ends: datetime | None, now: datetime | None = None) -> str:
         return ""
     seconds = (ends - (now or datetime.now(UTC))).total_seconds()
     if seconds <= 0:
-        return "over"
+        return OVER
     return durations.words(seconds if seconds < YOUNG.total_seconds() else seconds - seconds % 60)
 
 

@@ -52,7 +52,7 @@ def test_users_are_taken_into_a_group_and_out_again(stage: Stage) -> None:
 
     async def story(seat: Seat) -> None:
         await seat.go("Users")
-        await seat.see("▸ @lab", "members   ann", "srctl/web:latest: home, by @lab", "$ srctl group show lab")
+        await seat.see("▸ @lab", "members   ann", "gives     srctl/web:latest: home", "$ srctl group show lab")
         await seat.press("enter")
         await seat.see("Members 1 · @lab", "▸ ann", "gives     srctl/web:latest: home", "$ srctl group join lab USER")
         await seat.press("n")
@@ -93,7 +93,7 @@ def test_a_user_is_taken_into_several_groups_and_out_of_one(stage: Stage) -> Non
         await seat.see("Groups 1 · ann", "▸ @lab", "gives     srctl/web:latest: home")
         assert teams(stage) == {"chem": [], "lab": ["ann"]}
         await seat.press("q")
-        await seat.see("groups    @lab", "srctl/web:latest: home, by @lab")
+        await seat.see("groups    @lab", "by @lab: srctl/web:latest: home")
 
     stage.play(story)
 
