@@ -14,7 +14,7 @@ from srctl.tui.keys import Key, bindings
 from srctl.tui.office import OfficePane
 from srctl.tui.pane import Fact
 from srctl.tui.state import State
-from srctl.tui.words import counted, day, failure, listed, plainly
+from srctl.tui.words import day, failure, listed, plainly
 from srctl.tui.work import Work
 
 
@@ -152,8 +152,8 @@ class GroupsPane(InsidePane):
         """Return what is known about the group under the cursor."""
         if (group := self.selected) is None:
             return ()
-        members = f"{counted(len(group.members), 'member')}: {listed(group.members)}"
-        return [("", f"{self._user} in @{group.name}"), *gives(self.state, group.name), ("members", members)]
+        members = ("members", listed(group.members))
+        return [("", f"{self._user} in @{group.name}"), *gives(self.state, group.name), members]
 
     def command(self) -> str:
         """Return what takes the user into a group."""
