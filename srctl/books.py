@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from srctl.models import Extension, Group, Record
+from srctl.models import Extension, Grant, Group, Record
 
 
 class Groups(Protocol):
@@ -30,6 +30,9 @@ class Groups(Protocol):
 
     def memberships(self, names: Iterable[str] | None = None) -> dict[str, tuple[str, ...]]:
         """Give the groups of each user who is in one, or of these users only."""
+
+    def grants(self) -> list[Grant]:
+        """Give what is granted to groups, by group, image, age."""
 
 
 class Records(Protocol):

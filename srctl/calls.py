@@ -136,7 +136,7 @@ _ALL = [
         admin=True,
         changes=True,
     ),
-    *_calls("groups", Groups, [("group.list", "all"), ("group.show", "one")], admin=True),
+    *_calls("groups", Groups, [("group.list", "all"), ("group.show", "one"), ("group.grants", "grants")], admin=True),
     *_calls(
         "groups",
         Groups,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from srctl.enforcing import Enforcer
 from srctl.errors import UsageError
-from srctl.models import Group
+from srctl.models import Grant, Group
 from srctl.needs import Store
 from srctl.outcome import Outcome, try_each
 
@@ -48,6 +48,10 @@ class Groups:
     def one(self, name: str) -> Group:
         """Give one group. Raises NotFoundError."""
         return self._store.groups.group(_plain(name))
+
+    def grants(self) -> list[Grant]:
+        """Give what is granted to groups, by group, image, age."""
+        return self._store.groups.grants()
 
     def remove(self, names: Sequence[str], *, stop: bool = False) -> Outcome[str]:
         """Remove groups with their grants, each for itself, with `stop` also what runs by them; gives the names.

@@ -181,21 +181,32 @@ _ROOM: dict[str, Callable[[Any], float]] = {
 def as_options(values: Limits) -> list[str]:
     """Return the options of a command line that give these limits."""
     words: list[str] = []
-    for name, value in set_ones(values).items():
+    for name, text in as_texts(values).items():
         if name == "read_only":
-            words.append("--read-only" if value else "--no-read-only")
+            words.append("--read-only" if values.read_only else "--no-read-only")
         else:
-            words += [option(name), _OPTIONS[name](value) if name in _OPTIONS else str(value)]
+            words += [option(name), text]
     return words
 
 
-_OPTIONS: dict[str, Callable[[Any], str]] = {
+def as_texts(values: Limits) -> dict[str, str]:
+    """Return each limit that is set as people write it, by its name."""
+    return {name: _TEXTS.get(name, str)(value) for name, value in set_ones(values).items()}
+
+
+def _date(moment: datetime) -> str:
+    """Return a moment as `parse_moment` reads it, no longer than it must be."""
+    text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S").removesuffix(":00")
+    return text.removesuffix("T00:00") if text.endswith("T00:00") else f"{text}Z"
+
+
+_TEXTS: dict[str, Callable[[Any], str]] = {
     "cpus": lambda value: f"{value:.3f}".rstrip("0").rstrip("."),
     "memory": size,
     "shm_size": size,
     "max_lifetime": durations.exact,
     "idle_timeout": durations.exact,
-    "expires": lambda value: value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    "expires": _date,
 }
 
 

@@ -27,11 +27,17 @@ class Grants(App[None]):
         """Lay it out, with all that there is to show."""
         state = State(cast("Context", SimpleNamespace(flags={}, through_gateway=False)))
         offered = many.applications()
+        groups = many.groups()
         people = [
-            UserDetails(user, tuple(many.granted(number, user.name, offered)))
+            UserDetails(
+                user,
+                tuple(many.granted(number, user.name, offered)),
+                groups=tuple(f"group{each}" for each in range(number % many.INSIDE, many.GROUPS, many.INSIDE)),
+            )
             for number, user in enumerate(many.users())
         ]
-        state.books = Books(None, people, offered)
+        shared = {each.name: list(many.shared(number, offered)) for number, each in enumerate(groups)}
+        state.books = Books(None, people, offered, groups=groups, shared=shared)
         yield GrantsPane(state)
 
     def on_mount(self) -> None:

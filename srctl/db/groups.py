@@ -7,10 +7,10 @@ from sqlalchemy import Connection, delete, func, select
 from srctl.db import rows
 from srctl.db.engine import Database
 from srctl.db.inserting import insert_new
-from srctl.db.schema import grants, group_members, groups, users
+from srctl.db.schema import applications, grants, group_members, groups, users
 from srctl.db.statements import group_id, now, user_id
 from srctl.errors import ConflictError, NotFoundError
-from srctl.models import Group
+from srctl.models import Grant, Group
 
 
 class GroupBook:
@@ -77,6 +77,13 @@ class GroupBook:
             for user, group in connection.execute(query):
                 found[user] = (*found.get(user, ()), group)
         return found
+
+    def grants(self) -> list[Grant]:
+        """Give what is granted to groups, by group, image, age; it is little beside what is granted to users."""
+        shared = rows.GRANTS.where(grants.c.group_id.is_not(None))
+        ordered = shared.order_by(groups.c.name, applications.c.image, grants.c.created, grants.c.id)
+        with self._database.reading() as connection:
+            return rows.to_grants(connection.execute(ordered))
 
 
 def _groups(connection: Connection, only: int | None = None) -> list[Group]:

@@ -102,6 +102,11 @@ class SourceGroups(Reader):
                     found[user] = (*found.get(user, ()), group.name)
         return found
 
+    def grants(self) -> list[Grant]:
+        """Give what is granted to groups, by group and image."""
+        contents = self.source.contents()
+        return _grants(sorted((each for each in contents.grants if each.group), key=_order), contents)
+
 
 class SourceGrants(Reader):
     """The grants of a source."""

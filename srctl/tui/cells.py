@@ -1,12 +1,15 @@
-"""Grants in few characters: how many there are, and a letter for each thing that they permit."""
+"""Grants in few characters: how many there are, by whom, and a letter for each thing that they permit."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
+from srctl import limits
 from srctl.models import Application, Grant, Policy
 from srctl.tui.words import plainly
 
 NOTHING = "·"
+EXPIRED = "✗"
 LETTERS = (
     ("h", "home", "a home of the user's own"),
     ("v", "view", "sharing the session with others"),
@@ -18,29 +21,46 @@ LETTERS = (
 """A letter, a word for it, and what it means. Of `r` and `w` a cell has one: six characters are the most."""
 
 
-def cell(grants: Sequence[Grant]) -> str:
-    """Return what grants of one application to one user permit together: `✓` is one grant, a digit tells how many."""
-    if not grants:
+def cell(own: Sequence[Grant], shared: Sequence[Grant] = ()) -> str:
+    """Return what the own grants of one application and those of groups permit together.
+
+    `✓` is one grant of one's own, a digit tells how many, `@` that there are none but by a group, and `&` both.
+    """
+    if not own and not shared:
         return NOTHING
-    count = "✓" if len(grants) == 1 else str(len(grants)) if len(grants) < 10 else "+"
-    together = {letter for grant in grants for letter in _letters(grant.policy)}
+    current = [grant for grant in (*own, *shared) if not expired(grant)]
+    if not current:
+        return EXPIRED
+    count = "✓" if len(own) == 1 else str(len(own)) if len(own) < 10 else "+"
+    sign = ("&" if own else "@") if shared else count
+    together = {letter for grant in current for letter in _letters(grant.policy)}
     if "w" in together:
         together.discard("r")
-    return count + "".join(letter for letter, _, _ in LETTERS if letter in together)
+    return sign + "".join(letter for letter, _, _ in LETTERS if letter in together)
 
 
-def cells(grants: Iterable[Grant]) -> dict[str, str]:
-    """Return the cells of one user by image, where there is anything to say."""
-    by_image: dict[str, list[Grant]] = {}
+def expired(grant: Grant) -> bool:
+    """Tell whether a grant permits nothing any more."""
+    return grant.policy.expires is not None and limits.has_expired(grant.policy, datetime.now(UTC))
+
+
+def cells(own: Iterable[Grant], shared: Iterable[Grant] = ()) -> dict[str, str]:
+    """Return the cells of one row by image, where there is anything to say."""
+    mine, others = _by_image(own), _by_image(shared)
+    return {image: cell(mine.get(image, ()), others.get(image, ())) for image in {**mine, **others}}
+
+
+def _by_image(grants: Iterable[Grant]) -> dict[str, list[Grant]]:
+    found: dict[str, list[Grant]] = {}
     for grant in grants:
-        by_image.setdefault(grant.application.image, []).append(grant)
-    return {image: cell(granted) for image, granted in by_image.items()}
+        found.setdefault(grant.application.image, []).append(grant)
+    return found
 
 
 def legend() -> str:
     """Return what the characters mean, in one line that is short enough for 80 columns."""
     letters = "  ".join(f"{letter} {word}" for letter, word, _ in LETTERS[:-2])
-    return f"✓ once  2 twice  {letters}  r/w volumes"
+    return f"✓ own  @ group  & both  {letters}  r/w volumes"
 
 
 def short_names(applications: Sequence[Application]) -> dict[str, str]:

@@ -25,6 +25,8 @@ class Column:
     right: bool = False
     toned: bool = False
     """Its cells have the row's tone."""
+    spare: bool = False
+    """It is not there while no row has anything in it."""
     least: int = 12
 
 
@@ -57,17 +59,18 @@ def width_of(text: str) -> int:
 
 def natural(columns: Sequence[Column], rows: Iterable[Row]) -> list[int]:
     """Return the widths at which nothing is cut."""
-    widths = [width_of(column.title) + 2 for column in columns]  # room for the arrow of the sorted one
+    titles = [width_of(column.title) + 2 for column in columns]  # room for the arrow of the sorted one
+    widths = [0 if column.spare else width for column, width in zip(columns, titles, strict=True)]
     for row in rows:
         for index, cell in enumerate(row.cells[: len(widths)]):
             if len(cell) > widths[index] or not cell.isascii():
-                widths[index] = max(widths[index], width_of(cell))
+                widths[index] = max(widths[index], titles[index], width_of(cell))
     return widths
 
 
 def fit(columns: Sequence[Column], widths: Sequence[int], room: int) -> list[tuple[int, int]]:
     """Return the columns that are shown, as index and width, in at most `room` cells."""
-    shown = list(range(len(columns)))
+    shown = [index for index, width in enumerate(widths) if width]
     while len(shown) > 1 and _least(columns, widths, shown) > room:
         most = max(shown, key=lambda index: columns[index].drop)
         if columns[most].drop == 0:

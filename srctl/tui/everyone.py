@@ -9,7 +9,7 @@ from srctl.models import Session
 from srctl.tui.columns import Column, Row
 from srctl.tui.keys import Key, bindings
 from srctl.tui.messages import Said
-from srctl.tui.metered import CPU, MEMORY, PERCENT, MeteredPane, key
+from srctl.tui.metered import CPU, LEFT, MEMORY, PERCENT, MeteredPane, key
 from srctl.tui.pane import Fact
 from srctl.tui.reading import session_log
 from srctl.tui.state import HostView
@@ -29,6 +29,7 @@ class EveryonePane(MeteredPane):
         Column("APPLICATION", flexible=True),
         Column("STATE", toned=True),
         Column("AGE", drop=1, right=True),
+        LEFT,
         PERCENT,
         CPU,
         MEMORY,
@@ -47,17 +48,19 @@ class EveryonePane(MeteredPane):
     def row(self, session: Session) -> Row:
         """Return the row of a session."""
         metered, measured = self.metered(session)
+        left, ends = self.left(session)
         cells = (
             session.id[:DIGITS],
             plainly(session.user),
             plainly(session.title),
             self.standing(session),
             age(session.created),
+            left,
             *metered,
             plainly(session.host),
         )
         first = tuple(cell.lower() for cell in cells[:4])
-        values = (*first, -session.created.timestamp(), *measured, cells[-1].lower())
+        values = (*first, -session.created.timestamp(), ends, *measured, cells[-1].lower())
         return Row(key(session), cells, values, self.tone(session))
 
     def facts(self) -> Sequence[Fact]:
@@ -70,7 +73,7 @@ class EveryonePane(MeteredPane):
             facts.append(("! host", error.message))
         if session.granted is False:
             facts.append(("! grant", "removed: it can be stopped, and not be opened"))
-        facts += self.measures(session)
+        facts += [*self.ending(session), *self.measures(session)]
         if session.shared_with:
             facts.append(("shared", f"with {', '.join(session.shared_with)}"))
         facts.append(("image", session.image))

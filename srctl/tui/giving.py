@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from srctl import policy
+from srctl import limits, policy
 from srctl.accounting import Accounting, UserDetails
 from srctl.context import Context
 from srctl.errors import SrctlError
-from srctl.models import Grant, Policy
+from srctl.models import Grant, Limits, Policy
 from srctl.tui.dialogs import Answer, Choice
-from srctl.tui.ledger import patched
+from srctl.tui.ledger import Team, patched
 from srctl.tui.messages import BooksOutdated, BooksWanted, Said
 from srctl.tui.office import OfficePane
 from srctl.tui.words import DIGITS
@@ -25,11 +25,13 @@ Granted = tuple[Grant, ...]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A user and an application; `title` is what people call that."""
+    """A user, or a group (`@GROUP`), and an application; `title` is what people call that."""
 
     user: str
     image: str
     title: str
+    group: str | None = None
+    """The name of the group, where it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class Giving:
                 self.give(pair, wish.permits)
 
         title = f"{'Another grant' if another else 'Grant'} of {pair.title} to {pair.user}"
-        self._pane.app.push_screen(GrantForm(title, None, lambda wish: self.command(pair, wish.permits)), given)
+        form = GrantForm(title, None, self._inherited(pair.image), lambda wish: self.command(pair, wish.permits))
+        self._pane.app.push_screen(form, given)
 
     def edit(self, pair: Pair, grant: Grant) -> None:
         """Ask for another policy of a grant, and put it in the place of its own."""
@@ -90,7 +93,14 @@ class Giving:
                 self._change(pair, grant, wish)
 
         title = f"Grant of {pair.title} to {pair.user}"
-        self._pane.app.push_screen(GrantForm(title, grant.policy, partial(self.command_of, grant)), given)
+        inherited = self._inherited(pair.image)
+        self._pane.app.push_screen(GrantForm(title, grant.policy, inherited, partial(self.command_of, grant)), given)
+
+    def _inherited(self, image: str) -> Limits:
+        """Return the limits of grants of an application that set none."""
+        books = self._pane.state.books
+        found = next((each for each in books.applications if each.image == image), None) if books else None
+        return Limits() if found is None else limits.in_force(found)
 
     def choose(
         self, question: str, granted: Granted, chosen: Callable[[Granted], object], *, every: bool = False
@@ -188,25 +198,32 @@ class Giving:
         self._changes.pop()
 
     def _do(self, title: str, pair: Pair, call: Callable[[Accounting], Any], done: Callable[[Any], object]) -> None:
-        """Have something done; of the accounting database only what belongs to that user is read again."""
+        """Have something done; of the accounting database only what belongs to that user or group is read again."""
         pane = self._pane
 
-        def use(context: Context, _tell: Tell) -> tuple[Any, UserDetails]:
+        def use(context: Context, _tell: Tell) -> tuple[Any, UserDetails | Team]:
             try:
-                return call(context.accounting), context.accounting.user(pair.user)
+                return call(context.accounting), _now(context, pair)
             except SrctlError:
                 pane.post_message(BooksWanted())  # a part of it may have been done
                 raise
 
-        def over(outcome: tuple[Any, UserDetails]) -> None:
-            result, details = outcome
+        def over(outcome: tuple[Any, UserDetails | Team]) -> None:
+            result, now = outcome
             if pane.state.books is not None:
-                pane.state.books = patched(pane.state.books, details)
+                pane.state.books = patched(pane.state.books, now)
                 pane.post_message(BooksOutdated())
             done(result)
             pane.show()
 
         pane.want(Work(title, pane.state.office_host, use, over))
+
+
+def _now(context: Context, pair: Pair) -> UserDetails | Team:
+    """Read what is known now of the user or the group."""
+    if pair.group is None:
+        return context.accounting.user(pair.user)
+    return Team(context.parts.groups.one(pair.group), context.accounting.grants(user=pair.user))
 
 
 def _take(ids: Sequence[str], stop: bool, accounting: Accounting) -> None:

@@ -7,13 +7,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Button, Static, TextArea
+from textual.events import DescendantFocus
+from textual.widgets import Button, Input, Static, TextArea
 
-from srctl import policy
+from srctl import bounds, limits, policy
 from srctl.errors import SrctlError
-from srctl.models import NO_LIMITS, Policy
+from srctl.models import Limits, Policy
 from srctl.tui.dialogs import Dialog
+from srctl.tui.fields import Pick
 from srctl.tui.giving import Wish
+from srctl.tui.limit_fields import LimitFields
 from srctl.tui.tick import Tick
 from srctl.tui.words import plainly
 
@@ -24,10 +27,29 @@ FLAGS = (
 )
 
 
+class Text(TextArea):
+    """A field of as many lines as there are, up to three; from the first and the last the arrows go on."""
+
+    def action_cursor_down(self, select: bool = False) -> None:
+        """Go down, and from the last line to the next field."""
+        if self.cursor_at_last_line and not select:
+            self.screen.focus_next()
+        else:
+            super().action_cursor_down(select)
+
+    def action_cursor_up(self, select: bool = False) -> None:
+        """Go up, and from the first line to the field before."""
+        if self.cursor_at_first_line and not select:
+            self.screen.focus_previous()
+        else:
+            super().action_cursor_up(select)
+
+
 class GrantForm(Dialog[Wish | None]):
     """Asks what a grant shall permit; `None` where it shall stay as it is. `before` is its policy, if there is one.
 
-    `command` returns the command line for a wish. What is well-formed is judged by the rules, which say what is wrong.
+    `inherited` are the application's limits. `command` returns the command line for a wish. What is well-formed is
+    judged by the rules, which say what is wrong.
     """
 
     FIRST = "Tick"
@@ -35,12 +57,15 @@ class GrantForm(Dialog[Wish | None]):
         Binding("escape", "give_up", show=False, priority=True),
         Binding("ctrl+s", "save", show=False, priority=True),
         Binding("enter", "save", show=False),
+        Binding("down", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
     ]
 
-    def __init__(self, title: str, before: Policy | None, command: Callable[[Wish], str]) -> None:
+    def __init__(self, title: str, before: Policy | None, inherited: Limits, command: Callable[[Wish], str]) -> None:
         super().__init__()
         self._title = title
         self._before = before
+        self._limits = LimitFields(limits.only(before or Policy()), inherited)
         self._command = command
 
     def compose(self) -> ComposeResult:
@@ -51,13 +76,12 @@ class GrantForm(Dialog[Wish | None]):
             yield Static(Content(plainly(self._title)), classes="question")
             for name, text in FLAGS:
                 yield Tick(name, text, getattr(shown, name))
-            yield Static(Content("Licence text, given to the application"), classes="label")
-            yield TextArea(shown.license or "", id="licence", compact=True, highlight_cursor_line=False)
-            yield Static(Content("Volumes, one a line: /on/the/host:/in/the/container:ro (or :rw)"), classes="label")
-            yield TextArea("\n".join(volumes), id="volumes", compact=True, highlight_cursor_line=False)
+            yield from _text("licence", "licence text", shown.license or "", "is given to the application")
+            yield from _text("volumes", "volumes", "\n".join(volumes), "/on/the/host:/in/the/container:ro (or :rw)")
+            yield self._limits
             if self._before is not None:
                 yield Tick("stop", "stop the sessions that run under it")
-            yield Static("", classes="lines", markup=False)
+            yield Static("", classes="lines said", markup=False)
             with Horizontal(classes="answers"):
                 yield Button(Content("^S Save"), id="save", compact=True)
                 yield Button(Content("esc Cancel"), id="cancel", compact=True)
@@ -75,7 +99,7 @@ class GrantForm(Dialog[Wish | None]):
             allow_home=ticked["allow_home"],
             allow_view=ticked["allow_view"],
             allow_startup_data=ticked["allow_startup_data"],
-            within=self._before or NO_LIMITS,
+            within=bounds.read(self._limits.texts),
             license=self.query_one("#licence", TextArea).text.rstrip("\n"),
             volumes=[policy.parse_volume(line) for line in lines if line],
         )
@@ -89,6 +113,22 @@ class GrantForm(Dialog[Wish | None]):
         """Show what it comes to."""
         self._tell()
 
+    def on_input_changed(self, _event: Input.Changed) -> None:
+        """Show what it comes to."""
+        self._tell()
+
+    def on_pick_turned(self, _event: Pick.Turned) -> None:
+        """Show what it comes to."""
+        self._tell()
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Say what the limit means that has the keyboard now."""
+        self._limits.explain(event.widget.id)
+
+    def on_input_submitted(self, _event: Input.Submitted) -> None:
+        """Enter in a field of one line saves."""
+        self.action_save()
+
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Save it, or not."""
         if event.button.id == "save":
@@ -101,7 +141,8 @@ class GrantForm(Dialog[Wish | None]):
         try:
             self.dismiss(self.wish)
         except SrctlError:
-            self.query_one(".lines").add_class("wrong")
+            self.query_one(".said").add_class("wrong")
+            self._limits.mark(self.set_focus)
 
     def action_give_up(self) -> None:
         """Leave it as it is."""
@@ -109,7 +150,7 @@ class GrantForm(Dialog[Wish | None]):
 
     def _tell(self) -> None:
         """Show the command line and what becomes of sessions, or what is wrong."""
-        said = self.query_one(".lines", Static)
+        said = self.query_one(".said", Static)
         try:
             wish = self.wish
         except SrctlError as error:
@@ -128,3 +169,10 @@ class GrantForm(Dialog[Wish | None]):
         if policy.takes_away(self._before, wish.permits):
             return "Takes something away: its sessions run on, but can't be opened any more"
         return "Its sessions run on as they were started, and can be opened"
+
+
+def _text(name: str, label: str, text: str, hint: str) -> ComposeResult:
+    """Lay out a field of several lines, with its name before it."""
+    with Horizontal(classes="text"):
+        yield Static(Content(label), classes="label")
+        yield Text(text, id=name, placeholder=hint, compact=True, highlight_cursor_line=False)

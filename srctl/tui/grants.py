@@ -1,4 +1,4 @@
-"""The pane of grants: users by applications. What is granted is given, taken and changed where it stands."""
+"""The pane of grants: groups and users by applications. What is granted is given, taken and changed where it stands."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,18 +8,18 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Input
 
-from srctl import policy
-from srctl.accounting import UserDetails
-from srctl.models import Application, Grant, Policy
-from srctl.tui.cells import LETTERS, NOTHING, cells, legend, short_names
+from srctl.models import Application, Policy
+from srctl.tui.cells import EXPIRED, LETTERS, NOTHING, legend, short_names
 from srctl.tui.columns import Column, Row
-from srctl.tui.giving import Giving, Pair, Wish
+from srctl.tui.giving import Giving, Wish
+from srctl.tui.holders import Holders, Spot
 from srctl.tui.keys import Key, bindings
 from srctl.tui.matrix import Head, Matrix
+from srctl.tui.messages import Said
 from srctl.tui.office import OfficePane
 from srctl.tui.pane import Fact
 from srctl.tui.state import Books, State
-from srctl.tui.words import DIGITS, counted, plainly
+from srctl.tui.words import counted, plainly
 
 
 class GrantsPane(OfficePane):
@@ -34,7 +34,9 @@ class GrantsPane(OfficePane):
         Key("a", "another", "", "Give another grant with another policy", changes=True),
         Key("x,X", "take", "", "Take away, and stop sessions if wanted; asks", changes=True),
         Key("u", "undo", "undo", "Undo what was given, taken or changed last; asks if that takes away", changes=True),
-        Key("backslash", "filter_columns", "application", "Show only applications with a text in them"),
+        Key("w", "why", "why", "Say why the user may run the application, or may not; of a group: who may"),
+        Key("W", "who_can", "", "List who may run the application now, and through what"),
+        Key("backslash", "filter_columns", "app", "Show only applications with a text in them"),
     )
     MOVES = (
         Key("h,j,k,l", "", "", "To the next cell, as the arrows do"),
@@ -47,8 +49,10 @@ class GrantsPane(OfficePane):
     LEGEND = (
         Key(NOTHING, "", "", "nothing is granted"),
         Key("✓", "", "", "it is granted; a digit tells that it is more than once"),
+        Key("@", "", "", "the user has it by a group alone; the row of the group is where that is taken"),
+        Key("&", "", "", "the user has it both by a group and without it"),
+        Key(EXPIRED, "", "", "it is granted and has expired; before a name: the user is disabled"),
         *(Key(letter, "", "", f"{word}: {meaning}") for letter, word, meaning in LETTERS),
-        Key("✗", "", "", "before a name: the user is disabled"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(KEYS)]
     table: Matrix
@@ -57,8 +61,7 @@ class GrantsPane(OfficePane):
         super().__init__(state)
         self._giving = Giving(self)
         self._books: Books | None = None
-        self._people: dict[str, UserDetails] = {}
-        self._titles: dict[str, str] = {}
+        self._holders: Holders | None = None
 
     def make_table(self) -> Matrix:
         """Return the matrix."""
@@ -69,11 +72,10 @@ class GrantsPane(OfficePane):
     # -- what is shown
 
     def rows(self) -> Sequence[Row] | None:
-        """Return a row for each user."""
-        books = self.state.books
-        if books is None:
+        """Return a row for each group and each user."""
+        if self._holders is None:
             return None if self.state.books_error is None else ()
-        return [_row(each) for each in books.users]
+        return self._holders.rows()
 
     def show(self) -> None:
         """Show what is known now. What is known already is not laid out again: it may be much."""
@@ -82,18 +84,13 @@ class GrantsPane(OfficePane):
             super().show()
             return
         if books is not self._books:
-            self._books = books
-            self._people = {each.user.name: each for each in books.users}
-            self._titles = {each.image: each.title or each.image for each in books.applications}
+            self._books, self._holders = books, Holders(books)
             self.table.empty = self.EMPTY
             names = short_names(books.applications)
             heads = [_head(each, names[each.image]) for each in books.applications]
             heads.sort(key=lambda head: head.text.lower())
-            self.table.lay(self.rows() or (), heads, self._cells)
+            self.table.lay(self._holders.rows(), heads, self._holders.cells)
         self.show_row()
-
-    def _cells(self, user: str) -> dict[str, str]:
-        return cells(self._people[user].grants or ())
 
     def heading(self) -> str:
         """Return how much there is, and which part of it is shown."""
@@ -101,46 +98,33 @@ class GrantsPane(OfficePane):
             return self.NAME
         matrix, count = self.table, len(self._books.applications)
         first, last, shown = matrix.columns_shown
-        parts = [self.NAME, counted(self.count, "user"), counted(count, "application")]
+        groups = len(self._books.groups)
+        who = [counted(groups, "group")] if groups else []
+        who.append(counted(self.count - groups, "user"))
+        parts = [self.NAME, *who, counted(count, "application")]
         if matrix.sought:
-            parts[1] = f"{len(matrix.rows)} of {parts[1]} /{matrix.sought}"
+            parts[1:-1] = [f"{len(matrix.rows)} of {' and '.join(who)} /{matrix.sought}"]
         if matrix.sought_column:
-            parts[2] = f"{shown} of {parts[2]} \\{matrix.sought_column}"
+            parts[-1] = f"{shown} of {parts[-1]} \\{matrix.sought_column}"
         if last - first + 1 < shown:
             parts.append(f"← {first}-{last} of {shown} →")
         return " · ".join(parts)
 
     @property
-    def selected(self) -> tuple[Pair, UserDetails, tuple[Grant, ...]] | None:
-        """What is under the cursor: who, what, and the grants."""
+    def selected(self) -> Spot | None:
+        """What is under the cursor."""
         user, image = self.table.key, self.table.column
-        if self._books is None or user is None or image is None:
-            return None
-        person = self._people[user]
-        granted = tuple(each for each in person.grants or () if each.application.image == image)
-        return Pair(user, image, self._titles[image]), person, granted
+        return None if self._holders is None or user is None or image is None else self._holders.spot(user, image)
 
     def facts(self) -> Sequence[Fact]:
-        """Return what is granted to the user under the cursor for the application under it."""
-        if self.selected is None:
-            return ()
-        pair, person, granted = self.selected
-        facts = [("", f"{pair.title} for {pair.user}")]
-        if person.user.disabled:
-            facts.append(("! user", "disabled: nothing that is granted counts"))
-        for each in granted:
-            facts.append(("grant", policy.in_words(each.policy)))
-            facts.append(("", f"{each.id[:DIGITS]}, since {each.created.astimezone():%Y-%m-%d}"))
-        if not granted:
-            facts.append(("grant", "none"))
-        facts.append(("image", pair.image))
-        return facts
+        """Return what is granted to the user or group under the cursor for the application under it."""
+        return () if self.selected is None else list(self.selected.facts())
 
     def command(self) -> str:
         """Return what Enter does with the cell under the cursor, and for an empty one what the space bar does."""
         if self.selected is None:
             return ""
-        pair, _, granted = self.selected
+        pair, granted = self.selected.pair, self.selected.own
         if not granted:
             return self._giving.command(pair, Policy())
         if len(granted) == 1:
@@ -176,7 +160,7 @@ class GrantsPane(OfficePane):
         """Set what the grant under the cursor permits, or what one that is to be given shall permit."""
         if self.selected is None:
             return
-        pair, _, granted = self.selected
+        pair, granted = self.selected.pair, self.selected.own
         if granted:
             question = "Which of the grants shall be changed?"
             self._giving.choose(question, granted, lambda found: self._giving.edit(pair, found[0]))
@@ -186,14 +170,14 @@ class GrantsPane(OfficePane):
     def action_another(self) -> None:
         """Give a grant with a policy of its own."""
         if self.selected is not None:
-            pair, _, granted = self.selected
+            pair, granted = self.selected.pair, self.selected.own
             self._giving.ask(pair, another=bool(granted))
 
     def action_turn(self) -> None:
         """Give what is not granted, with the default policy; take away what is."""
         if self.selected is None:
             return
-        pair, _, granted = self.selected
+        pair, granted = self.selected.pair, self.selected.own
         if granted:
             self.action_take()
         else:
@@ -203,21 +187,41 @@ class GrantsPane(OfficePane):
         """Take away what is granted."""
         if self.selected is None:
             return
-        pair, _, granted = self.selected
+        pair, granted = self.selected.pair, self.selected.own
         if granted:
             question = "Which of the grants shall be taken away?"
             self._giving.choose(question, granted, partial(self._giving.take, pair), every=True)
+        elif shared := self.selected.shared:
+            groups = " and ".join(sorted({each.holder for each in shared}))
+            self.post_message(
+                Said(
+                    f"{pair.user} has {pair.title} by {groups} alone",
+                    "x in the row of a group takes it from all its members; m in Users takes one out",
+                )
+            )
+
+    def action_why(self) -> None:
+        """Say why somebody may, or may not."""
+        if self.selected is None:
+            return
+        from srctl.tui import reasons
+
+        pair = self.selected.pair
+        if pair.group is None:
+            reasons.why(self, pair.user, pair.image)
+        else:
+            reasons.who_can(self, pair.image)
+
+    def action_who_can(self) -> None:
+        """List who may."""
+        if self.selected is not None:
+            from srctl.tui import reasons
+
+            reasons.who_can(self, self.selected.pair.image)
 
     def action_undo(self) -> None:
         """Make the last change undone."""
         self._giving.undo()
-
-
-def _row(each: UserDetails) -> Row:
-    user = each.user
-    name = plainly(user.name)
-    cells = (name, "✗", "disabled") if user.disabled else (name, " ")
-    return Row(user.name, cells, (name.lower(),), "dim" if user.disabled else "")
 
 
 def _head(each: Application, name: str) -> Head:

@@ -212,7 +212,7 @@ class ImagesPane(OfficePane):
             self.office_command("app", "remove", name),
             lambda: self.administer(
                 f"Unregistering {name}",
-                lambda accounting: checked(accounting.remove_applications([name])),
+                lambda context: checked(context.accounting.remove_applications([name])),
                 lambda outcome: self.tell("Unregistered", outcome),
             ),
         )

@@ -40,7 +40,7 @@ class Jumper(Screen[None]):
         from srctl.tui.jump import Jump
 
         if self._jump is None:
-            self._jump = Jump([kind.name for kind in self.kinds])
+            self._jump = Jump([name for kind in self.kinds for name in (kind.name, *kind.also)])
             await self.mount(self._jump, before=self.working)
         self._jump.begin()
 
@@ -52,7 +52,7 @@ class Jumper(Screen[None]):
         elif event.name == "help":
             self.action_help()
         else:
-            await self.go(event.name)
+            await self.go(next((kind.name for kind in self.kinds if event.name in kind.also), event.name))
             self.pane.narrow(event.text)
 
     def on_jump_unknown(self, event: "Jump.Unknown") -> None:

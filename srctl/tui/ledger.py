@@ -6,22 +6,46 @@ each of them short. The search for garbage, which looks through all of them agai
 
 import gc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from srctl.accounting import Accounting, UserDetails
-from srctl.models import Application, Grant, User
+from srctl.models import Application, Grant, Group, User
 from srctl.tui.state import Books
 
 
-def users(accounting: Accounting, applications: list[Application]) -> list[UserDetails]:
-    """Return all users by name with their grants of these applications, by image and age."""
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A group with what is granted to it."""
+
+    group: Group
+    grants: Sequence[Grant]
+
+
+def users(accounting: Accounting, applications: Sequence[Application], groups: Sequence[Group]) -> list[UserDetails]:
+    """Return all users by name with their groups and their own grants of these applications, by image and age."""
     people = accounting.users()
     granted: dict[str, list[Grant]] = {each.user.name: [] for each in people}
     for grant in _grants(accounting, [each.user for each in people], applications):
         granted[grant.holder].append(grant)
-    return [replace(each, grants=tuple(sorted(granted[each.user.name], key=_order))) for each in people]
+    inside: dict[str, tuple[str, ...]] = {}
+    for group in groups:
+        inside |= {name: (*inside.get(name, ()), group.name) for name in group.members}
+
+    def details(each: UserDetails) -> UserDetails:
+        name = each.user.name
+        return replace(each, grants=tuple(sorted(granted[name], key=_order)), groups=inside.get(name, ()))
+
+    return [details(each) for each in people]
+
+
+def by_group(grants: Iterable[Grant]) -> dict[str, list[Grant]]:
+    """Return grants of groups by the names of those."""
+    found: dict[str, list[Grant]] = {}
+    for grant in grants:
+        found.setdefault(str(grant.group), []).append(grant)
+    return found
 
 
 @contextmanager
@@ -41,20 +65,28 @@ def unnoticed() -> Iterator[None]:
         gc.enable()
 
 
-def patched(books: Books, details: UserDetails) -> Books:
-    """Return the books with what is known now of one user's own grants; those of groups are not the user's to take."""
-    own = tuple(grant for grant in details.grants or () if grant.group is None)
-    details = replace(details, grants=own)
-    name, users, granted = details.user.name, list(books.users), Counter(books.granted)
-    for index, each in enumerate(users):
-        if each.user.name == name:
-            users[index] = replace(details, keys=each.keys)
-            granted.subtract(grant.application.image for grant in each.grants or ())
-            granted.update(grant.application.image for grant in details.grants or ())
-    return replace(books, users=users, granted=granted)
+def patched(books: Books, now: UserDetails | Team) -> Books:
+    """Return the books with what is known now of one user, with the own grants only, or of one group."""
+    if isinstance(now, Team):
+        name, grants = now.group.name, tuple(now.grants)
+        before: Sequence[Grant] = books.shared.get(name, ())
+        groups = [now.group if each.name == name else each for each in books.groups]
+        books = replace(books, groups=groups, shared={**books.shared, name: grants})
+    else:
+        name, grants = now.user.name, tuple(grant for grant in now.grants or () if grant.group is None)
+        place = next((index for index, each in enumerate(books.users) if each.user.name == name), None)
+        if place is None:
+            return books
+        users, before = list(books.users), books.users[place].grants or ()
+        users[place] = replace(now, grants=grants, keys=users[place].keys)
+        books = replace(books, users=users)
+    granted = Counter(books.granted)
+    granted.subtract(grant.application.image for grant in before)
+    granted.update(grant.application.image for grant in grants)
+    return replace(books, granted=granted)
 
 
-def _grants(accounting: Accounting, people: list[User], applications: list[Application]) -> Iterator[Grant]:
+def _grants(accounting: Accounting, people: Sequence[User], applications: Sequence[Application]) -> Iterator[Grant]:
     names = {user.id: user.name for user in people}
     known = {application.id: application for application in applications}
     more, after = True, ""

@@ -3,12 +3,13 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 
+from srctl import limits
 from srctl.models import Session, Usage
 from srctl.tui.columns import Column, Row
 from srctl.tui.meters import NOTHING, SLOTS, bars
 from srctl.tui.pane import Fact, Pane
 from srctl.tui.state import HostView, State
-from srctl.tui.words import STATES, TONES, amount, percent, plainly
+from srctl.tui.words import OVER, STATES, TONES, amount, left, percent, plainly
 
 AWAY = "? host away"
 WIDTH = 8
@@ -17,6 +18,7 @@ WIDTH = 8
 CPU = Column("CPU", drop=6)
 PERCENT = Column("CPU%", drop=7, right=True)
 MEMORY = Column("MEM", drop=5, right=True)
+LEFT = Column("LEFT", drop=1, right=True, spare=True)
 RUNNING = "running"
 _NONE = (("-", "-", "-"), (None, None, None))
 _UNKNOWN = (("-", NOTHING * WIDTH, "-"), (None, None, None))
@@ -80,6 +82,21 @@ class MeteredPane(Pane):
     def tone(self, session: Session) -> str:
         """Return the tone of its row."""
         return "dim" if self.away(session) else TONES.get(session.status, "")
+
+    def left(self, session: Session) -> tuple[str, object]:
+        """Return the cell and the value for the column `LEFT`; a warning is marked."""
+        ends = session.ends
+        warned = "! " if session.warning else ""
+        return f"{warned}{left(ends)}".strip(), None if ends is None else ends.timestamp()
+
+    def ending(self, session: Session) -> list[Fact]:
+        """Return when and why a session will end."""
+        ends = session.ends
+        facts = [("! ends", session.warning)] if session.warning else []
+        if ends is None:
+            return facts
+        rest = left(ends)
+        return [*facts, ("ends", f"{rest if rest == OVER else f'in {rest}'}, {limits.when(ends)}")]
 
     # -- what it takes
 

@@ -6,9 +6,9 @@ In direct mode it is the database of this machine; behind a gateway the gateway'
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
-from srctl.accounting import Accounting
 from srctl.context import Context
 from srctl.errors import SrctlError
 from srctl.outcome import Outcome
@@ -22,7 +22,7 @@ from srctl.tui.state import Books, State
 from srctl.tui.words import failure
 from srctl.tui.work import Work
 
-Call = Callable[[Accounting], Any]
+Call = Callable[[Context], Any]
 Done = Callable[[Any], object]
 
 
@@ -69,7 +69,7 @@ class OfficePane(Pane):
         work = Work(
             title,
             self.state.office_host or host,
-            lambda context, _tell: call(context.accounting),
+            lambda context, _tell: call(context),
             partial(self._administered, done),
             failed=partial(self._administered, failed or (lambda error: self.post_message(Failed(error)))),
         )
@@ -83,7 +83,7 @@ class OfficePane(Pane):
         self,
         form: Form,
         title: str,
-        call: Callable[[Accounting, Values], Any],
+        call: Callable[[Context, Values], Any],
         done: Done,
         *,
         host: Callable[[Values], str | None] = lambda _: None,
@@ -97,7 +97,7 @@ class OfficePane(Pane):
             def failed(error: SrctlError) -> None:
                 self.administer_with(form.again(values, error), title, call, done, host=host)
 
-            self.administer(title, lambda accounting: call(accounting, values), done, failed, host=host(values))
+            self.administer(title, lambda context: call(context, values), done, failed, host=host(values))
 
         self.app.push_screen(form, given)
 
@@ -119,9 +119,11 @@ def checked(outcome: Outcome[Any]) -> Outcome[Any]:
 
 def read(context: Context) -> Books:
     """Read all that the panes of administrators show."""
-    accounting = context.accounting
+    accounting, teams = context.accounting, context.parts.groups
     with ledger.unnoticed():
-        applications = accounting.applications()
-        users = ledger.users(accounting, applications)
-    granted = Counter(grant.application.image for each in users for grant in each.grants or ())
-    return Books(context.parts.realm, users, applications, granted)
+        applications, groups = accounting.applications(), teams.all()
+        users = ledger.users(accounting, applications, groups)
+    shared = ledger.by_group(teams.grants())
+    held = chain(*(each.grants or () for each in users), *shared.values())
+    granted = Counter(grant.application.image for grant in held)
+    return Books(context.parts.realm, users, applications, granted, groups, shared)

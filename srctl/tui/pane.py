@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
@@ -22,6 +22,9 @@ from srctl.tui.state import State
 from srctl.tui.table import Table
 from srctl.tui.words import failure, plainly
 from srctl.tui.work import Work
+
+if TYPE_CHECKING:
+    from srctl.tui.fields import Form, Values
 
 WIDTHS = [(0, "-narrow"), (190, "-huge")]
 HEIGHTS = [(0, "-tiny"), (9, "-low"), (18, "-tall"), (34, "-high")]
@@ -187,6 +190,17 @@ class Pane(Container):
                 done()
 
         self.app.push_screen(confirmed(question, command), answered)
+
+    def ask_for(self, form: "Form", work: "Callable[[Values], Work[Any]]") -> None:
+        """Have done what a form asks for; it comes back where that goes wrong."""
+
+        def given(values: "Values | None") -> None:
+            if values is not None:
+                wanted = work(values)
+                wanted.failed = lambda error: self.ask_for(form.again(values, error), work)
+                self.want(wanted)
+
+        self.app.push_screen(form, given)
 
     def want(self, work: Work[Any]) -> None:
         """Have it done. The application is told at once: what the screen causes here would not come up to it."""

@@ -10,13 +10,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PaneKind:
-    """A pane: `admin` = for those who administer, `audit` = where a gateway keeps an audit."""
+    """A pane: `admin` = for those who administer, `audit` = where a gateway keeps an audit.
+
+    One goes to it by its name, or `also` by the name of something else that is in it.
+    """
 
     name: str
     module: str
     cls: str
     admin: bool = False
     audit: bool = False
+    also: tuple[str, ...] = ()
 
     def load(self) -> "type[Pane]":
         """Return its class."""
@@ -27,7 +31,7 @@ PANES = (
     PaneKind("Sessions", "sessions", "SessionsPane"),
     PaneKind("Applications", "applications", "ApplicationsPane"),
     PaneKind("Tunnels", "tunnels", "TunnelsPane"),
-    PaneKind("Users", "users", "UsersPane", admin=True),
+    PaneKind("Users", "users", "UsersPane", admin=True, also=("Groups",)),
     PaneKind("Grants", "grants", "GrantsPane", admin=True),
     PaneKind("Images", "images", "ImagesPane", admin=True),
     PaneKind("Hosts", "hosts_pane", "HostsPane", admin=True),

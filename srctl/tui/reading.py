@@ -159,9 +159,9 @@ def tunnel_log(context: Context, tunnel: Tunnel, command: str) -> Reader:
     return Reader(f"Log of the tunnel at port {tunnel.local_port}", command, start)
 
 
-def last_words(title: str, text: str) -> Reader:
+def last_words(title: str, text: str, command: str = "") -> Reader:
     """Return a screen with a text that is there already."""
-    return Reader(title, "", lambda reader: reader.on_reader_came(Reader.Came(readable(text))))
+    return Reader(title, command, lambda reader: reader.on_reader_came(Reader.Came(readable(text))))
 
 
 def told_each(title: str, done: Iterable[str], errors: Iterable[SrctlError]) -> Reader:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from srctl import images, policy, sizes
-from srctl.accounting import Accounting
+from srctl.context import Context
 from srctl.errors import UsageError
 from srctl.models import Application, Image
 from srctl.tui.fields import Field, Form, Values
@@ -43,7 +43,7 @@ def looks_up(values: Values) -> bool:
     return "look up" not in values
 
 
-def register(accounting: Accounting, values: Values) -> Application:
+def register(context: Context, values: Values) -> Application:
     """Register what is filled in. Raises as `Accounting.add_application`."""
     if "image" not in values:
         raise UsageError("There is no image", "Name one as for docker, e.g. registry.example/app:1.0")
@@ -57,7 +57,7 @@ def register(accounting: Accounting, values: Values) -> Application:
         shm_size=sizes.parse(values["shm size"]) if "shm size" in values else None,
         gpus=values.get("gpus"),
     )
-    return accounting.add_application(wanted, verify=looks_up(values))
+    return context.accounting.add_application(wanted, verify=looks_up(values))
 
 
 def _words(values: Values) -> list[str]:

@@ -1,18 +1,17 @@
 """The pane of sessions: what runs for the person on each host, and what can be done with it."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from textual.binding import BindingType
 
-from srctl import limits
 from srctl.errors import SrctlError
 from srctl.models import Session, StartRequest, Tunnel
 from srctl.tui.columns import Column, Row
 from srctl.tui.keys import Key, bindings
 from srctl.tui.messages import Copied, Said
-from srctl.tui.metered import CPU, MEMORY, PERCENT, MeteredPane, key
+from srctl.tui.metered import CPU, LEFT, MEMORY, PERCENT, MeteredPane, key
 from srctl.tui.opening import Order, opening
 from srctl.tui.pane import Fact
 from srctl.tui.reading import session_log
@@ -31,6 +30,7 @@ class SessionsPane(MeteredPane):
         Column("APPLICATION", flexible=True),
         Column("STATE", toned=True),
         Column("AGE", drop=1, right=True),
+        LEFT,
         PERCENT,
         CPU,
         MEMORY,
@@ -42,6 +42,7 @@ class SessionsPane(MeteredPane):
         Key("l", "log", "log", "Show what the application writes"),
         Key("s", "stop", "stop", "Stop the session and remove its container; asks", changes=True),
         Key("t", "tunnel", "tunnel", "Lead a tunnel to it, and start no browser", changes=True),
+        Key("e", "extend", "extend", "Let it run longer, as far as its grant allows", changes=True),
         Key("h", "share", "share", "Let somebody else open it, through a gateway", changes=True),
         Key("c", "copy_url", "copy URL", "Copy the address at which the browser finds it"),
         Key("R", "replace", "replace", "Remove it and start the application afresh; asks", changes=True),
@@ -51,25 +52,31 @@ class SessionsPane(MeteredPane):
 
     @property
     def young(self) -> bool:
-        """Whether a session is so new that its age is counted in seconds."""
-        newest = max((s.created for view in self.state.hosts.values() for s in view.sessions or ()), default=None)
-        return newest is not None and datetime.now(UTC) - newest < YOUNG
+        """Whether a session is so new, or so near its end, that its time is counted in seconds."""
+        now = datetime.now(UTC)
+        return any(
+            now - each.created < YOUNG or (each.ends is not None and timedelta() < each.ends - now < YOUNG)
+            for view in self.state.hosts.values()
+            for each in view.sessions or ()
+        )
 
     def row(self, session: Session) -> Row:
         """Return the row of a session."""
         tunnel = self.state.tunnel_to(session)
         metered, measured = self.metered(session)
+        left, ends = self.left(session)
         cells = (
             session.id[:DIGITS],
             self._title(session),
             self.standing(session),
             age(session.created),
+            left,
             *metered,
             _way(session, tunnel),
             plainly(session.host),
         )
         first, last = (tuple(cell.lower() for cell in part) for part in (cells[:3], cells[-2:]))
-        values = (*first, -session.created.timestamp(), *measured, *last)
+        values = (*first, -session.created.timestamp(), ends, *measured, *last)
         return Row(key(session), cells, values, self.tone(session))
 
     def _title(self, session: Session) -> str:
@@ -82,7 +89,7 @@ class SessionsPane(MeteredPane):
         if session is None:
             return ()
         facts = _facts(session, self.state.tunnel_to(session), self.state.hosts[session.host].error)
-        return [*facts, *self.measures(session), *_origin(session)]
+        return [*facts, *self.ending(session), *_sharing(session), *self.measures(session), *_origin(session)]
 
     def command(self) -> str:
         """Return what opens the session under the cursor."""
@@ -147,6 +154,13 @@ class SessionsPane(MeteredPane):
             lambda: self.want(work),
         )
 
+    def action_extend(self) -> None:
+        """Let it run longer."""
+        if (session := self.selected) is not None:
+            from srctl.tui.extending import extend
+
+            extend(self, session)
+
     def action_share(self) -> None:
         """Let somebody else open it."""
         if (session := self.selected) is not None:
@@ -194,15 +208,13 @@ def _facts(session: Session, tunnel: Tunnel | None, away: SrctlError | None) -> 
         facts.append(("tunnel", tunnel_standing(tunnel)))
     if session.granted is False:
         facts.append(("! grant", "removed: it can be stopped, and not be opened"))
-    if session.warning:
-        facts.append(("! ends", session.warning))
-    elif session.ends:
-        facts.append(("ends", limits.when(session.ends)))
     if session.image_outdated:
         facts.append(("! image", "newer than the session: R starts it afresh"))
-    if session.shared_with:
-        facts.append(("shared", f"with {', '.join(session.shared_with)}"))
     return facts
+
+
+def _sharing(session: Session) -> list[Fact]:
+    return [("shared", f"with {', '.join(session.shared_with)}")] if session.shared_with else []
 
 
 def _origin(session: Session) -> list[Fact]:

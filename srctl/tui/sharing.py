@@ -32,7 +32,7 @@ class Sharing:
         """Ask whom to let in and for how long, and do it. Where nothing is shared at all, only that is told."""
         fields = (Field(USER, hint="whom to let in"), Field(TIME, hint="e.g. 2h; else as long as it runs"))
         form = Form(f"Share {self._session.title}", fields, "Share", self._share_command, lines=MEANING)
-        self._if_at_all(lambda: self._ask(form, self._share))
+        self._if_at_all(lambda: self._pane.ask_for(form, self._share))
 
     def take_back(self) -> None:
         """Ask whom to let in no more, and do it."""
@@ -43,23 +43,12 @@ class Sharing:
         lines = [f"Open to {', '.join(guests)}", "Who is in it is cut off at once."]
         fields = [Field(USER, hint="whom; else everybody", presets=tuple((guest, "") for guest in guests))]
         form = Form(f"Take back {title}", fields, "Take it back", self._take_back_command, lines=lines)
-        self._if_at_all(lambda: self._ask(form, self._take_back))
+        self._if_at_all(lambda: self._pane.ask_for(form, self._take_back))
 
     def _if_at_all(self, ask: Callable[[], None]) -> None:
         """Ask, unless the use case says that nothing is shared there: then nothing is asked, and it is told why."""
         call: Call = lambda context, _tell: context.sharing  # noqa: E731
         self._pane.want(Work("Looking", self._session.host, call, lambda _: ask(), quiet=True))
-
-    def _ask(self, form: Form, work: Callable[[Values], Work[Any]]) -> None:
-        """Have done what a form asks for; it comes back where that goes wrong."""
-
-        def given(values: Values | None) -> None:
-            if values is not None:
-                wanted = work(values)
-                wanted.failed = lambda error: self._ask(form.again(values, error), work)
-                self._pane.want(wanted)
-
-        self._pane.app.push_screen(form, given)
 
     def _share_command(self, values: Values) -> str:
         limit = ("--for", values[TIME]) if TIME in values else ()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from srctl.context import Context
 from srctl.errors import SrctlError
-from srctl.models import Application, Available, EngineInfo, Image, Session, Tunnel
+from srctl.models import Application, Available, EngineInfo, Grant, Group, Image, Session, Tunnel
 from srctl.tui.host import HostThread
 from srctl.tui.kept import Kept
 from srctl.tui.meters import Meters
@@ -50,13 +50,16 @@ class HostView:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What the accounting database held when it was read last; each user has the grants with it."""
+    """What the accounting database held when it was read last; each user has the own grants with it, and the groups."""
 
     realm: str | None
     users: "Sequence[UserDetails]"
     applications: Sequence[Application]
     granted: Mapping[str, int] = field(default_factory=dict)
     """How many grants there are, by image."""
+    groups: Sequence[Group] = ()
+    shared: Mapping[str, Sequence[Grant]] = field(default_factory=dict)
+    """What is granted to groups, by their names."""
 
 
 @dataclass

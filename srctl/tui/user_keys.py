@@ -108,7 +108,7 @@ class KeysPane(OfficePane):
         self.administer_with(
             Form(f"Add keys of {name}", fields, "Add", self._adding),
             "Adding keys",
-            lambda accounting, values: _add(accounting, name, values),
+            lambda context, values: _add(context.accounting, name, values),
             self._added,
         )
 
@@ -130,7 +130,7 @@ class KeysPane(OfficePane):
             self.office_command("user", "key", "remove", name, print_),
             lambda: self.administer(
                 f"Removing a key of {name}",
-                lambda accounting: accounting.remove_key(name, print_),
+                lambda context: context.accounting.remove_key(name, print_),
                 lambda _: self._removed(print_),
             ),
         )

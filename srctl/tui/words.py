@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from srctl import sizes
+from srctl import durations, sizes
 from srctl.errors import SeveralErrors, SrctlError
 from srctl.inert import inert
 from srctl.models import Tunnel
@@ -14,6 +14,9 @@ TONES = {"running": "good", "starting": "warn", "exited": "bad", "dead": "bad", 
 TUNNEL_STATES = {"up": "⇄ up", "reconnecting": "↻ reconnecting", "down": "✗ down"}
 YOUNG = timedelta(minutes=2)
 """Ages up to this are counted in seconds, and so shown anew each second."""
+
+OVER = "over"
+"""What is left of the time of something whose end has come."""
 
 size = sizes.in_words
 DIGITS = 12
@@ -27,6 +30,16 @@ def age(since: datetime, now: datetime | None = None) -> str:
         if seconds >= length:
             return f"{seconds // length}{unit}"
     return f"{seconds}s"
+
+
+def left(ends: datetime | None, now: datetime | None = None) -> str:
+    """Return how long something may run on, to the second only for the last two minutes; empty where it has no end."""
+    if ends is None:
+        return ""
+    seconds = (ends - (now or datetime.now(UTC))).total_seconds()
+    if seconds <= 0:
+        return OVER
+    return durations.words(seconds if seconds < YOUNG.total_seconds() else seconds - seconds % 60)
 
 
 def day(moment: datetime) -> str:
@@ -81,6 +94,12 @@ def failure(error: SrctlError) -> str:
 def counted(number: int, noun: str) -> str:
     """Return how many there are: `no grants`, `1 grant`, `2 grants`."""
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Return names in one line, of many the first ones and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def bar(count: int, most: int, width: int) -> str:

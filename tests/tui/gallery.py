@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from srctl.accounting import Accounting
 from srctl.db.ledger import Ledger
@@ -15,6 +16,7 @@ from srctl.db.setup import initialise
 from srctl.db.store import open_store
 from srctl.entry import AuditEntry
 from srctl.errors import UnreachableError
+from srctl.groups import Groups
 from srctl.images import PREFIX
 from srctl.labels import EXTRA, RUNINFO
 from srctl.logins import FOLDER
@@ -23,6 +25,7 @@ from srctl.models import (
     Container,
     Endpoint,
     Host,
+    Limits,
     Policy,
     Standing,
     TunnelPlan,
@@ -36,14 +39,24 @@ from tests.tui.steady import NOW, SteadyEngine, digest
 
 PID = 4711
 SETTINGS = {f"{PREFIX}env.x11-{name}": "" for name in ("width", "height", "depth")}
+LIMITS: dict[str, Any] = {"memory": 16 << 30, "max_lifetime": 8 * 3600}
 APPLICATIONS = (
     ("jupyter/scipy:2029", "JupyterLab", Policy(allow_home=True)),
-    ("kitware/paraview:6", "ParaView", Policy(allow_home=True, volumes=(Volume("/srv/chem", "/data", "ro"),))),
+    (
+        "kitware/paraview:6",
+        "ParaView",
+        Policy(allow_home=True, volumes=(Volume("/srv/chem", "/data", "ro"),), **LIMITS),
+    ),
     ("srctl/desktop:latest", "Desktop", Policy()),
     ("blender:5", "Blender", Policy(license="KEY")),
     ("freecad:1", "FreeCAD", Policy(allow_startup_data=True)),
     ("matlab:r2029b", "MATLAB", Policy(license="KEY")),
 )
+GROUPS = {
+    "chemistry": (["ben", "chiara"], "jupyter/scipy:2029", Policy(allow_home=True, max_sessions=5, max_lifetime=43200)),
+    "teaching": (["chiara", "dmitri"], "kitware/paraview:6", Policy(allow_view=True)),
+}
+"""Who is in which group, and what that is granted."""
 AWAY = UnreachableError("gpu-2 refuses connections", "Is it up? srctl host check gpu-2 tells more")
 NEEDING_PULL = "matlab:r2029b"
 SCRIPTS = {
@@ -93,7 +106,13 @@ def database(path: Path) -> None:
             accounting.add_application(Application(image, title=title), verify=False)
             accounting.add_grant(image, "ada", permits)
         accounting.add_grant("jupyter/scipy:2029", "ben")
+        accounting.set_defaults("jupyter/scipy:2029", Limits(cpus=2.0, memory=4 << 30))
         accounting.disable("dmitri")
+        groups = Groups(store)
+        groups.add(list(GROUPS)).check()
+        for name, (members, image, permits) in GROUPS.items():
+            groups.join(name, members).check()
+            accounting.add_grant(image, f"@{name}", permits)
 
 
 def engine(name: str = "lab") -> SteadyEngine:

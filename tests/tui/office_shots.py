@@ -10,7 +10,8 @@ from tests.tui.stage import Seat
 
 @picture(SMALL, LARGE)
 async def users(seat: Seat) -> None:
-    """Who is disabled and who administers is told by words; numbers stand at the right of their columns."""
+    """Groups stand before the users. Who is disabled and who administers is told by words; numbers stand at the right
+    of their columns."""
     await seat.go("Users")
     await seat.see("✗ disabled", "administrator")
 
@@ -32,8 +33,25 @@ async def keys_of_a_user(seat: Seat) -> None:
     """Where there is no key the list says how one is added."""
     await seat.go("Users")
     await seat.see("✗ disabled")
-    await seat.press("enter")
+    await seat.press("j", "j", "enter")
     await seat.see("There is no key yet")
+
+
+@picture(SMALL, LARGE)
+async def members_of_a_group(seat: Seat) -> None:
+    """Who is in the group, who of them is disabled and in which other groups they are; below stands what it gives."""
+    await seat.go("Users")
+    await seat.see("✗ disabled")
+    await seat.press("j", "enter")
+    await seat.see("Members 2 · @teaching", "@chemistry")
+
+
+@picture(SMALL)
+async def leaving_a_group(seat: Seat) -> None:
+    """The question says what is lost, and has a third answer that stops the sessions; No has the focus."""
+    await members_of_a_group(seat)
+    await seat.press("x")
+    await seat.see("Take chiara out of @teaching?")
 
 
 @picture(SMALL, LARGE)
@@ -94,12 +112,38 @@ async def audit(seat: Seat) -> None:
 
 @picture(SMALL, LARGE)
 async def grants(seat: Seat) -> None:
-    """Users by applications: what is granted stands in few letters, which the lower edge explains. The cell under the
-    cursor is in brackets, its column underlined; dmitri is marked as disabled."""
+    """Groups and users by applications: what is granted stands in few letters, which the lower edge explains; what is
+    by a group has another sign. The cell under the cursor is in brackets, its column underlined; dmitri is marked as
+    disabled."""
     await seat.see("⇄ up")
     await seat.go("Grants")
-    await seat.press("l", "l", "l", "l", "l")
-    await seat.see("[✓hr]")
+    await seat.see("@teaching")
+    await seat.press("j", "j", "l", "l", "l", "l", "l")
+    await seat.see("[✓hr]", "@v")
+
+
+@picture(SMALL, LARGE)
+async def by_a_group(seat: Seat) -> None:
+    """The sign of the cell says that it is both by a group and without it; below stands each grant, and by whom."""
+    await grants(seat)
+    await seat.press("j", "h", "h")
+    await seat.see("[&h]", "by @chemistry: home")
+
+
+@picture(SMALL)
+async def why_somebody_may(seat: Seat) -> None:
+    """The first line says whether; below stands each reason as a sentence, and the command that says the same."""
+    await by_a_group(seat)
+    await seat.press("w")
+    await seat.see("✓ ben may start", "By the group chemistry")
+
+
+@picture(SMALL)
+async def who_may(seat: Seat) -> None:
+    """Who may start it, through what and how, in columns."""
+    await by_a_group(seat)
+    await seat.press("W")
+    await seat.see("@chemistry", "Who may start")
 
 
 @picture(SMALL, NO_COLOR="1")
@@ -110,11 +154,29 @@ async def no_colour_grants(seat: Seat) -> None:
 
 @picture(SMALL, LARGE)
 async def a_grant(seat: Seat) -> None:
-    """The form has boxes that are ticked or not, and two fields of several lines; below stands the command line, and
-    what becomes of the sessions."""
+    """All that a policy can say is in view: boxes that are ticked or not, two fields of several lines, and the limits
+    in two columns. Below stands the command line, what becomes of the sessions, and how to save."""
     await grants(seat)
     await seat.press("enter", "space")
-    await seat.see("Takes something away")
+    await seat.see("Takes something away", "^S Save")
+
+
+@picture((100, 27), shown=True)
+async def grant_form(seat: Seat) -> None:
+    """The form of a grant for the documentation, with limits of its own; above them stands what one of them means."""
+    await grants(seat)
+    await seat.press("enter")
+    await seat.press(*["down"] * 6)
+    await seat.see("At most so much memory", "Nothing changes")
+
+
+@picture(SMALL)
+async def limits_of_a_grant(seat: Seat) -> None:
+    """What the field with the keyboard means stands above the limits; in brackets stands what the application says."""
+    await by_a_group(seat)
+    await seat.press("enter")
+    await seat.press(*["down"] * 6)
+    await seat.see("At most so much memory", "(4g)")
 
 
 @picture(SMALL)

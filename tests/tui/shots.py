@@ -142,6 +142,17 @@ async def the_form(seat: Seat) -> None:
 
 
 @picture(SMALL)
+async def running_longer(seat: Seat) -> None:
+    """The form says when the session ends, and offers lengths of time; the command line has the one that is chosen."""
+    await seat.see("⇄ up")
+    await seat.type("/paraview")
+    await seat.press("enter", "e")
+    await seat.see("Let ParaView run longer")
+    await seat.press("down", "right", "right", "right")
+    await seat.see("extend", "2h")
+
+
+@picture(SMALL)
 async def an_address(seat: Seat) -> None:
     """The whole address stands there, and the whole line for another machine."""
     await seat.press("3")
@@ -263,7 +274,7 @@ async def the_help(seat: Seat) -> None:
 async def sorted_rows(seat: Seat) -> None:
     """An arrow in the title of a column says by what the rows are sorted, and in which direction."""
     await seat.see("⇄ up")
-    await seat.press("o", "o", "O")
+    await seat.press("o", "O")
     await seat.see("APPLICATION ▼")
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from textual.events import MouseScrollRight
@@ -16,39 +15,14 @@ from textual.events import MouseScrollRight
 from srctl import policy
 from srctl.accounting import Accounting
 from srctl.calls import BY_METHOD
-from srctl.db.store import open_store
 from srctl.groups import Groups
-from srctl.models import Application, Grant, Policy, Volume
+from srctl.models import Application, Grant, Policy
 from srctl.tui import ledger
 from srctl.tui.cells import cell, short_names
-from srctl.tui.grants import GrantsPane
 from srctl.tui.matrix import split
 from tests.fakes import WEB
+from tests.tui.granting import EVERYTHING, begin, change, grants, here, in_group
 from tests.tui.stage import Seat, Stage
-
-EVERYTHING = Policy(True, True, True, "27000@licences", (Volume("/srv/data", "/data", "ro"), Volume("/s", "/t", "rw")))
-
-
-def change(stage: Stage, do: Callable[[Accounting], Any]) -> Any:
-    """Change the accounting database as another srctl would."""
-    with open_store(str(stage.lab.database)) as store:
-        return do(Accounting(store))
-
-
-def grants(stage: Stage, user: str = "ann") -> list[Grant]:
-    found: list[Grant] = change(stage, lambda accounting: accounting.grants(user=user))
-    return found
-
-
-def here(seat: Seat) -> tuple[str | None, str | None]:
-    """Return the user and the image under the cursor."""
-    table = cast("GrantsPane", seat.app.main.pane).table
-    return table.key, table.column
-
-
-async def begin(seat: Seat) -> None:
-    await seat.go("Grants")
-    await seat.see("Grants · ")
 
 
 @pytest.fixture
@@ -78,7 +52,8 @@ def test_cells_tell_what_is_granted_and_to_whom_it_counts_for_nothing(stage: Sta
     async def story(seat: Seat) -> None:
         await begin(seat)
         await seat.see(
-            "Grants · 2 users · 3 applications", "✓ once  2 twice  h home  v view  s start-up  l licence  r/w volumes"
+            "Grants · 2 users · 3 applications",
+            "✓ own  @ group  & both  h home  v view  s start-up  l licence  r/w volumes",
         )
         await seat.see("▸ ann   [·]        ✓         ·", " ✗bob    ✓hvslw    2h        ·")
         await seat.see("$ srctl grant add desktop:latest ann ")
@@ -227,87 +202,6 @@ def test_what_is_taken_can_stop_the_sessions_that_run_under_it(stage: Stage) -> 
     stage.play(story)
 
 
-def test_the_form_has_every_field_of_a_policy(stage: Stage) -> None:
-    async def story(seat: Seat) -> None:
-        await begin(seat)
-        await seat.press("j", "enter")
-        await seat.see("Grant of desktop:latest to bob", "[ ] home", "$ srctl grant add desktop:latest bob")
-        await seat.press("space", "down", "space", "down", "space", "tab")
-        await seat.type("L")
-        await seat.press("tab")
-        await seat.type("/a:/b:ro")
-        await seat.press("enter")
-        await seat.type("/s:/t:rwx")
-        await seat.see("✗ Volume mode 'rwx' is neither ro nor rw")
-        await seat.press("ctrl+s")
-        await seat.press("backspace")
-        await seat.see("[x] home", "--license-file - --volume /a:/b:ro --volume", "/s:/t:rw   ")
-        await seat.press("ctrl+s")
-        await seat.see("[✓hvslw]")
-        [grant] = grants(stage, "bob")
-        assert grant.policy == Policy(True, True, True, "L", (Volume("/a", "/b", "ro"), Volume("/s", "/t", "rw")))
-
-    stage.play(story)
-
-
-def test_a_grant_that_gets_more_stays_the_same_and_one_that_gets_less_does_not(stage: Stage) -> None:
-    [before] = grants(stage)
-    stage.start()
-
-    async def story(seat: Seat) -> None:
-        await begin(seat)
-        await seat.press("l", "enter")
-        await seat.see("Grant of Test page to ann", "Nothing changes")
-        await seat.press("space")
-        await seat.see("Its sessions run on as they were started, and can be opened")
-        await seat.press("enter")
-        await seat.hear("It stays the same grant")
-        await seat.see("[✓h]")
-        assert [(each.id, each.policy) for each in grants(stage)] == [(before.id, Policy(allow_home=True))]
-        await seat.press("enter", "space")
-        await seat.see("Takes something away: its sessions run on, but can't be opened any more")
-        await seat.press("shift+tab", "shift+tab", "shift+tab", "space")
-        await seat.see("[x] stop the sessions", "Its sessions end now", f"{before.id[:12]} --default --stop")
-        await seat.press("enter")
-        await seat.hear("It is a new grant")
-        [after] = grants(stage)
-        assert (after.policy, after.id == before.id, stage.engine.stored) == (Policy(), False, {})
-        await seat.press("u")
-        await seat.see("Let ann have Test page as it was granted before?", f"{after.id[:12]} --allow-home")
-        await seat.press("y")
-        await seat.see("[✓h]")
-
-    stage.play(story)
-
-
-def test_limits_that_the_form_does_not_show_are_kept_and_a_group_s_grant_is_nobody_s_to_take(stage: Stage) -> None:
-    def fill(accounting: Accounting) -> None:
-        accounting.remove_grants_of(WEB, "ann").check()
-        accounting.add_grant(WEB, "ann", Policy(cpus=2.0, max_sessions=3))
-        Groups(accounting._store).add(["lab"]).check()
-        Groups(accounting._store).join("lab", ["ann"]).check()
-        accounting.add_grant(WEB, "@lab", Policy(allow_view=True))
-
-    change(stage, fill)
-
-    async def story(seat: Seat) -> None:
-        await begin(seat)
-        await seat.press("l", "enter", "space")
-        await seat.see("--allow-home --cpus 2 --max-sessions 3")
-        await seat.press("enter")
-        await seat.hear("It stays the same grant")
-        await seat.see("[✓h]")
-        own, by_group = grants(stage)
-        assert (own.policy, by_group.group) == (Policy(allow_home=True, cpus=2.0, max_sessions=3), "lab")
-        await seat.press("space")
-        await seat.see("Take Test page (home, 2 CPUs, 3 sessions at once) away from ann?")
-        await seat.press("y")
-        await seat.hear("Took Test page away from ann")
-        assert grants(stage) == [by_group]
-
-    stage.play(story)
-
-
 def test_of_several_grants_the_one_that_is_meant_is_changed_or_taken(stage: Stage) -> None:
     async def story(seat: Seat) -> None:
         await begin(seat)
@@ -354,7 +248,7 @@ def test_only_looking_gives_and_takes_nothing(stage: Stage) -> None:
 
     async def story(seat: Seat) -> None:
         await begin(seat)
-        await seat.see("\\ application", "/ filter")
+        await seat.see("\\ app", "/ filter")
         assert "give/take" not in seat.screen
         await seat.press("space", "enter", "a", "l", "space", "x", "X", "y", "u")
         await seat.pilot.pause(0.1)
@@ -445,9 +339,15 @@ def test_pages_give_what_accounting_gives(many: Stage, monkeypatch: pytest.Monke
     monkeypatch.setattr("srctl.accounting._PAGE", 2)
 
     def compare(accounting: Accounting) -> None:
+        in_group(accounting, "lab", "bob", "user03")
         for image in ("desktop", WEB, "registry.example/web:2"):
             accounting.add_grant(image, "bob", EVERYTHING)
-        expected = [replace(each, groups=None) for each in accounting.users(with_grants=True)]
-        assert ledger.users(end(accounting), accounting.applications()) == expected
+            accounting.add_grant(image, "@lab")
+        people = accounting.users(with_grants=True)
+        own = [tuple(grant for grant in each.grants or () if grant.group is None) for each in people]
+        expected = [replace(each, grants=grants) for each, grants in zip(people, own, strict=True)]
+        groups = Groups(accounting._store)
+        assert ledger.users(end(accounting), accounting.applications(), groups.all()) == expected
+        assert ledger.by_group(groups.grants()) == {"lab": accounting.grants(user="@lab")}
 
     change(many, compare)

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from srctl.entry import AuditEntry
-from srctl.models import Application, Grant, Policy, User
+from srctl.models import Application, Grant, Group, Policy, User
 from srctl.tunnel.plain import to_plain
 from tests.fakes import WEB, FakeEngine, web_image
 from tests.remote_parts import HELLO, answering, gateway
@@ -25,6 +25,8 @@ class FarOffice:
     def __init__(self) -> None:
         self.users = [User(7, "carol", NOW)]
         self.granted: list[Grant] = []
+        self.groups: list[Group] = []
+        self.shared: list[Grant] = []
         self.asked: list[tuple[str, Any]] = []
 
     def answer(self, request: dict[str, Any]) -> list[dict[str, Any]]:
@@ -33,7 +35,9 @@ class FarOffice:
         self.asked.append((call, given))
         if call == "user.remove":
             self.users.clear()
-        if call == "grant.add":
+        if call == "grant.add" and request["with"]["user"] == "@lab":
+            self.shared = [Grant("b" * 32, None, APPLICATION, Policy(allow_home=True), NOW, "lab")]
+        elif call == "grant.add":
             self.granted = [Grant("a" * 32, "carol", APPLICATION, Policy(), NOW)]
         results: dict[str, Any] = {
             "user.list": [{"user": to_plain(asdict(user)), "grants": [], "keys": 2} for user in self.users],
@@ -44,7 +48,19 @@ class FarOffice:
                 "lines": [[each.id, 7, 1, 0, to_plain(NOW)] for each in self.granted],
                 "more": False,
             },
-            "grant.add": self._plain and self._plain[0],
+            "group.list": self._plainly(self.groups),
+            "group.show": self._plainly(self.groups)[0] if self.groups else None,
+            "group.grants": self._plainly(self.shared),
+            "group.leave": {"done": ["carol"], "errors": []},
+            "grant.list": self._plainly(self.shared),
+            "right.why": {
+                "user": "carol",
+                "image": WEB,
+                "allowed": True,
+                "reasons": ["By the group lab."],
+                "grants": [],
+            },
+            "grant.add": next(iter(self._plainly(self.shared) or self._plain), None),
             "image.list": [to_plain(asdict(web_image()))],
             "audit.list": [to_plain(asdict(AuditEntry(NOW, "carol", None, None, "user.add", "{}", "ok")))],
             "user.remove": {"done": ["carol"], "errors": []},
@@ -53,7 +69,11 @@ class FarOffice:
 
     @property
     def _plain(self) -> list[Any]:
-        return [to_plain(asdict(each)) for each in self.granted]
+        return self._plainly(self.granted)
+
+    @staticmethod
+    def _plainly(found: list[Any]) -> list[Any]:
+        return [to_plain(asdict(each)) for each in found]
 
 
 @pytest.fixture
@@ -100,6 +120,28 @@ def test_of_a_gateway_only_what_belongs_to_the_user_is_read_again_when_something
         await seat.press("r")
         await seat.until(lambda: [call for call, _ in far.asked].count("grant.page") == read + 1)
         await seat.see("[✓]")
+
+    stage.play(story)
+
+
+def test_groups_of_a_gateway_are_administered_from_afar(stage: Stage, far: FarOffice) -> None:
+    far.groups = [Group(3, "lab", NOW, ("carol",))]
+
+    async def story(seat: Seat) -> None:
+        await seat.go("Grants")
+        await seat.see("1 group · 1 user · 1 application", "▸ @lab  [·]")
+        await seat.press("space")
+        await seat.see("▸ @lab  [✓h]", "  carol  @h")
+        assert ("grant.list", {"user": "@lab"}) in far.asked
+        await seat.press("j", "w")
+        await seat.see("✓ carol may start", "By the group lab.", f"$ srctl why carol {WEB}")
+        await seat.press("q")
+        await seat.go("Users")
+        await seat.press("g", "enter")
+        await seat.see("Members 1 · @lab", "▸ carol")
+        await seat.press("x", "s")
+        await seat.hear("Out of @lab now: carol")
+        assert ("group.leave", {"name": "lab", "users": ["carol"], "stop": True}) in far.asked
 
     stage.play(story)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from srctl.labels import EXTRA
 from tests.fakes import START, only
@@ -26,10 +27,46 @@ def test_when_it_ends_is_shown_and_a_warning_of_that_as_it_comes(stage: Stage) -
     identifier = stage.start()
 
     async def story(seat: Seat) -> None:
-        await seat.see("● running", "ends      2030-01-01 12:00 UTC")
+        await seat.see("● running", "LEFT", "2030-01-01 12:00 UTC")
         with stage.context() as context:
             assert context.store.records.warn(identifier, "It ends in 5 m, save your work", START)
         await seat.see("! ends    It ends in 5 m, save your work")
+
+    stage.play(story)
+
+
+def test_a_session_runs_longer_as_far_as_its_grant_allows(stage: Stage) -> None:
+    [grant] = stage.lab.json("grant", "list", "--user", "ann")
+    stage.lab.ok("grant", "edit", grant["id"], "--max-lifetime", "3h")
+    identifier = stage.start()
+    [container] = stage.engine.stored.values()
+    hour = timedelta(hours=1)
+    stage.engine.stored[container.id] = replace(container, created=datetime.now(UTC) - 2 * hour)
+
+    async def story(seat: Seat) -> None:
+        await seat.see("LEFT", "59m", "ends      in 59m")
+        await seat.press("e")
+        await seat.see("It ends in 59m", f"$ srctl session extend {identifier[:12]} TIME")
+        await seat.type("9h")
+        await seat.press("enter")
+        await seat.see("can last until", "--max-lifetime 3h", f"$ srctl session extend {identifier[:12]} 9h")
+        await seat.press("down", "right", "right")
+        await seat.see("[1h]")
+        await seat.press("enter")
+        await seat.hear("Test page ends in 1h 59m")
+        await seat.see("1h 59m", "ends      in 1h 59m")
+
+    stage.play(story)
+
+
+def test_what_has_no_end_can_t_be_extended_and_has_no_column_for_it(stage: Stage) -> None:
+    stage.start()
+
+    async def story(seat: Seat) -> None:
+        await seat.see("● running")
+        assert "LEFT" not in seat.screen
+        await seat.press("e")
+        await seat.hear("Test page has no end")
 
     stage.play(story)
 

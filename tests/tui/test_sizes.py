@@ -82,6 +82,15 @@ def test_each_pane_and_each_dialog_survives_any_size(stage: Stage) -> None:
         stage.play(story)
 
 
+def test_the_form_of_a_grant_survives_any_size(stage: Stage) -> None:
+    async def story(seat: Seat) -> None:
+        await seat.go("Grants")
+        await seat.see("Grants · ")
+        await rests(seat, ["enter"], "max-lifetime")
+
+    stage.play(story)
+
+
 def test_the_form_before_a_start_survives_any_size(stage: Stage) -> None:
     image = stage.engine.present[WEB]
     stage.engine.present[WEB] = replace(image, labels={**image.labels, **SETTINGS})

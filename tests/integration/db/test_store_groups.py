@@ -31,10 +31,12 @@ def team(store: SqlStore) -> SqlStore:
 class TestGroups:
     def test_a_group_tells_its_members_and_how_many_grants_it_has(self, team: SqlStore) -> None:
         team.add_grant(WEB, None, Policy(), group="lab")
+        team.add_grant(WEB, "alice", Policy())
         assert team.groups.join("lab", "bob")
         assert not team.groups.join("lab", "alice")
         [lab] = team.groups.groups()
         assert (lab.name, lab.members, lab.grants) == ("lab", ("alice", "bob"), 1)
+        assert [(each.group, each.application.image) for each in team.groups.grants()] == [("lab", WEB)]
         assert team.groups.memberships() == {"alice": ("lab",), "bob": ("lab",)}
         assert team.groups.memberships(["bob"]) == {"bob": ("lab",)}
         team.groups.leave("lab", "alice")

@@ -43,6 +43,7 @@ def test_what_is_for_administrators_is_refused_to_others(gate: Gatehouse, bob: C
         "right.whocan": {"image": WEB},
         "right.why": {"user": "bob", "image": WEB},
         "group.list": {},
+        "group.grants": {},
         "group.add": {"names": ["bobs"]},
         "group.join": {"name": "lab", "users": ["bob"]},
         "group.leave": {"name": "lab", "users": ["alice"]},
