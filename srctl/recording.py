@@ -18,6 +18,11 @@ STOPPED, REPLACED, REMOVED = "stopped", "replaced", "removed"
 LIFETIME, IDLE, EXPIRED, UNGRANTED = "lifetime", "idle", "expired", "ungranted"
 
 
+def host_of(engine: Engine) -> str:
+    """Return how records call a host: each machine has its own `local`, and several may share the records."""
+    return f"{engine.name}@{engine.info().machine}" if engine.direct else engine.name
+
+
 def record_of(container: Container, host: str, realm: str) -> Record:
     """Return the record of a session as its container tells it."""
     return Record(
@@ -34,10 +39,10 @@ def record_of(container: Container, host: str, realm: str) -> Record:
     )
 
 
-def begin(records: Records, record: Record) -> None:
+def begin(records: Records, engine: Engine, container: Container, realm: str) -> None:
     """Note that a session began."""
     with suppress(SrctlError):
-        records.begin(record)
+        records.begin(record_of(container, host_of(engine), realm))
 
 
 def used(engine: Engine, container: Container) -> Counters | None:

@@ -324,7 +324,7 @@ class FakeEngine:
     def info(self) -> EngineInfo:
         self._called("info")
         running = sum(container.state == "running" for container in self.stored.values())
-        return EngineInfo("20.10", "Debian", 8, 16 << 30, running)
+        return EngineInfo("20.10", "Debian", 8, 16 << 30, running, "lab")
 
     def exit(self, container_id: str, code: int) -> None:
         """Let a container's process end."""
