@@ -5,16 +5,15 @@ It takes the place of an older copy in one step, once it is complete and found s
 
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from srctl.db import copying, setup
+from srctl.db import copying, drafts, setup
 from srctl.db.engine import Database, open_file
 from srctl.db.failures import translated
-from srctl.db.files import named
+from srctl.db.files import content_of, named
 from srctl.db.location import Location, parse
 from srctl.db.standing import Standing, look, refusal
 from srctl.errors import ConflictError, SrctlError, UsageError
@@ -22,6 +21,9 @@ from srctl.models import StoreStatus
 
 OURS = (Standing.READY, Standing.OLDER)
 """What can be copied, and come back."""
+
+_VERSIONS, _WAL = slice(18, 20), b"\2\2"
+"""Where the header of a SQLite file says who may write and read it, and what it says of one in WAL mode."""
 
 
 def backup(location: str, file: str) -> StoreStatus:
@@ -50,9 +52,7 @@ def backup(location: str, file: str) -> StoreStatus:
 def draft_beside(target: Path) -> Iterator[Path]:
     """Lend the path of a private file in a folder beside its later place; the folder goes at the end."""
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{target.name[:32]}-", dir=target.parent) as folder:
-            draft = Path(folder) / "draft.db"
-            draft.touch(0o600)
+        with drafts.draft(target) as draft:
             yield draft
     except OSError as error:
         raise SrctlError(f"{target} can't be written: {error.strerror}", "Name another place") from error
@@ -93,6 +93,11 @@ def _check_target(target: Path, place: Location) -> None:
         raise UsageError(f"{target} is the database itself", "Name another file")
     if not target.stat().st_size:
         return
+    if _is_in_use(target):
+        raise ConflictError(
+            f"{target} is a database to work with, and no backup",
+            "Name another file; `srctl --db DATABASE db restore BACKUP` is the way back",
+        )
     try:
         with Database(Location(str(target), path=target)) as other, other.reading() as connection:
             ours = look(connection).standing in (*OURS, Standing.NEWER)
@@ -100,6 +105,14 @@ def _check_target(target: Path, place: Location) -> None:
         ours = False
     if not ours:
         raise ConflictError(f"{target} is there, and no backup of srctl", "Name another file, or move this one away")
+
+
+def _is_in_use(target: Path) -> bool:
+    """Tell whether a file is a database whose writers keep a journal beside it, which a copy never has.
+
+    Its journal would be taken for that of the copy in its place.
+    """
+    return content_of(target, _VERSIONS.stop)[_VERSIONS] == _WAL
 
 
 def _replace(draft: Path, target: Path) -> None:

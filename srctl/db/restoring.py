@@ -5,7 +5,7 @@ Ids that were given since the copy was made are not given again: sessions, homes
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select
 
 from srctl.contents import NOTHING, Contents
-from srctl.db import copying, setup
+from srctl.db import copying, drafts, setup
 from srctl.db.archive import Revision
 from srctl.db.backup import OURS, copy_file, draft_beside
 from srctl.db.engine import Database, check_file
@@ -57,14 +57,16 @@ def restore(location: str, file: str) -> Restored:
         try:
             check_file(place.path)
         except NotFoundError:
-            return Restored(_put(place, place.path, draft))
+            status = _made_ready(place, draft)
+            _put(draft, place.path)
+            return Restored(status)
         try:
             return _fill(place, draft)
         except SrctlError as error:
             if not _is_damaged(error, place.path):
                 raise
-        aside = _set_aside(place.path)
-        return Restored(_put(place, place.path, draft), set_aside=aside)
+        status = _made_ready(place, draft)
+        return Restored(status, set_aside=_set_aside(place.path, draft))
 
 
 @contextmanager
@@ -127,8 +129,8 @@ def _forget_slots(connection: Connection, closed: Sequence[Row[Any]]) -> None:
         connection.execute(insert(closed_slots), kept)
 
 
-def _put(place: Location, path: Path, draft: Path) -> StoreStatus:
-    """Put the draft where there is no database; nobody knows which ids were given there before."""
+def _made_ready(place: Location, draft: Path) -> StoreStatus:
+    """Let the draft be a database of its own; nobody knows which ids were given in the one before."""
     with Database(Location(place.label, path=draft)) as database:
         with database.writing() as connection:
             last = copying.counters(connection)
@@ -136,11 +138,14 @@ def _put(place: Location, path: Path, draft: Path) -> StoreStatus:
             _forget_slots(connection, ())
         status = setup.status_of(database)
     setup.prepare_file(draft)
+    return status
+
+
+def _put(draft: Path, path: Path) -> None:
     try:
-        setup.put(draft, path)
+        drafts.put(draft, path)
     except FileExistsError as error:
         raise ConflictError(f"Another process made {path} at this moment", "Look at it, then try again") from error
-    return status
 
 
 def _is_damaged(error: SrctlError, path: Path) -> bool:
@@ -151,11 +156,18 @@ def _is_damaged(error: SrctlError, path: Path) -> bool:
     return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGE and content_of(path, len(HEADER)) == HEADER
 
 
-def _set_aside(path: Path) -> Path:
-    """Give a damaged database and the files beside it another name, which is returned."""
+def _set_aside(path: Path, draft: Path) -> Path:
+    """Put the draft in the place of a damaged database, which gets another name, as do the files beside it.
+
+    Returns that name. At no moment is there no database.
+    """
     aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    for suffix in ("-wal", "-shm", ""):
-        file = Path(f"{path}{suffix}")
-        if file.exists():
-            file.rename(f"{aside}{suffix}")
+    try:
+        aside.hardlink_to(path)
+    except OSError:  # a file system without hard links, or a second one in this second
+        path.rename(aside)
+    for suffix in ("-wal", "-shm", "-journal"):
+        with suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
+    draft.replace(path)
     return aside
