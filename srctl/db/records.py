@@ -1,8 +1,8 @@
 """What ran, from when to when, and until when it may: records of sessions and their extensions.
 
 They never decide what runs: Docker does. Each method is one short transaction, and of several processes that do the
-same at once the first one is right. Where one changes several records it does so in the order of their sessions, so that
-no two wait for each other.
+same at once the first one is right. Where one changes several records it does so in the order of their sessions, so
+that no two wait for each other.
 """
 
 from collections.abc import Iterable, Sequence

@@ -53,4 +53,4 @@ def test_who_extends_a_session_at_the_same_time_is_not_refused(location: str) ->
         store.records.extend(Extension("a" * 32, NOW + timedelta(hours=hours), "ann", NOW))
         store.records.end("a" * 32, NOW, "stopped")
 
-    at_once(location, *(lambda store, hours=hours: extend(store, hours) for hours in range(6)))  # type: ignore[misc]
+    at_once(location, *(lambda store, hours=hours: extend(store, hours) for hours in range(6)))
