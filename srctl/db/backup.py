@@ -40,9 +40,9 @@ def backup(location: str, file: str) -> StoreStatus:
         _check_target(target, place)
         with draft_beside(target) as draft:
             if place.path is None:
-                _copy_server(database, draft)
+                _copy_server(database, draft, target)
             else:
-                copy_file(place.path, draft)
+                copy_file(place.path, Location(str(target), path=draft))
             status = setup.status(str(draft))
             _replace(draft, target)
     return replace(status, url=str(target))
@@ -58,14 +58,14 @@ def draft_beside(target: Path) -> Iterator[Path]:
         raise SrctlError(f"{target} can't be written: {error.strerror}", "Name another place") from error
 
 
-def copy_file(path: Path, draft: Path) -> None:
+def copy_file(path: Path, draft: Location) -> None:
     """Copy a SQLite file as it is at one moment into an empty one, without files beside it; the copy must be sound.
 
     Raises as a database that fails.
     """
     source = Location(str(path), path=path)
-    with translated(source), closing(open_file(path)) as connection, closing(sqlite3.connect(draft)) as copy:
-        with translated(Location(str(draft), path=draft)):
+    with translated(source), closing(open_file(path)) as connection, closing(sqlite3.connect(str(draft.path))) as copy:
+        with translated(draft):
             connection.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")
         problems = [row[0] for row in copy.execute("PRAGMA integrity_check(1)")]
@@ -73,10 +73,10 @@ def copy_file(path: Path, draft: Path) -> None:
             raise SrctlError(f"The database {path} is damaged: {problems[0]}", "Restore it from a backup")
 
 
-def _copy_server(database: Database, draft: Path) -> None:
-    place = Location(str(draft), path=draft)
+def _copy_server(database: Database, draft: Path, target: Path) -> None:
     setup.initialise(str(draft))
-    with Database(place) as target, target.writing() as copy, database.reading() as connection:
+    place = Location(str(target), path=draft)
+    with Database(place) as private, private.writing() as copy, database.reading() as connection:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         copying.copy_rows(connection, copy)
     with translated(place), closing(open_file(draft)) as connection:

@@ -75,7 +75,7 @@ def _sound_copy(place: Location, file: Path) -> Iterator[Path]:
     if content_of(file, len(HEADER)) != HEADER:
         raise ConflictError(f"{file} is not a backup of srctl", "Name another file")
     with _beside(place) as draft:
-        copy_file(file, draft)
+        copy_file(file, Location(place.label, path=draft))
         with Database(Location(str(file), path=draft)) as database, database.reading() as connection:
             found = look(connection)
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
