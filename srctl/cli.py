@@ -195,7 +195,10 @@ def run() -> None:
     """Run as the `srctl` command."""
     for name in ("stdin", "stdout", "stderr"):
         _make_ready(name)
-    code = main(sys.argv[1:])
+    context = Context()
+    # Python tells what an object's end fails with, such as one whose making Ctrl-C broke off. That is for who debugs.
+    sys.unraisablehook = lambda said: sys.__unraisablehook__(said) if context.debug else None
+    code = main(sys.argv[1:], context)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

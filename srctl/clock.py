@@ -2,10 +2,18 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from srctl.needs import Closing, unhindered
+Closing = Callable[[Callable[[], object]], AbstractContextManager[None]]
+"""Has something closed if what goes on in the block is given up by another thread; then it raises
+`InterruptedByUserError`."""
+
+
+def unhindered(_close: Callable[[], object]) -> AbstractContextManager[None]:
+    """Let nobody give it up."""
+    return nullcontext()
 
 
 def _utc() -> datetime:

@@ -1,8 +1,9 @@
 """Find an image on a host, and pull it where it is missing or shall be the newest."""
 
+from srctl.clock import Closing
 from srctl.errors import NotFoundError
 from srctl.models import Image
-from srctl.needs import Closing, Engine, ProgressCallback
+from srctl.needs import Engine, ProgressCallback
 
 
 def fetch(engine: Engine, reference: str, pull: str, progress: ProgressCallback, closing: Closing) -> Image:

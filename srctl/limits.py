@@ -85,7 +85,8 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 def _within(name: str, value: float, least: float, most: float) -> float:
     if not least <= value <= most:  # nor what is no number
-        raise UsageError(f"{option(name)} {_plain(name, value)} makes no sense", f"Give {_plain(name, least)} or more")
+        hint = f"Give {_plain(name, least)} to {_plain(name, most)}"
+        raise UsageError(f"{option(name)} {_plain(name, value)} makes no sense", hint)
     return round(float(value), 3) if name == "cpus" else int(value)
 
 
@@ -145,10 +146,10 @@ def in_words(values: Limits) -> list[str]:
 
 def who_changes(grant: Grant, name: str) -> str:
     """Return who can change a limit that is in force for a grant, and how."""
-    image = shlex.quote(grant.application.image)
     if getattr(grant.policy, name) is None:
+        image = shlex.quote(grant.application.image)
         return f"an administrator can change it: srctl app limit {image} {option(name)} ..."
-    return f"an administrator can change it: srctl grant add {image} {shlex.quote(grant.holder)} {option(name)} ..."
+    return f"an administrator can change it: srctl grant edit {grant.id[:12]} {option(name)} ..."
 
 
 def size(count: int) -> str:
@@ -241,4 +242,4 @@ def _plain(name: str, value: float) -> str:
         return size(int(value))
     if name in ("max_lifetime", "idle_timeout"):
         return durations.words(value)
-    return f"{value:g}"
+    return f"{value:.12g}"

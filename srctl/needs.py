@@ -1,11 +1,11 @@
 """What use cases need of the edges, which are handed to them: a Docker host, and the rights that people have."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 from srctl.books import Groups, Records
+from srctl.clock import Closing, unhindered
 from srctl.models import (
     Application,
     Container,
@@ -26,16 +26,8 @@ from srctl.models import (
 )
 
 ProgressCallback = Callable[[Progress], None]
-Closing = Callable[[Callable[[], object]], AbstractContextManager[None]]
-"""Has something closed if what goes on in the block is given up by another thread; then it raises
-`InterruptedByUserError`."""
 
 T_co = TypeVar("T_co", covariant=True)
-
-
-def unhindered(_close: Callable[[], object]) -> AbstractContextManager[None]:
-    """Let nobody give it up."""
-    return nullcontext()
 
 
 class Stream(Protocol[T_co]):

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from srctl import pieces, wire
 from srctl.calls import CALLS, PROTOCOL, Call
+from srctl.clock import Closing, unhindered
 from srctl.errors import NotAllowedError
 from srctl.models import Container, Endpoint, Host, Progress, Session, Started, StartRequest
-from srctl.needs import Closing, unhindered
 from srctl.tunnel.errors import ConnectionLostError
 from srctl.tunnel.remote import PATIENCE, Greeting, Pieces, Remote, Speech
 

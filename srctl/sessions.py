@@ -5,7 +5,6 @@ database whatever runs can still be listed, opened and stopped.
 """
 
 import re
-import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -305,5 +304,5 @@ def _expired(grant: Grant) -> NotAllowedError:
     image, end = grant.application.image, grant.policy.expires
     return NotAllowedError(
         f"The grant of {image} to {grant.holder} has expired" + (f", {limits.when(end)}" if end else ""),
-        f"An administrator can renew it: srctl grant add {shlex.quote(image)} {shlex.quote(grant.holder)} --expires D",
+        f"An administrator can renew it: srctl grant edit {grant.id[:12]} --expires D",
     )

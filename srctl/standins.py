@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from srctl import pieces
 from srctl.calls import BY_METHOD, CALLS, AuditTrail
-from srctl.clock import REAL, Clock
+from srctl.clock import REAL, Clock, Closing, unhindered
 from srctl.models import Session, Started, StartRequest
-from srctl.needs import Closing, unhindered
 from srctl.remote import GatewayHost, Tell
 from srctl.tunnel.remote import Pieces
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 
 from srctl import planning
-from srctl.clock import Clock
+from srctl.clock import Clock, Closing, unhindered
 from srctl.errors import ConflictError, NameTakenError, NotFoundError, SrctlError
 from srctl.hosts.events import WORDS
 from srctl.models import (
@@ -33,7 +33,6 @@ from srctl.models import (
     Usage,
     User,
 )
-from srctl.needs import Closing, unhindered
 from srctl.recording import NoRecords
 
 WEB = "srctl/web:latest"

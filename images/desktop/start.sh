@@ -25,7 +25,7 @@ LC_ALL=C twm -f /etc/srctl/twmrc &
 xterm -geometry 96x28+60+60 -fn 9x15 -fb 9x15bold -bg '#17212b' -fg '#dfe7ee' -T "${USER}'s terminal" \
     ${STARTUPDATA:+-e sh -c 'printf "Start-up data: %s\n" "$STARTUPDATA"; exec sh'} &
 
-sed -e "s|@BASE@|$base|g" -e "s|@PATH@|${base#/}|g" -e "s|@STATE@|$state|g" /etc/srctl/nginx.conf \
+sed -e "s|@BASE@|$base|g" -e "s|@STATE@|$state|g" /etc/srctl/nginx.conf \
     > "$state/nginx.conf"
 echo "Desktop of $USER, $size, at $base/"
 exec nginx -e stderr -c "$state/nginx.conf"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from srctl.clock import Closing, unhindered
 from srctl.errors import (
     ConflictError,
     NameTakenError,
@@ -26,7 +27,7 @@ from srctl.hosts.readiness import http_status, local_dial
 from srctl.hosts.sdk import docker
 from srctl.hosts.stats import Stats
 from srctl.models import Container, ContainerSpec, Endpoint, Host, Image
-from srctl.needs import Closing, ProgressCallback, unhindered
+from srctl.needs import ProgressCallback
 
 if TYPE_CHECKING:
     from srctl.hosts.ssh_adapter import SSHConnection

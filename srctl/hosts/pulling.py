@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import Any, Self
 
+from srctl.clock import Closing
 from srctl.errors import (
     InterruptedByUserError,
     NotAllowedError,
@@ -22,7 +23,7 @@ from srctl.hosts import parse
 from srctl.hosts.events import Pieces
 from srctl.hosts.faults import plain, translated
 from srctl.models import Host
-from srctl.needs import Closing, ProgressCallback
+from srctl.needs import ProgressCallback
 
 _LOGIN_WANTED = re.compile(r"no basic auth credentials|unauthorized|authentication required")
 _REGISTRY_AWAY = re.compile(r"dial tcp|lookup |i/o timeout|connection refused|TLS handshake|request canceled")

@@ -25,11 +25,21 @@ class _Adapter(requests.adapters.HTTPAdapter):
     That something accepts proves nothing, so an engine without TLS is first asked for a sign of life in that time.
     """
 
-    def __init__(self, host: Host, seconds: float) -> None:
+    def __init__(self, host: Host, seconds: float, *, tls: bool) -> None:
         self._host = host
         self._seconds = seconds
+        self._tls = tls
         self._alive = False
         super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Take the certificates that the docker command takes: Python 3.13 asks for extensions that many lack."""
+        if self._tls:
+            asked = ssl.CERT_REQUIRED if self._host.tls_verify else ssl.CERT_NONE
+            context = urllib3.util.ssl_.create_urllib3_context(cert_reqs=asked)
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+            options["ssl_context"] = context
+        super().init_poolmanager(*args, **options)
 
     def send(self, request: Any, *args: Any, **options: Any) -> Any:
         """Send a request. Raises `UnreachableError` when nothing answers."""
@@ -87,7 +97,7 @@ def _client(host: Host, link: Any, version: str, timeout: float) -> Any:
     api.trust_env = False
     api.proxies = requests.utils.get_environ_proxies(url)
     for prefix in ("http://", "https://"):
-        api.mount(prefix, _Adapter(host, timeout))
+        api.mount(prefix, _Adapter(host, timeout, tls=tls is not None))
     return api
 
 

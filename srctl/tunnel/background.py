@@ -20,9 +20,9 @@ from dataclasses import asdict
 from queue import SimpleQueue
 from typing import IO, Any
 
+from srctl.clock import Closing, unhindered
 from srctl.errors import SrctlError
 from srctl.models import TunnelPlan
-from srctl.needs import Closing, unhindered
 from srctl.tunnel.plain import from_plain, to_plain
 from srctl.tunnel.prompter import Prompter
 

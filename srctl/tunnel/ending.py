@@ -9,8 +9,8 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+from srctl.clock import Closing, unhindered
 from srctl.errors import ConflictError, SrctlError
-from srctl.needs import Closing, unhindered
 from srctl.shared_files import replace_file
 from srctl.tunnel.background import Child
 from srctl.tunnel.ports import bind_local

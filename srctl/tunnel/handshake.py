@@ -28,8 +28,9 @@ _SHORTEST_LOGIN = 20.0
 
 _CIPHERS_FIRST = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 _SAME = {"curve25519-sha256": "curve25519-sha256@libssh.org"}
-_FULL = "Exceeded MaxStartups"
-"""What sshd says to those whom it drops because too many are logging in."""
+_FULL = ("Exceeded MaxStartups", "Not allowed at this time")
+"""What sshd says to those whom it drops because too many are logging in; from 9.8 on the latter, and also to an address
+that is kept out for a while (PerSourcePenalties)."""
 
 _WEAK = {"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc", "hmac-md5", "hmac-md5-96", "hmac-sha1-96"}
 
@@ -134,7 +135,7 @@ def _failed(settings: Settings, error: Exception, heard: str, *, late: bool) -> 
     kind = HungUpError if _hung_up(error) and (not said or said.startswith(_FULL)) else UnreachableError
     return kind(
         f"The SSH handshake with {place}, failed: {reason}{said and f'. It said: {said}'}",
-        "A server that hangs up at once may be full (MaxStartups) or may block this address",
+        "A server that hangs up at once may be full (MaxStartups) or may keep this address out",
     )
 
 

@@ -39,5 +39,6 @@ def _given_up(error: HungUpError, tries: int) -> HungUpError:
     often = "once" if tries == 1 else f"{tries} times"
     return HungUpError(
         f"{error.message} (tried {often})",
-        "It may be full: MaxStartups in its sshd_config may be too low. Or it blocks this address",
+        "It may be full (MaxStartups in its sshd_config), or keep this address out for a while after failed logins"
+        " (PerSourcePenalties)",
     )

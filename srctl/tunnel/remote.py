@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from srctl.clock import Closing, unhindered
 from srctl.errors import SrctlError, UnreachableError, UnsupportedError
 from srctl.models import Progress
-from srctl.needs import Closing, unhindered
 from srctl.tunnel.connection import SSHConnection
 from srctl.tunnel.errors import ChannelRefusedError, plain
 from srctl.tunnel.lines import Lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -28,8 +29,9 @@ def test_the_audit_of_a_database_is_listed(team: FrontDoor) -> None:
         AuditEntry(NOW.replace(hour=hour), user, "SHA256:x", "192.0.2.1", "session.start", WEB, "ok")
         for hour, user in enumerate(("ann", "bob", "ann"))
     ]
-    for entry in entries:
-        Ledger(team.database).note(entry)
+    with closing(Ledger(team.database)) as ledger:
+        for entry in entries:
+            ledger.note(entry)
     rows = team.json("audit", "list")
     assert [row["user"] for row in rows] == ["ann", "bob", "ann"]
     assert list(rows[0]) == ["time", "user", "fingerprint", "address", "action", "detail", "result"]

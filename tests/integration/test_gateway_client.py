@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import cast
 
@@ -91,8 +91,8 @@ def test_administration_works_through_the_gateway(far: Far) -> None:
 
 
 def test_the_audit_is_listed(far: Far) -> None:
-    ledger = Ledger(Path(json.loads(far.setup.read_text())["db"]))
-    ledger.note(AuditEntry(NOW, "ann", "SHA256:x", "192.0.2.1", "session.start", "web", "ok"))
+    with closing(Ledger(Path(json.loads(far.setup.read_text())["db"]))) as ledger:
+        ledger.note(AuditEntry(NOW, "ann", "SHA256:x", "192.0.2.1", "session.start", "web", "ok"))
     [entry] = far.srctl.json("audit", "list", "--user", "ann", "--since", "2029-12-31")
     assert list(entry) == ["time", "user", "fingerprint", "address", "action", "detail", "result"]
     assert far.srctl.json("audit", "list", "--user", "bob") == []

@@ -65,7 +65,7 @@ def test_more_than_the_host_has_is_refused_by_its_name(deployment: Deployment) -
     ran = deployment("start", WEB)
     assert (ran.code, ran.out) == (4, ""), ran.err
     assert "--cpus" in ran.err
-    assert "srctl grant add" in ran.err
+    assert "srctl grant edit" in ran.err
     assert deployment.containers() == []
 
 
@@ -101,7 +101,7 @@ class TestNetworks:
             ran = deployment(*command.split(), WEB)
             assert (ran.code, ran.out) == (4, "")
             assert "--network none" in ran.err
-            assert f"srctl grant add {WEB} ann --network" in ran.err
+            assert f"srctl grant edit {grant[:12]} --network" in ran.err
         assert deployment.containers() == []
         session = deployment.start()
         assert (session["grant_id"], session["status"], session["port"], session["url"]) == (
@@ -142,9 +142,11 @@ class TestSeats:
         made = at_once(deployment, *((user, WEB) for user in users))
         refused = [each.err for each in made if each.code == 4]
         assert sorted(each.code for each in made) == [0, 0, 4, 4, 4], made
-        assert all("--max-sessions" in said and "srctl grant add" in said for said in refused)
         names = sorted(found["Names"][0] for found in deployment.containers())
         assert names == [f"/srctl-{grant[:16]}-1", f"/srctl-{grant[:16]}-2"]
+        [advice] = {said.partition("can change it: srctl ")[2] for said in refused}
+        assert deployment.ok(*advice.replace("...", "3").split()).out == f"{grant}\n"
+        assert sorted(deployment("start", WEB, "--user", user).code for user in users) == [0, 0, 0, 4, 4]
 
     def test_a_member_who_starts_twice_at_once_takes_one_seat(self, deployment: Deployment) -> None:
         users, _ = self.members(deployment, 2, "2")

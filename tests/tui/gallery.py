@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -207,7 +207,8 @@ def audited(front: FrontDoor) -> Scene:
     for ago, user, action, detail, result in reversed(AUDIT):
         moment = NOW - timedelta(seconds=ago)
         address = "198.51.100.23" if user is None else "192.0.2.7"
-        Ledger(front.database).note(AuditEntry(moment, user, KEY, address, action, detail, result))
+        with closing(Ledger(front.database)) as ledger:
+            ledger.note(AuditEntry(moment, user, KEY, address, action, detail, result))
     return stage
 
 

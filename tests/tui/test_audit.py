@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -27,7 +28,8 @@ def note(stage: Stage, action: str, result: str = "ok", *, ago: float = 0, user:
     """Write an entry, as a gateway's command does."""
     moment = datetime.now(UTC) - timedelta(seconds=ago)
     detail = f'{{"app": "{action} [b]x\x1b"}} ' + "long " * 40
-    Ledger(stage.lab.database).note(AuditEntry(moment, user, KEY, "192.0.2.7", action, detail, result))
+    with closing(Ledger(stage.lab.database)) as ledger:
+        ledger.note(AuditEntry(moment, user, KEY, "192.0.2.7", action, detail, result))
 
 
 def test_the_audit_is_shown_newest_first_and_grows(gateway: Stage) -> None:

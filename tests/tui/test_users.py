@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -183,7 +184,8 @@ def test_when_a_key_was_used_last_is_shown(stage: Stage) -> None:
     file = stage.lab.home / "ann.pub"
     file.write_text(new_key())
     [key] = stage.lab.json("user", "key", "add", "ann", str(file))
-    Ledger(stage.lab.database).note_use(key["fingerprint"])
+    with closing(Ledger(stage.lab.database)) as ledger:
+        ledger.note_use(key["fingerprint"])
 
     async def story(seat: Seat) -> None:
         await seat.go("Users")

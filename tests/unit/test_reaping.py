@@ -131,7 +131,7 @@ class TestLifetimes:
         session = house.start(Policy(max_lifetime=2 * HOUR))
         with pytest.raises(NotAllowedError, match="2030-01-01 02:00 UTC at most: --max-lifetime 2h") as caught:
             house.extend(session, 60)
-        assert "srctl grant add" in caught.value.hint
+        assert "srctl grant edit" in caught.value.hint
         house.wait(110 * MINUTE)
         assert house.reap() == [("warn", "lifetime")]
         extended = house.extend(session, HOUR)

@@ -110,3 +110,4 @@ class TestTheLedger:
         place.path.unlink()
         with pytest.raises(SrctlError, match="can't be used"):
             ledger.person(ALICE.type, ALICE.blob, ALICE.fingerprint)
+        ledger.close()

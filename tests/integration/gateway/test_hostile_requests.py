@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,17 @@ def test_the_key_decides_and_nothing_else(gate: Gatehouse) -> None:
     assert "alice" not in environment.values()
     done = gate.run("bob", "whoami -o json")
     assert json.loads(done.stdout) == {"user": "bob", "admin": False}
+
+
+def test_telling_who_one_is_imports_little(gate: Gatehouse) -> None:
+    python, *rest = gate.command()
+    command = [python, "-X", "importtime", *rest]
+    told = subprocess.run(
+        command, env=gate.environment("bob", "whoami -o json"), capture_output=True, text=True, timeout=60, check=True
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines() if line.startswith("import time")}
+    assert "srctl.gateway.words" in loaded
+    assert not loaded & {"srctl.models", "srctl.needs", "srctl.calls", "pydantic", "sqlalchemy", "docker", "typer"}
 
 
 @pytest.mark.parametrize(
