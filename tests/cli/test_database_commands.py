@@ -86,7 +86,8 @@ def test_init_on_a_link_to_nowhere_says_so(bare: FrontDoor, tmp_path: Path) -> N
 @pytest.mark.parametrize("blocks", [0, 16])
 def test_init_on_a_full_disk_leaves_nothing(bare: FrontDoor, blocks: int) -> None:
     command = ["sh", "-c", f'ulimit -f {blocks}; exec "$0" db init', str(PROGRAM)]
-    ran = subprocess.run(command, env=bare.environ, capture_output=True, text=True, check=False)
+    environ = bare.environ | {"PYTHONDONTWRITEBYTECODE": "1"}  # it would be cut off, for all who come later
+    ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert ran.returncode == 1
     assert bare.files() == set()
     bare.ok("db", "init")

@@ -107,7 +107,7 @@ def test_a_full_disk_leaves_the_older_backup(path: Path, copy: Path) -> None:
     backup(str(path), str(copy))
     good = copy.read_bytes()
     program = "import sys; from srctl.db.backup import backup; backup(*sys.argv[1:])"
-    command = ["sh", "-c", 'ulimit -f 128; exec "$0" "$@"', sys.executable, "-c", program, str(path), str(copy)]
+    command = ["sh", "-c", 'ulimit -f 128; exec "$0" "$@"', sys.executable, "-B", "-c", program, str(path), str(copy)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode != 0
     assert f"{copy} " in ran.stderr  # the place that has no room, and not where the copy is made at first
