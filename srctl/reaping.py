@@ -62,7 +62,8 @@ class Reaper:
 
         With `dry_run` nothing is changed, and what would be done is given. Of several failures each is told.
         """
-        now, host = self._clock.date(), recording.host_of(self._engine)
+        now = self._clock.date()
+        host = recording.host_of(self._engine, lambda: self._engine.info().machine)
         known = {record.session_id: record for record in self._records.running(self._sessions.realm)}
         containers = self._sessions.containers(stopped=True, all_users=True)  # later, so that a new one is no lost one
         if not dry_run:

@@ -44,7 +44,7 @@ def launcher(engine: FakeEngine, errand: Errand | None = None) -> Launcher:
 
 def test_a_start_takes_five_requests_before_it_asks_the_application(engine: FakeEngine) -> None:
     assert start(engine).fresh
-    assert engine.calls == ["containers", "image", "create", "start", "container", "probe", "info"]  # for the record
+    assert engine.calls == ["containers", "image", "create", "start", "container", "probe"]
 
 
 def test_a_slow_application_is_waited_for(engine: FakeEngine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -265,7 +266,12 @@ class TestRecords:
         house.use(session, computed=100)
         house.sessions().stop(session.id)
         found = house.record(session)
-        assert (found.user, found.image, found.host, found.started) == ("ann", WEB, "fake@lab", session.created)
+        assert (found.user, found.image, found.host, found.started) == (
+            "ann",
+            WEB,
+            f"fake@{socket.gethostname()}",
+            session.created,
+        )
         assert (found.reason, round(found.cpu_seconds or 0)) == ("stopped", 100)
 
     def test_what_exited_is_read_from_the_engine_later(self, house: House) -> None:
