@@ -30,8 +30,7 @@ def checked(application: Application) -> Application:
         raise UsageError(f"The scheme {application.scheme!r} is neither http nor https")
     if application.profile not in (None, *policy.PROFILES):
         raise UsageError(f"There is no profile {application.profile!r}", f"Choose {' or '.join(policy.PROFILES)}")
-    if application.shm_size is not None and application.shm_size < 1:
-        raise UsageError("The size of the shared memory must be above zero")
+    limits.checked({"shm_size": application.shm_size})
     if application.gpus is not None:
         limits.check_gpus(application.gpus)
     return replace(application, image=image, defaults=limits.check_defaults(application.defaults))

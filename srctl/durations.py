@@ -1,4 +1,4 @@
-"""Times as people write them: lengths (`90s`, `15m`, `2h`, `3d`), and moments, which may be so long ago."""
+"""Times as people write them: lengths (`90s`, `15m`, `2h`, `1h30m`), and moments, which may be so long ago."""
 
 import re
 from contextlib import suppress
@@ -7,15 +7,16 @@ from datetime import UTC, datetime, timedelta
 from srctl.errors import UsageError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"([0-9]{1,9})([smhd])")
+_DURATION = re.compile(r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
 
 
 def parse(text: str) -> float:
     """Return seconds. Raises `UsageError`."""
     found = _DURATION.fullmatch(text)
-    if found is None or not int(found[1]):
-        raise UsageError(f"Not a length of time: {text!r}", "Write it as 90s, 15m, 2h or 3d")
-    return float(int(found[1]) * _UNITS[found[2]])
+    counts = [int(count or 0) for count in found.groups()] if found else []
+    if not any(counts):
+        raise UsageError(f"Not a length of time: {text!r}", "Write it as 90s, 15m, 2h, 3d or 1h30m")
+    return float(sum(count * _UNITS[unit] for count, unit in zip(counts, "dhms", strict=True)))
 
 
 def moment(text: str, now: datetime) -> datetime:

@@ -214,6 +214,7 @@ class Enforcer:
             container
             for grant in grants
             for container in engine.containers({labels.RUNINFO + "mapping_id": grant.id}, stopped=True)
+            if grant.user in (None, labels.user(container))  # whose it is not, it costs nobody anything
         ]
         ours = [container for container in found if labels.session_id(container)]
         return ours if of is None else [container for container in ours if labels.user(container) in of]

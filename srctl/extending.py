@@ -10,8 +10,8 @@ from srctl import durations, labels
 from srctl.clock import REAL, Clock
 from srctl.errors import ConflictError, NotAllowedError, UsageError
 from srctl.limits import when as written
-from srctl.limits import who_changes
 from srctl.models import Container, Extension, Grant, Session
+from srctl.policy import who_changes
 from srctl.sessions import RUNNING, Sessions
 
 LONGEST = 366 * 86400.0
@@ -68,5 +68,7 @@ def _check(container: Container, grant: Grant | None, later: datetime, now: date
         hint = who_changes(grant, limit) if grant else ""
         raise NotAllowedError(
             f"Session {labels.session_id(container)} can last until {written(latest)} at most: {why}",
-            f"Ask for less, or again when it is later; {hint}" if limit == "max_lifetime" else hint,
+            f"Ask for less, or again when it is later; for sessions to come {hint}"
+            if limit == "max_lifetime"
+            else hint,
         )

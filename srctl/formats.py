@@ -88,8 +88,10 @@ def _from_yaml(text: str) -> Any:
     Loader.add_constructor("tag:yaml.org,2002:map", lambda loader, node: loader.construct_mapping(node))
     try:
         return yaml.load(text, Loader)  # noqa: S506 - a safe one
-    except (yaml.YAMLError, TypeError) as error:  # the latter for names that are lists
+    except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
+    except (TypeError, AttributeError, LookupError, OverflowError) as error:  # it stumbles over them itself
+        raise ValueError("a name is a list, or a value is not what its tag says") from error
 
 
 # -- writing

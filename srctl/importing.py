@@ -48,7 +48,7 @@ class _Intake:
     def __init__(self, resolved: Resolved, contents: Contents) -> None:
         self.present = 0
         self.skipped: list[Skipped] = []
-        _check_case(resolved.users, contents)
+        _check_names(resolved.users, contents)
         users = {user.name for user in contents.users}
         images = {application.image for application in contents.applications}
         added = Contents(
@@ -78,16 +78,20 @@ class _Intake:
         self.skipped.append(Skipped(place, f"grant {grant.id}: {reason}"))
 
 
-def _check_case(names: tuple[str, ...], contents: Contents) -> None:
+def _check_names(names: tuple[str, ...], contents: Contents) -> None:
     there = {user.name.casefold(): user.name for user in contents.users}
+    groups = {f"@{group.name}".casefold() for group in contents.groups}
     clashes = [(name, there[name.casefold()]) for name in names if there.get(name.casefold(), name) != name]
-    Outcome(
-        (),
-        tuple(
-            ConflictError(
-                f"User {name} differs only in case from {known}, who is there already",
-                f"If it is the same person: --rename {name}={known}",
-            )
-            for name, known in clashes
-        ),
-    ).check()
+    errors = [
+        ConflictError(
+            f"User {name} differs only in case from {known}, who is there already",
+            f"If it is the same person: --rename {name}={known}",
+        )
+        for name, known in clashes
+    ]
+    errors += [
+        ConflictError(f"User {name} would be how a group is written", f"Give it another name: --rename {name}=NEW")
+        for name in names
+        if name.casefold() in groups and name not in there.values()
+    ]
+    Outcome((), tuple(errors)).check()

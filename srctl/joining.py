@@ -6,7 +6,7 @@ A session that is there is left alone and keeps its settings, whatever happens.
 import re
 import shlex
 
-from srctl import labels, limits, planning
+from srctl import labels, limits, planning, policy
 from srctl.clock import REAL, Clock
 from srctl.errors import ConflictError, NotAllowedError, NotFoundError, UsageError
 from srctl.launch import Launcher
@@ -76,7 +76,7 @@ class Joiner:
         if limits.effective(grant).network == "none":
             raise NotAllowedError(
                 f"{grant.application.image} can't be opened: its grant gives it no network (--network none)",
-                f"srctl start {shlex.quote(request.app)} starts it; {limits.who_changes(grant, 'network')}",
+                f"srctl start {shlex.quote(request.app)} starts it; {policy.who_changes(grant, 'network')}",
             )
 
     def _named(self, text: str) -> Container | None:

@@ -6,7 +6,7 @@ Whoever reaches the engine can write labels: what is read here is checked before
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from srctl import images
@@ -83,9 +83,9 @@ def expires(container: Container) -> datetime | None:
     """Return when the grant ends that the session was started under; `None` for one without an end."""
     try:
         found = datetime.fromisoformat(container.labels.get(EXTRA + "expires", ""))
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return found if found.tzinfo else None
 
 
 def is_limited(container: Container) -> bool:

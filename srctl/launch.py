@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from srctl import labels, limits, planning, policy, recording
+from srctl import labels, planning, policy, recording
 from srctl.clock import REAL, Clock
 from srctl.errors import (
     ApplicationExitedError,
@@ -163,11 +163,13 @@ class Launcher:
                     self._progress(Progress(f"Starting {spec.image}"))
                     self._engine.start(container_id, spec.network)
                     ready = self._watch.until_ready(container_id, request.timeout)
+                    if spec.seats is not None:
+                        self._seats(grant).require(ready)
                     self._progress(Progress("It answers"))
                     self._record(ready)
                     return self._started(ready, fresh=True)
             except LackingError as error:
-                error.hint = limits.who_changes(grant, error.limit)
+                error.hint = policy.who_changes(grant, error.limit)
                 raise
             except NameTakenError as error:
                 return self._join_winner(error.by if isinstance(error, TwinError) else spec.name, request)

@@ -22,6 +22,9 @@ from srctl.outcome import Outcome
 MOST_TOLD = 50
 """Problems that are told at once."""
 
+_LONGEST = 500
+"""Characters of a problem that are told; a name may be as long as the file."""
+
 MEND = "Correct it there, e.g. in a copy of the file"
 _GRANT_ID = re.compile(r"[0-9a-f]{32}")
 _SOUND = Volume("/source", "/target", "ro")
@@ -101,7 +104,7 @@ class Problems:
     def add(self, message: str, hint: str = MEND) -> None:
         """Note what is wrong."""
         if len(self._errors) < MOST_TOLD:
-            self._errors.append(UsageError(message, hint))
+            self._errors.append(UsageError(_cut(message), hint))
         else:
             self._more += 1
 
@@ -197,9 +200,13 @@ def _names(
 
 
 def _rename_hint(name: str) -> str:
-    if not name.isprintable():
+    if not name.isprintable() or len(name) > _LONGEST:
         return MEND
     return f"Give it another name: --rename {shlex.quote(name + '=NEW')}"
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}… ({len(message)} characters)"
 
 
 def _user(name: str) -> str:

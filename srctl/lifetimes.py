@@ -62,16 +62,25 @@ class _Fate:
 
 
 def noticed(record: Record, counters: Counters | None, extension: Extension | None, now: datetime) -> Record:
-    """Return a record with what is seen of its session now; counters of a moment ago say nothing yet."""
-    watch = replace(record.watch, seen=now)
+    """Return a record with what is seen of its session now; counters of a moment ago say nothing yet.
+
+    What was noticed by a clock that was ahead is taken as noticed now.
+    """
+    watch = replace(
+        record.watch, seen=now, active=_by(record.watch.active, now), sampled=_by(record.watch.sampled, now)
+    )
     if extension is not None and (watch.active is None or extension.made > watch.active):
-        watch = replace(watch, active=extension.made)
+        watch = replace(watch, active=_by(extension.made, now))
     if counters is None or (watch.sampled is not None and now - watch.sampled < LEAST):
         return replace(record, watch=watch)
     if _is_used(record, counters, now):
         watch = replace(watch, active=now)
     watch = replace(watch, sampled=now, net_bytes=counters.net_bytes)
     return replace(record, cpu_seconds=counters.cpu_seconds, watch=watch)
+
+
+def _by(moment: datetime | None, now: datetime) -> datetime | None:
+    return moment if moment is None else min(moment, now)
 
 
 def _is_used(record: Record, counters: Counters, now: datetime) -> bool:
@@ -88,14 +97,21 @@ def _is_used(record: Record, counters: Counters, now: datetime) -> bool:
 def judge(facts: Facts, rules: Rules, now: datetime) -> Verdict | None:
     """Return what is to be done with a session, `None` for nothing."""
     fates = sorted(_fates(facts, rules, now), key=lambda fate: fate.ends)
-    if not fates or now < fates[0].ends - fates[0].notice:
+    if not fates or now + fates[0].notice < fates[0].ends:
         return None
-    fate, warned = fates[0], facts.record.watch.warned
+    fate, warned = fates[0], _warned(facts, rules, now)
     heard = (warned or now) + fate.notice / 2
     if now >= fate.ends and (fate.reason == EXPIRED or (warned is not None and now >= heard)):
         return Verdict("stop", fate.reason, fate.words)
     ends = fate.ends if fate.reason == EXPIRED else max(fate.ends, heard)
-    return Verdict("warn", fate.reason, f"It ends at {when(ends)}: {fate.words}")
+    advice = "; srctl session extend gives it longer" if fate.reason == LIFETIME else ""
+    return Verdict("warn", fate.reason, f"It ends at {when(ends)}: {fate.words}{advice}")
+
+
+def _warned(facts: Facts, rules: Rules, now: datetime) -> datetime | None:
+    """Return since when the owner knows; what was told by a clock that was ahead has been known long enough."""
+    warned = facts.record.watch.warned
+    return now - rules.warning if warned is not None and warned > now else warned
 
 
 def _fates(facts: Facts, rules: Rules, now: datetime) -> list[_Fate]:
@@ -105,12 +121,12 @@ def _fates(facts: Facts, rules: Rules, now: datetime) -> list[_Fate]:
     if expires is not None:
         found.append(_Fate(EXPIRED, expires, rules.warning, "its grant does (--expires)"))
     if rules.ungranted and not facts.holds:
-        ends = (watch.warned or now) + rules.warning
+        ends = (_warned(facts, rules, now) or now) + rules.warning
         found.append(_Fate(UNGRANTED, ends, rules.warning, "its owner has no grant for it any more"))
     if (lifetime := labels.max_lifetime(container)) is not None:
         length = timedelta(seconds=lifetime)
         ends = facts.extension.ends if facts.extension else container.created + length
-        words = f"it may run {durations.words(lifetime)} (--max-lifetime); srctl session extend gives it longer"
+        words = f"it may run {durations.words(lifetime)} (--max-lifetime)"
         found.append(_Fate(LIFETIME, ends, min(rules.warning, length / 2), words))
     if (timeout := labels.idle_timeout(container)) is not None and watch.active is not None:
         length = timedelta(seconds=timeout)

@@ -5,7 +5,6 @@ can't be kept, is refused.
 """
 
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -46,10 +45,17 @@ def parse_number(text: str) -> float:
 def parse_moment(text: str) -> datetime:
     """Return a date, or a date with a time; without a zone it is UTC. Raises `UsageError`."""
     try:
-        found = datetime.fromisoformat(text.strip())
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+        return in_utc(datetime.fromisoformat(text.strip()))
+    except ValueError as error:
         raise UsageError(f"Not a date: {text!r}", "Write it as 2030-01-31 or 2030-01-31T12:00Z") from error
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return a moment in UTC; one without a zone is meant so. Raises `UsageError` where there is no such time."""
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise UsageError(f"Not a date: {moment.isoformat()}, which is no time in UTC", "Give an earlier one") from error
 
 
 def parse_length(text: str) -> int:
@@ -64,11 +70,11 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
         if name in found:
             found[name] = _within(name, found[name], least, most)
     if found.get("network", "bridge") not in NETWORKS:
-        raise UsageError(f"The network {found['network']!r} is none that there is", f"Choose {', '.join(NETWORKS)}")
+        raise UsageError(f"There is no kind of network {found['network']!r}", f"Choose {', '.join(NETWORKS)}")
     if "gpus" in found:
         found["gpus"] = check_gpus(found["gpus"], least=0)
     if "expires" in found:
-        found["expires"] = found["expires"].astimezone(UTC).replace(microsecond=0)
+        found["expires"] = in_utc(found["expires"]).replace(microsecond=0)
     return found
 
 
@@ -144,14 +150,6 @@ def in_words(values: Limits) -> list[str]:
     return [_WORDS[name](value) for name, value in set_ones(values).items()]
 
 
-def who_changes(grant: Grant, name: str) -> str:
-    """Return who can change a limit that is in force for a grant, and how."""
-    if getattr(grant.policy, name) is None:
-        image = shlex.quote(grant.application.image)
-        return f"an administrator can change it: srctl app limit {image} {option(name)} ..."
-    return f"an administrator can change it: srctl grant edit {grant.id[:12]} {option(name)} ..."
-
-
 def size(count: int) -> str:
     """Return bytes as people write them for docker."""
     for unit, factor in (("g", 1024**3), ("m", MIB), ("k", 1024)):
@@ -192,11 +190,11 @@ def as_options(values: Limits) -> list[str]:
 
 
 _OPTIONS: dict[str, Callable[[Any], str]] = {
-    "cpus": lambda value: f"{value:g}",
+    "cpus": lambda value: f"{value:.3f}".rstrip("0").rstrip("."),
     "memory": size,
     "shm_size": size,
-    "max_lifetime": lambda value: f"{value}s",
-    "idle_timeout": lambda value: f"{value}s",
+    "max_lifetime": durations.exact,
+    "idle_timeout": durations.exact,
     "expires": lambda value: value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
 }
 

@@ -53,6 +53,7 @@ def plan(order: Order) -> ContainerSpec:
 
     Raises `NotAllowedError` for what image or grant do not offer and `UsageError` for bad values.
     """
+    policy.check_user_name(order.user.name)  # folders are named so, whoever wrote it into the database
     application, within = order.grant.application, limits.effective(order.grant)
     port = images.container_port(application, order.image)
     network = _NETWORKS.get(within.network or "", NETWORK)

@@ -2,12 +2,14 @@
 
 import posixpath
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from srctl import limits
 from srctl.errors import UsageError
-from srctl.models import NO_LIMITS, Limits, Policy, User, Volume
+from srctl.models import NO_LIMITS, Grant, Limits, Policy, User, Volume
 
 WORKSPACE = "/workspace"
 PROFILES = ("strict", "standard")
@@ -167,9 +169,9 @@ def container_name(realm: str, user: str, grant_id: str) -> str:
     return f"srctl-{_owner(realm, user)}-{grant_id[:16]}"
 
 
-def seat_name(grant_id: str, seat: int) -> str:
-    """Return the name of the container that has one of a grant's seats, whoever's it is and in whatever realm."""
-    return f"srctl-{grant_id[:16]}-{seat}"
+def seat_name(grant_id: str) -> str:
+    """Return how the names of containers with one of a grant's seats begin, whoever's they are; its number follows."""
+    return f"srctl-{grant_id[:16]}-"
 
 
 def home_volume(realm: str, user: User) -> str:
@@ -183,3 +185,29 @@ def _owner(realm: str, user: str) -> str:
     The realm's dashes are doubled and no user's name begins with one: the first odd row of dashes ends the realm.
     """
     return f"{realm.replace('-', '--')}-{slug(user)}"
+
+
+def as_options(permits: Policy) -> list[str]:
+    """Return a policy as options. A licence is a secret, which has no place on a command line: it comes from stdin."""
+    flags = (
+        ("--allow-home", permits.allow_home),
+        ("--allow-view", permits.allow_view),
+        ("--allow-startup-data", permits.allow_startup_data),
+    )
+    words = [name for name, given in flags if given]
+    if permits.license is not None:
+        words += ["--license-file", "-"]
+    for volume in permits.volumes:
+        words += ["--volume", f"{volume.source}:{volume.target}:{volume.mode}"]
+    return words + limits.as_options(permits)
+
+
+def who_changes(grant: Grant, name: str) -> str:
+    """Return who can change a limit that is in force for a grant, and how: with all else that stays as it is."""
+    without: dict[str, Any] = {name: None}
+    if getattr(grant.policy, name) is None:
+        kept = limits.as_options(replace(grant.application.defaults, **without))
+        words = ["srctl", "app", "limit", grant.application.image, *kept]
+    else:
+        words = ["srctl", "grant", "edit", grant.id[:12], *as_options(replace(grant.policy, **without))]
+    return f"an administrator can change it: {shlex.join(words)} {limits.option(name)} ..."

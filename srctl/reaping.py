@@ -4,7 +4,7 @@ Nothing of this happens by itself: somebody has to run it, now and then. Several
 what one of them has done the others find done. What ended unseen is written down too, as far as the engine remembers.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from srctl import labels, lifetimes, policy, recording
 from srctl.clock import REAL, Clock
 from srctl.enforcing import Enforcer, Gateway
-from srctl.errors import NotFoundError, SrctlError
+from srctl.errors import NotFoundError, SrctlError, UsageError
 from srctl.lifetimes import Facts, Rules, Verdict
 from srctl.models import Container, Counters, Record, Share
 from srctl.needs import Store
@@ -65,7 +65,8 @@ class Reaper:
         now = self._clock.date()
         host = recording.host_of(self._engine, lambda: self._engine.info().machine)
         known = {record.session_id: record for record in self._records.running(self._sessions.realm)}
-        containers = self._sessions.containers(stopped=True, all_users=True)  # later, so that a new one is no lost one
+        seen = self._sessions.containers(stopped=True, all_users=True)  # later, so that a new one is no lost one
+        containers = _without_doubles(seen, known)
         if not dry_run:
             self._note_ends(known, containers, host)
         facts = self._facts([each for each in containers if each.state in RUNNING], known, host, now)
@@ -119,15 +120,21 @@ class Reaper:
 
     def _note_beginnings(self, records: Iterable[Record]) -> None:
         for record in records:
-            if not self._records.begin(record):
+            if not self._begin(record):
                 self._records.reopen(record.session_id)
+
+    def _begin(self, record: Record) -> bool:
+        """Write down that a session began, if its labels say what a database can hold; tell whether that is new."""
+        with suppress(UsageError):
+            return self._records.begin(record)
+        return False
 
     def _note_ends(self, known: dict[str, Record], containers: list[Container], host: str) -> None:
         """Write down what ended unseen: what lies there still, and what is gone."""
         for container in containers:
             if container.state not in (*RUNNING, "created"):
                 record = recording.record_of(container, host, self._sessions.realm)
-                if self._records.begin(record) or record.session_id in known:
+                if self._begin(record) or record.session_id in known:
                     recording.end_of(self._records, self._engine, record.session_id, container.id)
         present = {container.id for container in containers}
         here = [each for each in known.values() if each.host == host]
@@ -181,6 +188,22 @@ class Reaper:
         if gateway is None:
             return []
         return [_unsharing(gateway, share) for share in gateway.book.expired(now)]
+
+
+def _without_doubles(containers: list[Container], known: Mapping[str, Record]) -> list[Container]:
+    """Return the containers without those that bear the id of another one's session: what ends there is not its.
+
+    The session is in the container that is written down, else in the oldest one.
+    """
+
+    def rank(container: Container) -> tuple[bool, datetime]:
+        record = known.get(str(labels.session_id(container)))
+        return record is None or record.container_id != container.id, container.created
+
+    first: dict[str, Container] = {}
+    for container in sorted(containers, key=rank):
+        first.setdefault(str(labels.session_id(container)), container)
+    return [each for each in containers if first[str(labels.session_id(each))] is each]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ else makes one for the same user and grant; then it takes a seat. So neither of 
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from math import inf
 
-from srctl import labels, limits, policy
-from srctl.errors import NameTakenError, NotAllowedError, NotFoundError
+from srctl import labels, policy
+from srctl.errors import ConflictError, NameTakenError, NotAllowedError, NotFoundError
 from srctl.models import Container, Grant
 from srctl.needs import Engine
 from srctl.sessions import RUNNING
@@ -43,28 +44,41 @@ class Seats:
                 raise TwinError(other)
         others = [each for each in self._sessions() if each.id != container_id]
         live = [each for each in others if each.state in RUNNING or (self.is_one(each.name) and self._being_made(each))]
-        if len(live) < self._count and self._sit(container_id):
+        if self._sit(container_id, live):
             return
         over = [each for each in others if self.is_one(each.name) and each not in live]
         for container in over:
             self._clear(container)
-        if len(live) < self._count and over and self._sit(container_id):
+        if over and self._sit(container_id, live):
             return
         raise self._full(live)
 
+    def require(self, container: Container) -> None:
+        """Raise `ConflictError` for a container that took so long to start that somebody else has its seat."""
+        if not self.is_one(container.name):
+            raise ConflictError(
+                f"It took too long to start, and its seat went to somebody else: {container.name}", "Start it again"
+            )
+
     def is_one(self, name: str) -> bool:
         """Tell whether this is the name of one of the seats, or of one before there were as many."""
-        start, _, number = name.rpartition("-")
-        return start + "-" == policy.seat_name(self._grant.id, 0)[:-1] and bool(re.fullmatch("[0-9]+", number))
+        number = name.removeprefix(policy.seat_name(self._grant.id))
+        return number != name and bool(re.fullmatch("[1-9][0-9]{0,8}", number))
 
-    def _sit(self, container_id: str) -> bool:
-        for seat in range(1, self._count + 1):
+    def _sit(self, container_id: str, live: Collection[Container]) -> bool:
+        if len(live) >= self._count:
+            return False
+        for seat in range(1, to_give(self._count, [self._number(each.name) for each in live]) + 1):
             try:
-                self._engine.rename(container_id, policy.seat_name(self._grant.id, seat))
+                self._engine.rename(container_id, f"{policy.seat_name(self._grant.id)}{seat}")
             except NameTakenError:
                 continue
             return True
         return False
+
+    def _number(self, name: str) -> float:
+        """Return the seat that has this name; whoever has none of them sits beyond them."""
+        return int(name.rpartition("-")[2]) if self.is_one(name) else inf
 
     def _sessions(self) -> list[Container]:
         """Return what there is under the grant: also of others, of other realms, and from before it had seats."""
@@ -75,7 +89,7 @@ class Seats:
         return NotAllowedError(
             f"No more than {self._count} sessions may run under this grant at once (--max-sessions)"
             + (f", and they do, of {users}" if users else ""),
-            f"Wait until one ends; {limits.who_changes(self._grant, 'max_sessions')}",
+            f"Wait until one ends; {policy.who_changes(self._grant, 'max_sessions')}",
         )
 
     def _clear(self, container: Container) -> None:
@@ -84,3 +98,15 @@ class Seats:
             self._engine.rename(container.id, f"{container.name}-over-{container.id[:12]}")
         except (NameTakenError, NotFoundError):
             return
+
+
+def to_give(count: int, taken: Sequence[float]) -> int:
+    """Return how many of the first seats may be given out, so that with what is beyond them there are never more.
+
+    `taken` has the number of each seat that is taken. Whoever gives out those alone keeps to the count also where
+    several do so at once.
+    """
+    found = count
+    while found > (fewer := max(0, count - sum(number > found for number in taken))):
+        found = fewer
+    return found

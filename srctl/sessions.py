@@ -208,6 +208,7 @@ class Sessions:
         try:
             return choosing.grant(current, app, self.user, self.rights.applications)
         except NotAllowedError:
+            self.entitled_user()
             past = [grant for grant in granted if grant not in current]
             for grant in choosing.named_grants(past, app, self.rights.applications):
                 raise _expired(grant) from None

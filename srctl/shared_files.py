@@ -3,29 +3,51 @@
 A crash or a full disk leaves the old content or the new one. A lock goes with its holder, however that ends.
 """
 
+import errno
 import os
+import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 
 def replace_file(target: Path, content: bytes) -> None:
-    """Put `content` where `target` is; a new file has mode 0600, one that was there keeps its own. Raises `OSError`."""
+    """Put `content` where `target` is, or where the link leads that is there. Raises `OSError`.
+
+    A new file has mode 0600, and one of ours that was there keeps its own. What is no file is left alone.
+    """
     import tempfile  # each command would pay for it, and few write
 
+    target = Path(os.path.realpath(target))
+    mode = _mode(target)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        with suppress(FileNotFoundError):
-            os.chmod(name, target.stat().st_mode & 0o777)
+        os.chmod(name, mode)
         os.replace(name, target)
     except BaseException:
         with suppress(OSError):
             os.unlink(name)
         raise
+
+
+def _mode(target: Path) -> int:
+    """Return the mode for a file in the place of what is there. Raises `OSError` for a device, a pipe or a folder."""
+    try:
+        found = target.stat()
+    except FileNotFoundError:
+        return 0o600
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    return found.st_mode & 0o777 if found.st_uid == _own_id(found) else 0o600
+
+
+def _own_id(found: os.stat_result) -> int:
+    """Return who we are; on Windows files say nothing of owners."""
+    return os.geteuid() if sys.platform != "win32" else found.st_uid
 
 
 def open_lock(path: Path) -> int:

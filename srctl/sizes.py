@@ -5,7 +5,7 @@ import re
 from srctl.errors import UsageError
 
 _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
-_SIZE = re.compile(r"([0-9]{1,12})([bkmg]?)b?")
+_SIZE = re.compile(r"([0-9]{1,16})(b?|[kmg](?:i?b)?)")
 
 
 def parse(text: str) -> int:
@@ -13,7 +13,7 @@ def parse(text: str) -> int:
     match = _SIZE.fullmatch(text.lower())
     if match is None or int(match[1]) == 0:
         raise UsageError(f"Not a size: {text!r}", "Write it as for docker, e.g. 512m or 2g")
-    return int(match[1]) * _UNITS[match[2]]
+    return int(match[1]) * _UNITS[match[2][:1]]
 
 
 def in_words(count: float) -> str:

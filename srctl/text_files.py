@@ -3,17 +3,19 @@
 from pathlib import Path
 from typing import TextIO
 
-from srctl.errors import SrctlError, UsageError
+from srctl.errors import NotFoundError, SrctlError, UsageError
 
 LARGEST = 1024**2
 """Characters that are read unless more is asked for."""
 
 
 def read(file: str, errors: str = "strict", largest: int = LARGEST) -> str:
-    """Return the text of a file; `~` works. Raises `UsageError` and `SrctlError`."""
+    """Return the text of a file; `~` works. Raises `NotFoundError`, `UsageError` and `SrctlError`."""
     try:
         with open(Path(file).expanduser(), encoding="utf-8", errors=errors) as stream:
             return read_stream(stream, file, largest)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"There is no file {file}", "Check its name") from error
     except OSError as error:
         raise SrctlError(f"Can't read {file}: {error.strerror}") from error
     except (RuntimeError, ValueError) as error:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 from srctl.books import Records
 from srctl.errors import UsageError
+from srctl.labels import NOBODY
+from srctl.limits import in_utc
 from srctl.models import Record
 
 BY = ("user", "app", "host", "month")
@@ -36,10 +38,11 @@ class _Part:
 
 
 class UsageReport:
-    """What was used."""
+    """What was used; with `user_id` nothing of namesakes who were removed."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, user_id: int | None = None) -> None:
         self._records = records
+        self._user_id = user_id
 
     def tally(
         self,
@@ -51,10 +54,15 @@ class UsageReport:
         """Give what was used, by name; by month in the order of time. Raises `UsageError`."""
         if by not in BY:
             raise UsageError(f"Usage is not counted by {by!r}", f"Choose {', '.join(BY)}")
+        since, until = (None if each is None else in_utc(each) for each in (since, until))
         if since is not None and until is not None and since >= until:
             raise UsageError("The end lies before the beginning", "Give --until a later time than --since")
         now = datetime.now(UTC)
-        return tallies(self._records.between(since, until, user), by, since, min(until or now, now))
+        found = [each for each in self._records.between(since, until, user) if self._is_meant(each)]
+        return tallies(found, by, since, min(until or now, now))
+
+    def _is_meant(self, record: Record) -> bool:
+        return self._user_id is None or record.user_id in (None, NOBODY, self._user_id)
 
 
 def tallies(records: Iterable[Record], by: str, since: datetime | None, until: datetime) -> list[Tally]:

@@ -22,9 +22,6 @@ _LENGTHS = ("max_lifetime", "idle_timeout")
 _NOT_SAID = ("id", "created")
 """Fields of an application that belong to the database."""
 
-_LONGEST = 10**12
-"""Bytes that `limits.parse_size` reads in digits."""
-
 
 def differing(values: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that are not as by default, as they are written."""
@@ -50,7 +47,7 @@ def _plain(name: str, value: Any) -> Any:
         return [_plain(name, each) for each in value]
     if is_dataclass(value) and not isinstance(value, Volume):
         return said(value)
-    if name in _SIZES and isinstance(value, int) and (value < _LONGEST or value % 1024 == 0):
+    if name in _SIZES and isinstance(value, int):
         return limits.size(value)
     if name in _LENGTHS and isinstance(value, int):
         return durations.exact(value)
@@ -162,7 +159,7 @@ def _moment(_name: str, given: Any) -> datetime | None:
     if isinstance(given, str):
         return limits.parse_moment(given)
     if isinstance(given, datetime):
-        return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+        return limits.in_utc(given)
     return datetime(given.year, given.month, given.day, tzinfo=UTC) if isinstance(given, date) else None
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import shutil
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from bench.measure import HEADING, Case, Run, compare, timed
@@ -26,6 +29,7 @@ EACH = 10
 """Grants of a user."""
 
 UNCHANGED = 10_000
+USED = 10_000
 QUERY = (
     "SELECT grants.id, users.name, applications.image, grants.policy, grants.created FROM grants"
     " JOIN users ON users.id = grants.user_id JOIN applications ON applications.id = grants.application_id"
@@ -100,6 +104,26 @@ def unchanged(folder: Path) -> Iterator[Case]:
     assert filled.read_bytes() == before, "nothing is written"
 
 
+def used(folder: Path) -> Iterator[Case]:
+    """Measure `usage` of a month in which many sessions ran, one every four minutes for an hour."""
+    env = clean_home.make(folder / "home").env
+    filled, begun = database(folder / "usage.db", 3, 21), datetime(2026, 3, 1)
+    columns = 'session_id, container_id, "user", grant_id, image, host, realm, started, ended, reason, cpu_seconds'
+    with closing(sqlite3.connect(filled)) as connection, connection:
+        connection.executemany(
+            f"INSERT INTO records ({columns}) VALUES (?, ?, ?, '', ?, 'here', 'srctl', ?, ?, 'stopped', 1800)",  # noqa: S608
+            [
+                (f"{number:032x}", f"{number:064x}", f"user{number % 3}", f"app{number % 7}:latest", *times)
+                for number in range(USED)
+                for start in (begun + timedelta(minutes=4 * number),)
+                for times in ([f"{each}.000000" for each in (start, start + timedelta(hours=1))],)
+            ],
+        )
+    month = ["--since", "2026-03-01", "--until", "2026-04-01", "-o", "json"]
+    ours = timed([str(PROGRAM), "--db", str(filled), "usage", *month], env)
+    yield Case(f"`usage` of a month of {USED:,} sessions / 1 s", ours, lambda: 1.0, 1.0)
+
+
 def listed(folder: Path) -> Iterator[Case]:
     """Compare a user's grants among many with the same question asked of the driver, on SQLite and on PostgreSQL."""
     env = clean_home.make(folder / "home").env
@@ -127,4 +151,4 @@ def copying_all(source: str, target: str) -> None:
             connection.exec_driver_sql("ANALYZE")
 
 
-GROUPS = {"import": imported, "apply": unchanged, "list": listed}
+GROUPS = {"import": imported, "apply": unchanged, "usage": used, "list": listed}

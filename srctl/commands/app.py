@@ -7,9 +7,9 @@ import typer
 
 from srctl import views
 from srctl.commands.limits import limited
-from srctl.commands.options import YesOption, complete_applications, confirm, noun, tell, verb
+from srctl.commands.options import YesOption, complete_applications, confirm, noun, require_word, tell, verb
 from srctl.context import Context
-from srctl.models import Application, Limits
+from srctl.models import NO_LIMITS, Application, Limits
 
 app = noun("The applications: Docker images that can be granted.")
 
@@ -47,11 +47,18 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 @verb(app, "limit")
 @limited(without=("expires",))
-def limit(context: Context, image: ImageArgument, *, within: Limits) -> None:
+def limit(
+    context: Context,
+    image: ImageArgument,
+    none: Annotated[bool, typer.Option("--none", help="No limits: no other option.")] = False,
+    *,
+    within: Limits,
+) -> None:
     """Give an application these limits, in place of all that it had, for its grants that set none.
 
     Sessions that run keep theirs.
     """
+    require_word(none, "--none", given=within != NO_LIMITS)
     changed = context.accounting.set_defaults(image, within)
     context.output.made(changed.image, views.application(changed))
 

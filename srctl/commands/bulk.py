@@ -50,7 +50,8 @@ def show(context: Context, made: Iterable[Made]) -> None:
 
 
 def _lines(context: Context) -> list[tuple[int, str]]:
-    numbered = enumerate(read_text(context, STDIN, largest=_LARGEST).split("\n"), 1)
+    text = read_text(context, STDIN, largest=_LARGEST).removeprefix("\ufeff")  # as programs of Windows write it
+    numbered = enumerate(text.split("\n"), 1)
     stripped = ((number, line.strip(" \t\r")) for number, line in numbered)
     return [(number, line) for number, line in stripped if line and not line.startswith("#")]
 

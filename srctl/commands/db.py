@@ -8,7 +8,7 @@ import typer
 from srctl import views
 from srctl.commands.options import YesOption, confirm, noun, verb
 from srctl.context import Context
-from srctl.errors import SrctlError, UnsupportedError
+from srctl.errors import SrctlError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from srctl.db.setup import Prepared
@@ -93,6 +93,8 @@ def backup(
     from srctl.db.backends import require_own
     from srctl.db.backup import backup as copy
 
+    if file == "-":
+        raise UsageError("A copy can't be printed", "Name a file; one of this name is ./-")
     require_own(context.config.database)
     status = copy(context.config.database, file)
     context.output.made(status.url, asdict(status))
@@ -110,18 +112,37 @@ def restore(
     """
     _require_local(context)
     from srctl.db.backends import require_own
+    from srctl.db.restoring import require_copy
     from srctl.db.restoring import restore as put_back
 
     require_own(context.config.database)
+    require_copy(file)
     confirm(context, yes, f"Replace all that {context.config.database} holds by what {file} holds?")
     restored = put_back(context.config.database, file)
     context.settle(restored.before, restored.after)
     if restored.set_aside is not None:
         context.output.note(f"The database was damaged; it is kept as {restored.set_aside}")
+    if restored.left_out:
+        context.output.note(f"Left out, since no backup of srctl has that: {', '.join(restored.left_out)}")
+    _tell_problem(context)
     status = restored.status
-    context.output.note(f"Restored {status.users} users, {status.applications} applications, {status.grants} grants")
+    counts = (("user", status.users), ("application", status.applications), ("grant", status.grants))
+    context.output.note("Restored " + ", ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in counts))
     if context.output.format == "json":
         context.output.one(asdict(status), ids="url")
+
+
+def _tell_problem(context: Context) -> None:
+    """Say what a copy has brought that breaks the rules: it is what it was, and a person may mend it."""
+    from srctl import checking
+    from srctl.db.backends import archive_of
+
+    try:
+        problem = checking.rules(archive_of(context.store).contents()).problem
+    except SrctlError as error:
+        problem = error.message
+    if problem:
+        context.output.note(f"What it holds breaks the rules, as srctl db check says: {problem}")
 
 
 @verb(app, "check")

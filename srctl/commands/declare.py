@@ -1,5 +1,6 @@
 """`srctl export`, `plan` and `apply`: who may run what as one file, to be kept beside other code."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +28,9 @@ PruneOption = Annotated[
 @verb(app, "export")
 def export(
     context: Context,
-    file: Annotated[str | None, typer.Argument(metavar="FILE", help="Where to write; else it is printed.")] = None,
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="Where to write; without one, or with -, it is printed.")
+    ] = None,
     form: Annotated[
         str | None, typer.Option("--format", metavar="FORMAT", help="toml, yaml or json; else as FILE ends, or toml.")
     ] = None,
@@ -38,7 +41,7 @@ def export(
     """
     from srctl import document, formats
 
-    path = None if file is None else _path(file)
+    path = None if file is None or file == "-" else _path(file)
     chosen = form or (_FORMS.get(path.suffix.lower(), "toml") if path is not None else None)
     if chosen is None:
         chosen = "json" if context.output.format == "json" else "toml"
@@ -56,6 +59,8 @@ def plan(context: Context, file: FileArgument, prune: PruneOption = False) -> No
     """Show what `srctl apply` would change, and change nothing."""
     before, changes = _planned(context, file, prune=prune)
     _show(context, before, changes)
+    if changes and context.output.format == "table":
+        context.output.note(f"{_counted(before, changes)}: {_apply(file, prune=prune)} does it")
 
 
 @verb(app, "apply")
@@ -74,6 +79,17 @@ def apply(context: Context, file: FileArgument, prune: PruneOption = False, yes:
         confirm(context, yes, "Do this?")
         context.declaring.carry_out(changes, declaring.mark(before))
     _show(context, before, changes)
+
+
+def _counted(before: Contents, changes: Changes) -> str:
+    from srctl import revising
+
+    actions = [step.action for step in revising.steps(before, changes)]
+    return ", ".join(f"{actions.count(action)} to {action}" for action in ("add", "change", "remove"))
+
+
+def _apply(file: str, *, prune: bool) -> str:
+    return shlex.join(["srctl", "apply", file, *(["--prune"] if prune else [])])
 
 
 def _planned(context: Context, file: str, *, prune: bool) -> tuple[Contents, Changes]:

@@ -21,6 +21,8 @@ def who_can(context: Context, image: Image) -> None:
     rows = [views.right(each) for each in found]
     if context.output.format == "table":
         rows = [row | _in_words(each) for row, each in zip(rows, found, strict=True)]
+    elif context.output.format == "ids":
+        rows = list({row["user"]: row for row in rows}.values())  # each name once, whatever the number of grants
     context.output.rows(rows, ids="user", columns=("user", "through", "policy"), keys=views.RIGHT)
 
 
@@ -32,8 +34,11 @@ def why(
 ) -> None:
     """Say in words why a user may start an application, or may not."""
     found = context.parts.explainer.why(user, image)
+    if context.output.format == "ids":
+        context.output.rows([views.grant(each) for each in found.grants], ids="id", columns=())
+        return
     if context.output.format != "table":
-        context.output.one(views.explanation(found), ids="allowed")
+        context.output.one(views.explanation(found), ids="user")
         return
     for sentence in (f"{found.user} {'may' if found.allowed else 'may not'} start {found.image}.", *found.reasons):
         context.output.line(sentence)

@@ -8,7 +8,16 @@ import typer
 from srctl import policy, views
 from srctl.commands import bulk
 from srctl.commands.limits import limited
-from srctl.commands.options import complete_applications, complete_holders, noun, read_text, tell, verb
+from srctl.commands.options import (
+    complete_applications,
+    complete_holders,
+    noun,
+    on_screen,
+    read_text,
+    require_word,
+    tell,
+    verb,
+)
 from srctl.context import Context
 from srctl.errors import UsageError
 from srctl.models import Limits, Policy
@@ -89,6 +98,7 @@ def edit(  # noqa: PLR0913, PLR0917 - one parameter an option
     licence: License = None,
     licence_file: LicenseFile = None,
     volume: Volumes = None,
+    default: Annotated[bool, typer.Option("--default", help="Nothing but the application: no other option.")] = False,
     *,
     within: Limits,
 ) -> None:
@@ -99,6 +109,7 @@ def edit(  # noqa: PLR0913, PLR0917 - one parameter an option
     """
     licence = _licence(context, licence, licence_file)
     permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume, within)
+    require_word(default, "--default", given=permits != Policy())
     granted = alter(context.accounting, grant, permits, stop=stop)
     context.output.made(granted.id, views.grant(granted))
 
@@ -124,7 +135,10 @@ def list_grants(
     found = context.accounting.grants(user=user, image=image)
     if context.output.format == "table":
         columns = views.grant_columns(found)
-        context.output.rows([views.grant_in_words(grant) for grant in found], ids="id", columns=columns)
+        rows = [views.grant_in_words(grant) for grant in found]
+        if on_screen(context):
+            rows = [row | {"id": row["id"][:12]} for row in rows]
+        context.output.rows(rows, ids="id", columns=columns)
     else:
         context.output.rows(
             [views.grant(grant, secrets=True) for grant in found], ids="id", columns=(), keys=views.GRANT

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from srctl import views
+from srctl.commands import bulk
 from srctl.commands.options import YesOption, complete_groups, complete_users, confirm, noun, tell, verb
 from srctl.context import Context
 from srctl.models import Group
@@ -14,7 +15,9 @@ app = noun("The groups: people who are granted applications together.")
 
 Name = Annotated[str, typer.Argument(metavar="GROUP", autocompletion=complete_groups)]
 Names = Annotated[list[str], typer.Argument(metavar="GROUP...", autocompletion=complete_groups)]
-Users = Annotated[list[str], typer.Argument(metavar="USER...", autocompletion=complete_users)]
+Users = Annotated[
+    list[str], typer.Argument(metavar="USER...", help="- reads names from stdin.", autocompletion=complete_users)
+]
 Stop = Annotated[bool, typer.Option("--stop", help="Stop the sessions that they run by it, too.")]
 
 
@@ -51,10 +54,10 @@ def remove(context: Context, name: Names, stop: Stop = False, yes: YesOption = F
 @verb(app, "join")
 def join(context: Context, name: Name, user: Users) -> None:
     """Take users into a group; who is in it already stays."""
-    tell(context.parts.groups.join(name, user), context.output.removed)
+    tell(context.parts.groups.join(name, bulk.names(context, user)), context.output.removed)
 
 
 @verb(app, "leave")
 def leave(context: Context, name: Name, user: Users, stop: Stop = False) -> None:
     """Take users out of a group; what they run by its grants stays, but nobody is led there through a gateway."""
-    tell(context.parts.groups.leave(name, user, stop=stop), context.output.removed)
+    tell(context.parts.groups.leave(name, bulk.names(context, user), stop=stop), context.output.removed)

@@ -80,5 +80,14 @@ class Verb(_LeanParameters, TyperCommand):
     """A command with lean parameters."""
 
 
+_WHOLE = 1000
+
+
 class Noun(_LeanParameters, TyperGroup):
     """A group of commands with lean parameters."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the help's list of commands, each with its whole first sentence: one that is cut helps nobody."""
+        with formatter.section("Commands"):
+            found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+            formatter.write_dl([(name, each.get_short_help_str(limit=_WHOLE)) for name, each in found if each])

@@ -158,6 +158,19 @@ def confirm(context: Context, yes: bool, question: str) -> None:
         raise SrctlError("Nothing was done")
 
 
+def on_screen(context: Context) -> bool:
+    """Tell whether a person reads the table, who is served with the beginning of an id."""
+    return context.output.format == "table" and context.stdout.isatty()
+
+
+def require_word(said: bool, word: str, *, given: bool) -> None:
+    """Raise `UsageError` where nothing is given in place of all that there was, unless a word says that it is meant."""
+    if said and given:
+        raise UsageError(f"{word} excludes all other options", f"Leave out {word}, or the others")
+    if not (said or given):
+        raise UsageError("Nothing is given in place of what there is", f"Give options; {word} means none of them")
+
+
 def read_text(context: Context, file: str, errors: str = "strict", largest: int = text_files.LARGEST) -> str:
     """Return the text of a file; `-` is stdin. Raises `UsageError` and `SrctlError`."""
     if file == "-":

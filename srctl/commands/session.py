@@ -17,6 +17,7 @@ from srctl.commands.options import (
     complete_sessions,
     confirm,
     noun,
+    on_screen,
     tell,
     verb,
 )
@@ -92,12 +93,13 @@ def list_sessions(
         columns.insert(1, "user")
     if any(each.ends for each in found):
         columns.insert(-1, "left")
-        rows = [row | {"left": _left(each)} for row, each in zip(rows, found, strict=True)]
+        if context.output.format == "table":
+            rows = [row | {"left": _left(each)} for row, each in zip(rows, found, strict=True)]
     if any(each.shared_with for each in found):
         columns.append("shared_with")
     if any(each.warning for each in found):
         columns.append("warning")
-    if _on_screen(context):
+    if on_screen(context):
         rows = [row | {"id": row["id"][:12]} for row in rows]
     context.output.rows(rows, ids="id", columns=columns, keys=views.SESSION)
 
@@ -240,7 +242,7 @@ def _left(session: Session) -> str | None:
 
 def _available(context: Context, row: views.Row, policy: str) -> views.Row:
     """Return the row as people read it."""
-    digits = 12 if _on_screen(context) else 32
+    digits = 12 if on_screen(context) else 32
     return row | {
         "grant": row["grant_id"][:digits],
         "policy": policy,
@@ -254,11 +256,6 @@ def _joined(request: StartRequest, session: Session) -> str:
         return f"Another srctl has started it meanwhile, as {session.id}"
     kept = " and keeps its settings" if sets_anything(request) else ""
     return f"It runs already as {session.id}{kept}; --replace starts it afresh"
-
-
-def _on_screen(context: Context) -> bool:
-    """Tell whether a person reads the table, who is served with the beginning of an id."""
-    return context.output.format == "table" and context.stdout.isatty()
 
 
 def _decoded(pieces: Iterator[bytes]) -> Iterator[str]:

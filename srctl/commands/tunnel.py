@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srctl import views
-from srctl.commands.options import PortOption, complete_openable, complete_tunnels, noun, tell, verb
+from srctl.commands.options import PortOption, complete_openable, complete_tunnels, noun, on_screen, tell, verb
 from srctl.commands.requests import Replace, Timeout, start_request
 from srctl.context import Context
 from srctl.errors import UsageError
@@ -66,7 +66,7 @@ def list_tunnels(context: Context) -> None:
     """List the tunnels on this machine, also those that are down since a day at most."""
     rows = [views.tunnel(record.row()) for record in context.registry.records()]
     columns = ("id", "image", "host", "state", "url", "since", "reconnects", "last_error")
-    if context.output.format == "table" and context.stdout.isatty():
+    if on_screen(context):
         rows = [row | {"id": row["id"][:12]} for row in rows]
     context.output.rows(rows, ids="id", columns=columns, keys=views.TUNNEL)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from srctl.db import copying, drafts, setup
 from srctl.db.engine import Database, open_file
 from srctl.db.failures import translated
-from srctl.db.files import content_of, named
+from srctl.db.files import content_of, named, require_no_journal
 from srctl.db.location import Location, parse
 from srctl.db.standing import Standing, look, refusal
 from srctl.errors import ConflictError, SrctlError, UsageError
@@ -86,6 +86,7 @@ def _copy_server(database: Database, draft: Path, target: Path) -> None:
 def _check_target(target: Path, place: Location) -> None:
     """Refuse the database itself, and whatever is no copy of one."""
     if not target.exists():
+        require_no_journal(target)
         return
     if not target.is_file():
         raise UsageError(f"{target} is not a regular file", "Name a file")
@@ -103,7 +104,9 @@ def _check_target(target: Path, place: Location) -> None:
             ours = look(connection).standing in (*OURS, Standing.NEWER)
     except SrctlError:
         ours = False
-    if not ours:
+    if ours:
+        require_no_journal(target)
+    else:
         raise ConflictError(f"{target} is there, and no backup of srctl", "Name another file, or move this one away")
 
 

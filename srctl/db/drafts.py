@@ -7,13 +7,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from srctl.db.files import require_no_journal
 from srctl.errors import ConflictError
 
 _DRAFT = "draft.db"
 _ABANDONED = 24 * 3600.0
 """Seconds after which nobody is still at work on a draft."""
-
-_JOURNALS = ("-wal", "-journal")
 
 
 @contextmanager
@@ -35,13 +34,11 @@ def put(path: Path, target: Path) -> None:
 
     Raises ConflictError where a journal lies there: SQLite would take it for that of the new database, and ruin it.
     """
-    for suffix in _JOURNALS:
-        journal = Path(f"{target}{suffix}")
-        if journal.exists() and journal.stat().st_size and not target.exists():
-            raise ConflictError(
-                f"{journal} is left of a database that is gone, and would damage a new one",
-                f"Put {target.name} back beside it, or move it away",
-            )
+    try:
+        require_no_journal(target)
+    except ConflictError:
+        if not target.exists():  # else another process has just made it, and uses it
+            raise
     try:
         os.link(path, target)
     except FileExistsError:

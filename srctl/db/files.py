@@ -4,7 +4,10 @@ import os
 import stat
 from pathlib import Path
 
-from srctl.errors import NotFoundError, SrctlError, UsageError
+from srctl.errors import ConflictError, NotFoundError, SrctlError, UsageError
+
+JOURNALS = ("-wal", "-journal")
+"""How the files beside a SQLite database end that have rows of it."""
 
 
 def named(file: str) -> Path:
@@ -31,6 +34,15 @@ def content_of(path: Path, most: int = -1) -> bytes:
         raise SrctlError(f"The file {path} can't be read: {error.strerror}", "Check its permissions") from error
     except ValueError as error:
         raise UsageError(f"Not a file: {str(path)!r}", "Give its path") from error
+
+
+def require_no_journal(path: Path) -> None:
+    """Raise ConflictError where a journal of a database that is gone lies there: a new one would be read with it."""
+    for side in (Path(f"{path}{suffix}") for suffix in JOURNALS):
+        if side.exists() and side.stat().st_size:
+            raise ConflictError(
+                f"{side} is left of another database, and would be read into the new one", "Move it away, or remove it"
+            )
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -3,6 +3,7 @@
 Rows that lead nowhere are skipped with their place; whatever is no text, no flag or no row of that system is refused.
 """
 
+import reprlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
@@ -13,7 +14,7 @@ from srctl.contents import Skipped
 from srctl.db.engine import open_file
 from srctl.db.failures import translated
 from srctl.db.location import Location
-from srctl.errors import ConflictError, UsageError
+from srctl.errors import ConflictError, SrctlError, UsageError
 from srctl.legacy import Named, OldData, OldGrant, OldPolicy
 
 HEADER = b"SQLite format 3\0"
@@ -31,6 +32,13 @@ _ADDED = ("app_license", "allow_startup_data")
 """Columns of `application_policy` since version 2.1."""
 
 
+_LONG = 64
+"""Characters of an id that are told as they are."""
+
+_MOST_TOLD = 2**31 - 1
+_REAL_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0"
+"""Those with rows of their own: what others run at each look is no data of that system."""
+
 _IN_USE = "id IN (SELECT application_policy_id FROM accounting)"
 
 
@@ -45,7 +53,9 @@ def parse(path: Path) -> OldData:
     """Read a database. Raises ConflictError for one of another program, UsageError for what makes no sense in it."""
     with translated(Location(str(path), path=path)), closing(_opened(path)) as connection:
         connection.text_factory = _text
+        connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute("BEGIN")
+        _check_pages(connection, path)
         columns = _columns(connection, path)
         return _Reader(connection, columns).read()
 
@@ -65,9 +75,18 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
+def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise SrctlError for a damaged file: some damage only makes rows disappear. What rows say is looked at later."""
+    connection.execute("PRAGMA ignore_check_constraints=ON")
+    for (said,) in connection.execute(f"PRAGMA quick_check({_MOST_TOLD})"):
+        if said != "ok" and not said.startswith("NULL value in "):
+            problem = " ".join(said.split())
+            raise SrctlError(f"The database {path} is damaged: {problem}", "Take another copy of it, or a backup")
+
+
 def _columns(connection: sqlite3.Connection, path: Path) -> frozenset[str]:
     """Return the columns of `application_policy`. Raises for what is no database of SimPhoNy-Remote 2."""
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    tables = {name for (name,) in connection.execute(_REAL_TABLES)}
     if "alembic_version" in tables or not tables >= _SHAPE.keys():
         hint = "If it is one of srctl: srctl --db FILE uses it as it is"
         raise ConflictError(f"{path} is not a database of SimPhoNy-Remote", hint)
@@ -119,7 +138,7 @@ class _Reader:
             if value is None:
                 self._skipped.append(Skipped(place, f"it has no {column}"))
                 continue
-            numbers[own] = len(values)
+            self._number(numbers, own, len(values), place)
             values.append(Named(f"{place}, column {column}", self._as_text(value, f"{place}, column {column}") or ""))
         return _Table(tuple(values), numbers)
 
@@ -131,7 +150,7 @@ class _Reader:
         for row, own, *cells in self._rows("application_policy", ("id", *columns), _IN_USE):
             place = f"application_policy row {row}, column "
             found = dict(zip(columns, cells, strict=True))
-            numbers[own] = len(values)
+            self._number(numbers, own, len(values), place.partition(",")[0])
             given: dict[str, Any] = {name: self._as_flag(found.get(name), place + name) for name in _FLAGS}
             given |= {name: self._as_text(found.get(name), place + name) or None for name in _TEXTS}
             values.append(OldPolicy(place, **given))
@@ -140,20 +159,32 @@ class _Reader:
     def _grants(self, users: _Table, images: _Table, policies: _Table) -> Iterator[OldGrant]:
         for row, own, user, image, policy in self._rows("accounting", _SHAPE["accounting"]):
             links = (("user", users, user), ("application", images, image), ("policy", policies, policy))
-            gone = [f"no {name} {value}" for name, table, value in links if value not in table.numbers]
+            gone = [f"no {name} {_shown(value)}" for name, table, value in links if value not in table.numbers]
             if gone:
-                self._skipped.append(Skipped(f"accounting row {row}", f"grant {own}: there is {', '.join(gone)}"))
+                self._skipped.append(
+                    Skipped(f"accounting row {row}", f"grant {_shown(own)}: there is {', '.join(gone)}")
+                )
                 continue
             numbers = (table.numbers[value] for _, table, value in links)
             yield OldGrant(row, self._as_text(own, f"accounting row {row}, column id") or "", *numbers)
 
+    def _number(self, numbers: dict[object, int], own: object, number: int, place: str) -> None:
+        """Note which entry an id stands for; nothing refers to none, and what two rows have is nobody's."""
+        if own is not None and numbers.setdefault(own, number) != number:
+            self._problems.append(f"{place}, column id: {_shown(own)} is that of another row already")
+
     def _as_text(self, value: object, place: str) -> str | None:
         if value is not None and not isinstance(value, str):
-            self._problems.append(f"{place}: {value!r} is not a text")
+            self._problems.append(f"{place}: {reprlib.repr(value)} is not a text")
             return None
         return value
 
     def _as_flag(self, value: object, place: str) -> bool:
         if value not in (None, 0, 1):
-            self._problems.append(f"{place}: {value!r} is neither 0 nor 1")
+            self._problems.append(f"{place}: {reprlib.repr(value)} is neither 0 nor 1")
         return value == 1
+
+
+def _shown(value: object) -> str:
+    """Return a cell for a message; it may be as large as the file."""
+    return value if isinstance(value, str) and len(value) <= _LONG else reprlib.repr(value)

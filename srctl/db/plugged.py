@@ -3,11 +3,12 @@
 Whatever they raise becomes an error of ours, and what they give must keep the rules, before anything uses it.
 """
 
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import EntryPoint, entry_points
 from itertools import islice
 
-from srctl import wellformed
+from srctl import typed, wellformed
 from srctl.config import without_password
 from srctl.contents import NOTHING, Changes, Contents, Source
 from srctl.errors import SrctlError, UsageError
@@ -15,6 +16,8 @@ from srctl.outcome import Outcome
 from srctl.sources import GROUP
 
 _MOST_TOLD = 50
+_LONGEST = 500
+"""Characters of what a source says that are told."""
 
 
 def plugged(location: str) -> "Guarded | None":
@@ -35,51 +38,52 @@ class Guarded:
     def __init__(self, entry: EntryPoint, location: str) -> None:
         self.label = str(without_password(location))
         self._last = NOTHING
-        try:
+        with self._answering(f"Its package is {entry.value.partition(':')[0]}"):
             self._source: Source = entry.load()(location)
-        except SrctlError:
-            raise
-        except Exception as error:
-            raise self._failure(error, f"Its package is {entry.value.partition(':')[0]}") from error
 
     def contents(self) -> Contents:
         """Return what is there. Raises UsageError, or SeveralErrors of them, for what breaks the rules."""
-        try:
+        with self._answering():
             found = self._source.contents()
             if found is not self._last:
                 self._check(found)
-        except SrctlError:
-            raise
-        except Exception as error:
-            raise self._failure(error) from error
         self._last = found
         return found
 
     def carry_out(self, changes: Changes) -> None:
         """Do all of it or nothing. Raises as the source does."""
-        try:
+        with self._answering():
             self._source.carry_out(changes)
-        except SrctlError:
-            raise
-        except Exception as error:
-            raise self._failure(error) from error
 
     def close(self) -> None:
         """Give back what the source holds."""
-        try:
+        with self._answering():
             self._source.close()
-        except Exception as error:
-            raise self._failure(error) from error
+
+    @contextmanager
+    def _answering(self, hint: str = "See more with --debug") -> Iterator[None]:
+        """Turn what is not an error of ours into one; a source ends no program."""
+        try:
+            yield
+        except SrctlError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise SrctlError(
+                f"The database {self.label} failed: {type(error).__name__}: {_said(error)}", hint
+            ) from error
 
     def _check(self, found: Contents) -> None:
-        if not isinstance(found, Contents) or not isinstance(found.as_of, datetime | None):
-            raise TypeError(f"its contents are {type(found).__name__}")
+        if wrong := next(typed.misfits(found, Contents, "its contents"), None):
+            raise TypeError(f"not of its type is {wrong}")
         if found.as_of is not None and found.as_of.tzinfo is None:
             raise TypeError("the time of its contents has no zone")
         told = islice(wellformed.problems(found), _MOST_TOLD)
         errors = [UsageError(f"{self.label}: {each}", "Correct it at its source") for each in told]
         Outcome((), tuple(errors)).check()
 
-    def _failure(self, error: Exception, hint: str = "See more with --debug") -> SrctlError:
-        lines = str(error).strip().splitlines() or [""]
-        return SrctlError(f"The database {self.label} failed: {type(error).__name__}: {lines[0]}", hint)
+
+def _said(error: BaseException) -> str:
+    """Return the first line of what an error says, if it says anything."""
+    with suppress(Exception):
+        return (str(error).strip().splitlines() or [""])[0][:_LONGEST]
+    return ""

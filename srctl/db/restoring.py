@@ -5,8 +5,8 @@ Ids that were given since the copy was made are not given again: sessions, homes
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,8 +18,9 @@ from srctl.contents import NOTHING, Contents
 from srctl.db import copying, drafts, setup
 from srctl.db.archive import Revision
 from srctl.db.backup import OURS, copy_file, draft_beside
-from srctl.db.engine import Database, check_file
-from srctl.db.files import content_of, named
+from srctl.db.engine import Database, check_file, open_file
+from srctl.db.failures import translated
+from srctl.db.files import JOURNALS, content_of, named
 from srctl.db.location import Location, parse
 from srctl.db.old_sqlite import HEADER
 from srctl.db.schema import closed_slots, shares, users
@@ -42,6 +43,8 @@ class Restored:
     before: Contents = NOTHING
     after: Contents = NOTHING
     set_aside: Path | None = None
+    left_out: tuple[str, ...] = ()
+    """What the copy had beside tables: nothing of srctl, and nothing that is to run here."""
 
 
 def restore(location: str, file: str) -> Restored:
@@ -51,31 +54,42 @@ def restore(location: str, file: str) -> Restored:
     ConflictError and SrctlError for a copy that is missing, none of ours, or damaged.
     """
     place = parse(location)
-    with _sound_copy(place, named(file)) as draft:
-        if place.path is None:
-            return _fill(place, draft)
-        try:
-            check_file(place.path)
-        except NotFoundError:
-            status = _made_ready(place, draft)
-            _put(draft, place.path)
-            return Restored(status)
-        try:
-            return _fill(place, draft)
-        except SrctlError as error:
-            if not _is_damaged(error, place.path):
-                raise
-        status = _made_ready(place, draft)
-        return Restored(status, set_aside=_set_aside(place.path, draft))
+    with _sound_copy(place, named(file)) as (draft, left_out):
+        return replace(_restored(place, draft), left_out=left_out)
+
+
+def _restored(place: Location, draft: Location) -> Restored:
+    if place.path is None:
+        return _fill(place, draft)
+    try:
+        check_file(place.path)
+    except NotFoundError:
+        with _fresh(place, place.path, draft) as (fresh, status):
+            _put(fresh, place.path)
+        return Restored(status)
+    try:
+        return _fill(place, draft)
+    except SrctlError as error:
+        if not _is_damaged(error, place.path):
+            raise
+    with _fresh(place, place.path, draft) as (fresh, status):
+        return Restored(status, set_aside=_set_aside(place.path, fresh))
+
+
+def require_copy(file: str) -> None:
+    """Raise `NotFoundError`, `ConflictError`, `UsageError` or `SrctlError` for a file that is certainly no copy."""
+    path = named(file)
+    if content_of(path, len(HEADER)) != HEADER:
+        raise ConflictError(f"{path} is not a backup of srctl", "Name another file")
 
 
 @contextmanager
-def _sound_copy(place: Location, file: Path) -> Iterator[Path]:
-    """Lend a private copy of the copy, checked and brought to the schema of this program."""
-    if content_of(file, len(HEADER)) != HEADER:
-        raise ConflictError(f"{file} is not a backup of srctl", "Name another file")
+def _sound_copy(place: Location, file: Path) -> Iterator[tuple[Location, tuple[str, ...]]]:
+    """Lend a private copy of the copy, checked and brought to the schema of this program, and what was left out."""
+    require_copy(str(file))
     with _beside(place) as draft:
         copy_file(file, Location(place.label, path=draft))
+        left_out = _disarm(draft)
         with Database(Location(str(file), path=draft)) as database, database.reading() as connection:
             found = look(connection)
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
@@ -84,7 +98,16 @@ def _sound_copy(place: Location, file: Path) -> Iterator[Path]:
         if broken is not None:
             raise SrctlError(f"{file} is damaged: a row of {broken[0]} refers to nothing", "Take another backup")
         setup.upgrade(str(draft))
-        yield draft
+        yield Location(str(file), path=draft), left_out
+
+
+def _disarm(draft: Path) -> tuple[str, ...]:
+    """Remove what runs by itself when rows are read or written; return what that was."""
+    with translated(Location(str(draft), path=draft)), closing(open_file(draft)) as connection:
+        found = connection.execute("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchall()
+        for kind, name in found:
+            connection.execute(f'DROP {kind} IF EXISTS "{name.replace(chr(34), chr(34) * 2)}"')
+    return tuple(f"{kind} {name}" for kind, name in found)
 
 
 @contextmanager
@@ -103,9 +126,9 @@ def _beside(place: Location) -> Iterator[Path]:
         yield draft
 
 
-def _fill(place: Location, draft: Path) -> Restored:
+def _fill(place: Location, draft: Location) -> Restored:
     """Replace the rows of a database that is ready, or empty."""
-    with Database(place) as database, Database(Location(str(draft), path=draft)) as source:
+    with Database(place) as database, Database(draft) as source:
         with database.reading() as connection:
             found = look(connection)
         if found.standing not in (Standing.READY, Standing.EMPTY):
@@ -113,10 +136,18 @@ def _fill(place: Location, draft: Path) -> Restored:
         with setup.ready_to_write(database) as connection, source.reading() as copy:
             revision = Revision(connection)
             before, closed = revision.contents(), connection.execute(select(closed_slots)).all()
-            copying.copy_rows(copy, connection)
+            _copy_rows(copy, connection)
             _forget_slots(connection, closed)
             after = revision.contents()
         return Restored(setup.status_of(database), before, after)
+
+
+def _copy_rows(copy: Connection, target: Connection) -> None:
+    """Put the rows of a copy in the place of all others. Raises SrctlError for values that no such row has."""
+    try:
+        copying.copy_rows(copy, target)
+    except (ValueError, TypeError, AttributeError) as error:  # what SQLAlchemy can't read as the column's type
+        raise SrctlError(f"The copy has a value that can't be: {error}", "Take another backup") from error
 
 
 def _forget_slots(connection: Connection, closed: Sequence[Row[Any]]) -> None:
@@ -129,21 +160,27 @@ def _forget_slots(connection: Connection, closed: Sequence[Row[Any]]) -> None:
         connection.execute(insert(closed_slots), kept)
 
 
-def _made_ready(place: Location, draft: Path) -> StoreStatus:
-    """Let the draft be a database of its own; nobody knows which ids were given in the one before."""
-    with Database(Location(place.label, path=draft)) as database:
-        with database.writing() as connection:
-            last = copying.counters(connection)
-            copying.advance(connection, {name: number + MARGIN for name, number in last.items()})
-            _forget_slots(connection, ())
-        status = setup.status_of(database)
-    setup.prepare_file(draft)
-    return status
+@contextmanager
+def _fresh(place: Location, path: Path, draft: Location) -> Iterator[tuple[Path, StoreStatus]]:
+    """Lend a new database with the rows of the draft, which is to be at `path`, and its state.
+
+    Its tables are ours, whatever those of the copy are. Nobody knows which ids were given there before.
+    """
+    with draft_beside(path) as fresh:
+        setup.initialise(str(fresh))
+        with Database(Location(place.label, path=fresh)) as database, Database(draft) as source:
+            with database.writing() as connection, source.reading() as copy:
+                _copy_rows(copy, connection)
+                last = copying.counters(connection)
+                copying.advance(connection, {name: number + MARGIN for name, number in last.items()})
+                _forget_slots(connection, ())
+            status = setup.status_of(database)
+        yield fresh, status
 
 
-def _put(draft: Path, path: Path) -> None:
+def _put(fresh: Path, path: Path) -> None:
     try:
-        drafts.put(draft, path)
+        drafts.put(fresh, path)
     except FileExistsError as error:
         raise ConflictError(f"Another process made {path} at this moment", "Look at it, then try again") from error
 
@@ -166,7 +203,7 @@ def _set_aside(path: Path, draft: Path) -> Path:
         aside.hardlink_to(path)
     except OSError:  # a file system without hard links, or a second one in this second
         path.rename(aside)
-    for suffix in ("-wal", "-shm", "-journal"):
+    for suffix in (*JOURNALS, "-shm"):
         with suppress(FileNotFoundError):
             Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
     draft.replace(path)

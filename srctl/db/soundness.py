@@ -74,7 +74,7 @@ def _is_canonical(text: str, digest: str) -> bool:
 
 def _names(connection: Connection) -> Finding:
     rows = connection.execute(select(users.c.name, users.c.name_folded))
-    wrong = [name for name, folded in rows if name.casefold() != folded]
+    wrong = [str(name) for name, folded in rows if str(name).casefold() != folded]
     if not wrong:
         return Finding("names")
     return Finding("names", f"Users whose name was changed by hand: {', '.join(wrong[:_MOST])}", _RESTORE)

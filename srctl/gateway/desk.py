@@ -30,6 +30,7 @@ from srctl.needs import ProgressCallback
 from srctl.pruning import Leftovers
 from srctl.publishing import OwnSlots
 from srctl.sharing import SharedSessions
+from srctl.usage import UsageReport
 
 LONGEST_WAIT = 900.0
 """Seconds that a start may be waited for."""
@@ -119,7 +120,7 @@ class Desk:
             "declaring": lambda: context.parts.declaring,
             "extender": lambda: Extender(sessions, hooks.clock),
             "reaper": lambda: context.parts.reaper,
-            "usage": lambda: context.parts.usage,
+            "usage": lambda: UsageReport(context.store.records, None if person.admin else person.id),
             "groups": lambda: context.parts.groups,
             "explainer": lambda: context.parts.explainer,
             "audit": lambda: book_of(context.store),

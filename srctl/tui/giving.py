@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from srctl import limits, policy
+from srctl import policy
 from srctl.accounting import Accounting, UserDetails
 from srctl.context import Context
 from srctl.errors import SrctlError
@@ -60,12 +60,13 @@ class Giving:
 
     def command(self, pair: Pair, permits: Policy) -> str:
         """Return what gives a grant."""
-        return self._pane.office_command("grant", "add", pair.image, pair.user, *_options(permits))
+        return self._pane.office_command("grant", "add", pair.image, pair.user, *policy.as_options(permits))
 
     def command_of(self, grant: Grant, wish: Wish) -> str:
         """Return what changes a grant."""
+        permits = policy.as_options(wish.permits) or ["--default"]
         stop = ("--stop",) if wish.stop else ()
-        return self._pane.office_command("grant", "edit", grant.id[:DIGITS], *_options(wish.permits), *stop)
+        return self._pane.office_command("grant", "edit", grant.id[:DIGITS], *permits, *stop)
 
     # -- what is asked
 
@@ -223,18 +224,3 @@ def _give_back(change: Change, accounting: Accounting) -> None:
 
 def _silent(_result: Any) -> None:
     """What has changed is to be seen."""
-
-
-def _options(permits: Policy) -> list[str]:
-    """Return a policy as options. A licence is a secret, which has no place on a command line: it comes from stdin."""
-    flags = (
-        ("--allow-home", permits.allow_home),
-        ("--allow-view", permits.allow_view),
-        ("--allow-startup-data", permits.allow_startup_data),
-    )
-    words = [name for name, given in flags if given]
-    if permits.license is not None:
-        words += ["--license-file", "-"]
-    for volume in permits.volumes:
-        words += ["--volume", f"{volume.source}:{volume.target}:{volume.mode}"]
-    return words + limits.as_options(permits)

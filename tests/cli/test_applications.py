@@ -41,7 +41,7 @@ def test_spellings_of_one_image_are_one_application(srctl: FrontDoor, same: str)
         ["UPPER"], ["a b"], ["desktop:"], ["-x"], ["desktop", "--port", "0"], ["desktop", "--port", "65536"],
         ["desktop", "--port", "http"], ["desktop", "--path", "relative"], ["desktop", "--scheme", "ftp"],
         ["desktop", "--title", "two\nlines"], ["desktop", "--profile", "none"], ["desktop", "--shm-size", "much"],
-        ["desktop", "--gpus", "-1"],
+        ["desktop", "--gpus", "-1"], ["desktop", "--shm-size", "999999999999g"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -51,7 +51,7 @@ def test_a_wrong_value_is_wrong_usage_and_adds_nothing(srctl: FrontDoor, wrong: 
 
 
 def test_sizes_are_written_as_for_docker(srctl: FrontDoor) -> None:
-    srctl.ok("app", "add", "desktop", "--no-verify", "--shm-size", "512m", "--gpus", "all")
+    srctl.ok("app", "add", "desktop", "--no-verify", "--shm-size", "512MiB", "--gpus", "all")
     row = srctl.json("app", "show", "desktop")
     assert (row["shm_size"], row["gpus"]) == (512 * 1024**2, "all")
 

@@ -16,7 +16,7 @@ registry.example/web:2 ann
 
 
 def test_users_are_added_from_stdin_each_for_itself(team: FrontDoor) -> None:
-    ran = team("user", "add", "eve", "-", "fay", "--admin", stdin="carol\r\n\n# no\n  dan  \nann\n-x\n")
+    ran = team("user", "add", "eve", "-", "fay", "--admin", stdin="\ufeffcarol\r\n\n# no\n  dan  \nann\n-x\n")
     assert ran.lines == ["eve", "carol", "dan", "fay"]
     assert ran.code == 5
     assert "User ann exists" in ran.err
@@ -76,3 +76,11 @@ def test_nothing_on_stdin_does_nothing(team: FrontDoor) -> None:
     for argv in (["user", "add", "-"], ["grant", "add", "-"], ["grant", "add", "desktop", "-"]):
         ran = team(*argv, "-o", "json", stdin="\n# nobody\n")
         assert (ran.code, ran.json) == (0, [])
+
+
+def test_users_join_and_leave_a_group_by_their_names_on_stdin(team: FrontDoor) -> None:
+    team.ok("group", "add", "class")
+    ran = team("group", "join", "class", "-", stdin="ann\nnobody\nbob\n")
+    assert (ran.code, ran.lines) == (3, ["ann", "bob"])
+    assert team("group", "leave", "class", "-", stdin="ann\n").lines == ["ann"]
+    assert team.json("group", "show", "class")["members"] == ["bob"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -86,8 +87,8 @@ def test_init_on_a_link_to_nowhere_says_so(bare: FrontDoor, tmp_path: Path) -> N
 @pytest.mark.parametrize("blocks", [0, 16])
 def test_init_on_a_full_disk_leaves_nothing(bare: FrontDoor, blocks: int) -> None:
     command = ["sh", "-c", f'ulimit -f {blocks}; exec "$0" db init', str(PROGRAM)]
-    environ = bare.environ | {"PYTHONDONTWRITEBYTECODE": "1"}  # it would be cut off, for all who come later
-    ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    env = bare.environ | {"PYTHONDONTWRITEBYTECODE": "1"}  # else half of a module may be kept for later runs
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert ran.returncode == 1
     assert bare.files() == set()
     bare.ok("db", "init")
@@ -129,6 +130,8 @@ def test_a_backup_is_named_and_comes_back(team: FrontDoor) -> None:
     assert team.ok("db", "backup", "~/copy.db").lines == [str(team.home / "copy.db")]
     assert team.json("db", "backup", "~/copy.db")["users"] == 2
     team.ok("user", "add", "carol")
+    assert team("db", "backup", "-").code == 2
+    assert team("db", "restore", "~/none.db").code == 3  # before anything is asked
     asked = team("db", "restore", "~/copy.db")
     assert (asked.code, "--yes" in asked.err) == (2, True)
     assert team("db", "restore", "~/copy.db", terminal=True, stdin="n\n").code == 1
@@ -143,6 +146,55 @@ def test_a_backup_makes_a_database_where_there_is_none(team: FrontDoor) -> None:
     team.database.unlink()
     team.ok("db", "restore", "~/copy.db", "--yes")
     assert stat.S_IMODE(team.database.stat().st_mode) == 0o600
+    assert team.ok("user", "list", "-q").lines == ["ann", "bob"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_nothing_that_a_copy_brings_runs_and_what_is_wrong_in_it_is_told(team: FrontDoor, there: bool) -> None:
+    team.ok("db", "backup", "~/copy.db")
+    with closing(sqlite3.connect(team.home / "copy.db")) as copy:
+        copy.executescript("CREATE TRIGGER evil AFTER INSERT ON users BEGIN UPDATE users SET admin = 1; END")
+        copy.executescript("CREATE VIEW mine AS SELECT 1; ALTER TABLE users ADD COLUMN more DEFAULT 1")
+        copy.executescript("UPDATE users SET name = '../../b', name_folded = '../../b' WHERE name = 'bob'")
+    if not there:
+        team.database.unlink()
+    said = team.ok("db", "restore", "~/copy.db", "--yes").err
+    assert "Left out, since no backup of srctl has that: trigger evil, view mine" in said
+    assert "breaks the rules, as srctl db check says: user '../../b': Not a user name" in said
+    team.ok("user", "add", "carol")
+    assert {user["admin"] for user in team.json("user", "list")} == {False}
+    with closing(sqlite3.connect(team.database)) as found:
+        assert {row[0] for row in found.execute("SELECT type FROM sqlite_master")} == {"table", "index"}
+        assert "more" not in {row[1] for row in found.execute("PRAGMA table_info(users)")}
+
+
+def test_what_is_left_of_a_database_that_is_gone_is_not_read_into_a_new_one(team: FrontDoor) -> None:
+    team.ok("db", "backup", "~/copy.db")
+    left = team.home / "left"
+    with closing(sqlite3.connect(team.database)) as before:
+        before.execute("UPDATE users SET admin = 1")
+        before.commit()
+        left.write_bytes(Path(f"{team.database}-wal").read_bytes())
+    team.database.unlink()
+    side = Path(f"{team.database}-wal")
+    side.write_bytes(left.read_bytes())
+    for words in (["init"], ["restore", "~/copy.db", "--yes"]):
+        ran = team("db", *words)
+        assert (ran.code, "is left of another database" in ran.err) == (5, True)
+        assert not team.database.exists()
+    side.rename(left)
+    team.ok("db", "restore", "~/copy.db", "--yes")
+    assert {user["admin"] for user in team.json("user", "list")} == {False}
+    Path(f"{team.home}/other.db-wal").write_bytes(left.read_bytes())
+    assert team("db", "backup", "~/other.db").code == 5
+
+
+def test_a_copy_with_values_that_can_not_be_changes_nothing(team: FrontDoor) -> None:
+    team.ok("db", "backup", "~/copy.db")
+    with closing(sqlite3.connect(team.home / "copy.db")) as copy:
+        copy.executescript("UPDATE users SET name = X'00ff', created = 'soon' WHERE name = 'bob'")
+    ran = team("db", "restore", "~/copy.db", "--yes")
+    assert (ran.code, "has a value that can't be" in ran.err) == (1, True)
     assert team.ok("user", "list", "-q").lines == ["ann", "bob"]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -66,9 +68,24 @@ def test_the_example_of_the_documentation_is_a_file_that_can_be_applied(srctl: F
     assert [row["group"] for row in srctl.json("grant", "list")] == [None, "design"]
 
 
+def test_an_export_replaces_files_alone_and_opens_nothing_to_others(full: FrontDoor) -> None:
+    (full.home / "file.toml").write_text("")
+    (full.home / "file.toml").chmod(0o640)
+    (full.home / "link.toml").symlink_to("file.toml")
+    os.mkfifo(full.home / "pipe.toml")
+    full.ok("export", "~/link.toml")
+    assert (full.home / "link.toml").is_symlink()
+    assert "ann" in (full.home / "file.toml").read_text()
+    assert stat.S_IMODE((full.home / "file.toml").stat().st_mode) == 0o640
+    ran = full("export", "~/pipe.toml")
+    assert (ran.code, "not a regular file" in ran.err) == (1, True)
+    assert (full.home / "pipe.toml").is_fifo()
+
+
 def test_without_a_format_json_is_what_programs_get(full: FrontDoor) -> None:
     assert json.loads(full.ok("export", "-o", "json").out)["users"] == [{"name": "ann"}, {"name": "bob"}]
     assert full.ok("export").out.startswith("# Read by")
+    assert full.ok("export", "-").out == full.ok("export").out
     assert full("export", "--format", "xml").code == 2
     assert full("export", "/nowhere/at/all.toml").code == 1
 
@@ -86,6 +103,10 @@ def test_a_plan_shows_what_would_change_and_changes_nothing(full: FrontDoor) -> 
     assert (grant["before"]["policy"]["license"], grant["after"]["policy"]["license"]) == (True, "another")
     table = full.ok("plan", str(full.home / "all.toml")).out
     assert "admin: no → yes" in table
+    file = shlex.quote(str(full.home / "all.toml"))
+    assert full.ok("plan", str(full.home / "all.toml"), "--prune").err == (
+        f"0 to add, 2 to change, 0 to remove: srctl apply {file} --prune does it\n"
+    )
     assert "S3CRET" not in table + ran.out
     assert full.database.read_bytes() == before
 
@@ -138,7 +159,7 @@ def test_what_makes_no_sense_changes_nothing(full: FrontDoor) -> None:
     before = contents(full)
     for text, code in (("users = [{name='x y'}, {name='new'}]", 2), ("nonsense", 2), ("\udcff", 2)):
         assert full("apply", "-", "--yes", stdin=text).code == code
-    assert full("apply", str(full.home / "nothing.toml"), "--yes").code == 1
+    assert full("apply", str(full.home / "nothing.toml"), "--yes").code == 3
     assert contents(full) == before
 
 

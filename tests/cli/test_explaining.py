@@ -31,6 +31,7 @@ def test_whocan_lists_who_may_and_through_what(team: FrontDoor) -> None:
         ("carl", "lab", shared),
     ]
     assert rows[1]["policy"]["license"] is True
+    assert team.ok("whocan", "desktop", "-q").lines == ["ann", "carl"]
     table = team.ok("whocan", "desktop").out
     assert "SECRET" not in table
     assert "ann   -        2 CPUs" in table
@@ -55,6 +56,7 @@ def test_why_says_what_permits_it_and_what_does_not(team: FrontDoor) -> None:
     row = team.json("why", "ann", "desktop")
     assert (row["allowed"], [grant["id"] for grant in row["grants"]]) == (True, [own, shared])
     assert row["reasons"] == lines[1:]
+    assert team.ok("why", "ann", "desktop", "-q").lines == [own, shared]
 
 
 def test_why_not_names_what_is_missing(team: FrontDoor) -> None:

@@ -60,12 +60,14 @@ def test_a_host_that_was_named_and_is_not_there_may_have_been_a_gateway(team: Fr
     assert team("user", "list", env={"SRCTL_HOST": "labb"}).code == 3
 
 
-@pytest.mark.parametrize(("text", "value"), [("90s", 90), ("2h", 7200), ("7d", 604800), ("5m", 300)])
+@pytest.mark.parametrize(("text", "value"), [("90s", 90), ("2h", 7200), ("7d", 604800), ("5m", 300), ("1h30m", 5400)])
 def test_durations_are_read(text: str, value: float) -> None:
     assert durations.parse(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "2", "h", "-2h", "2 h", "0s", "2w", "1e3s", "\u0663s", "9" * 12 + "d"])
+@pytest.mark.parametrize(
+    "text", ["", "2", "h", "-2h", "2 h", "0s", "2w", "1e3s", "30m1h", "1h30", "\u0663s", "9" * 12 + "d"]
+)
 def test_what_is_no_duration_is_wrong_usage(text: str) -> None:
     with pytest.raises(UsageError):
         durations.parse(text)

@@ -87,7 +87,7 @@ def test_a_licence_comes_from_a_file_or_from_stdin(team: FrontDoor) -> None:
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        (["--license", "x", "--license-file", "-"], 2), (["--license-file", "/nowhere/licence"], 1),
+        (["--license", "x", "--license-file", "-"], 2), (["--license-file", "/nowhere/licence"], 3),
         (["--license-file", "/dev/zero"], 2), (["--license-file", "~/latin"], 2), (["--license-file", "~/large"], 2),
     ],
     ids=str,
@@ -207,7 +207,9 @@ class TestEdit:
         assert team.json("grant", "list") == before
 
     @pytest.mark.parametrize(
-        ("options", "left"), [(["--allow-view"], 1), (["--allow-view", "--stop"], 0), (["--stop"], 0)], ids=str
+        ("options", "left"),
+        [(["--allow-view"], 1), (["--allow-view", "--stop"], 0), (["--default", "--stop"], 0)],
+        ids=str,
     )
     def test_sessions_stay_unless_they_are_to_be_stopped(self, lab: FrontDoor, options: list[str], left: int) -> None:
         [grant] = lab.ok("grant", "list", "-q").lines

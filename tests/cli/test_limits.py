@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from srctl import limits
@@ -84,11 +86,39 @@ def test_a_session_shows_when_its_grant_ends_now(lab: FrontDoor) -> None:
     assert lab.json("ps")[0]["ends"] == "2099-01-31T00:00:00Z"
     lab.ok("grant", "edit", grant, "--expires", "2099-03-31")
     assert lab.json("ps")[0]["ends"] == "2099-03-31T00:00:00Z"
-    lab.ok("grant", "edit", grant)
+    lab.ok("grant", "edit", grant, "--default")
     assert lab.json("ps")[0]["ends"] is None
 
 
-ODD = ("--no-read-only", "--gpus", "all", "--cpus", "1.333", "--memory", "6291457b", "--idle-timeout", "61s")
+def test_a_refusal_says_what_changes_the_limit_and_keeps_all_else(lab: FrontDoor) -> None:
+    lab.ok("group", "add", "team")
+    lab.ok("group", "join", "team", "ann", "bob")
+    lab.ok("grant", "remove", WEB, "ann")
+    others = ["--allow-home", "--cpus", "2", "--max-lifetime", "12h"]
+    grant = lab.add("grant", "add", WEB, "@team", "--max-sessions", "1", *others)
+    lab.ok("start", WEB)
+    ran = lab("start", WEB, "--user", "bob")
+    assert ran.code == 4
+    command = f"srctl grant edit {grant[:12]} {shlex.join(others)} --max-sessions ..."
+    assert ran.err.endswith(f"an administrator can change it: {command}\n")
+    words = shlex.split(command.removesuffix("..."))
+    assert lab.ok(*words[1:], "2").lines == [grant]
+    lab.ok("start", WEB, "--user", "bob")
+
+
+def test_all_that_is_permitted_or_limited_is_not_replaced_by_nothing_unless_that_is_said(team: FrontDoor) -> None:
+    grant = team.add("grant", "add", "desktop", "ann", "--allow-home")
+    team.ok("app", "limit", "desktop", "--cpus", "2")
+    before = (team.json("grant", "list"), team.json("app", "list"))
+    for words in (["grant", "edit", grant], ["app", "limit", "desktop"]):
+        for more in ([], ["--default" if words[0] == "grant" else "--none", "--cpus", "1"]):
+            assert team(*words, *more).code == 2
+    assert (team.json("grant", "list"), team.json("app", "list")) == before
+    assert team.json("app", "limit", "desktop", "--none")["defaults"]["cpus"] is None
+    assert team.json("grant", "edit", grant, "--default")["policy"]["allow_home"] is False
+
+
+ODD = ("--no-read-only", "--gpus", "all", "--cpus", "1000.125", "--memory", "1000000000001b", "--idle-timeout", "61s")
 
 
 @pytest.mark.parametrize("words", [LIMITS, ODD])

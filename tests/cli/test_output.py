@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from srctl.commands import tree
 from tests.cli.front_door import FrontDoor
 from tests.fakes import FakeLog
 
@@ -190,3 +191,8 @@ def test_log_lines_keep_tabs_and_lose_their_power(hostile: FrontDoor) -> None:
     engine.logs = lambda *_, **__: log  # type: ignore[method-assign]
     [session] = hostile.ok("ps", "-q").lines
     assert hostile.ok("logs", session).out == "a\tb\n\\u001b[31m€"
+
+
+@pytest.mark.parametrize("name", [name for name, entry in tree.ENTRIES.items() if entry.verb is None])
+def test_the_help_of_a_noun_cuts_no_sentence(bare: FrontDoor, name: str) -> None:
+    assert "..." not in bare.ok(name, "--help").out.partition("Commands:")[2]

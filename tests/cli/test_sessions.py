@@ -131,6 +131,7 @@ def test_without_a_grant_or_a_user_nothing_starts(lab: FrontDoor, argv: list[str
 
 def test_an_unknown_login_name_gets_the_hint_to_add_it(lab: FrontDoor) -> None:
     assert "srctl user add nobody" in lab("start", WEB, "--user", "nobody").err
+    assert "srctl user add nobody" in lab("open", WEB, "--user", "nobody").err
 
 
 def test_an_unknown_application_is_not_found(lab: FrontDoor) -> None:

@@ -7,13 +7,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from srctl.sources import Contents, UserEntry
+from srctl.sources import Contents, Policy, UserEntry
 from tests.cli.front_door import FrontDoor
 from tests.fakes import WEB, FakeEngine
 from tests.memory_source import SOME, MemorySource
@@ -105,6 +107,21 @@ def made(contents: Any) -> Callable[[str], object]:
     return lambda _location: MemorySource([contents])
 
 
+def granting(permits: Policy) -> Contents:
+    return replace(SOME, grants=(SOME.grants[0]._replace(policy=permits),))
+
+
+class MuteError(Exception):
+    """Has nothing to say, and fails at that."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def mute() -> object:
+    raise MuteError
+
+
 BAD: dict[str, Callable[[str], object]] = {
     "raises": lambda _location: 1 / 0,
     "silly": lambda _location: object(),
@@ -114,6 +131,13 @@ BAD: dict[str, Callable[[str], object]] = {
     "twice": made(Contents((UserEntry("ann"), UserEntry("ann")))),
     "ids": made(Contents(SOME.users, applications=SOME.applications, grants=(SOME.grants[0]._replace(id="1"),))),
     "types": made(Contents(users=(1, 2))),  # type: ignore[arg-type]
+    "endless": made(Contents(users=map(UserEntry, repeat("ann")))),  # type: ignore[arg-type]
+    "once": made(replace(SOME, grants=(each for each in SOME.grants))),  # type: ignore[arg-type]
+    "flag": made(granting(Policy(allow_home="no"))),  # type: ignore[arg-type]
+    "count": made(granting(Policy(max_sessions=True))),
+    "switch": made(Contents((UserEntry("ann", disabled="false"),))),  # type: ignore[arg-type]
+    "leaves": lambda _location: sys.exit(0),
+    "mute": lambda _location: mute(),
 }
 
 

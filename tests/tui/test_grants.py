@@ -267,7 +267,7 @@ def test_a_grant_that_gets_more_stays_the_same_and_one_that_gets_less_does_not(s
         await seat.press("enter", "space")
         await seat.see("Takes something away: its sessions run on, but can't be opened any more")
         await seat.press("shift+tab", "shift+tab", "shift+tab", "space")
-        await seat.see("[x] stop the sessions", "Its sessions end now", f"{before.id[:12]} --stop")
+        await seat.see("[x] stop the sessions", "Its sessions end now", f"{before.id[:12]} --default --stop")
         await seat.press("enter")
         await seat.hear("It is a new grant")
         [after] = grants(stage)

@@ -256,12 +256,13 @@ grants:
         ("grants = [{image = 'web:1', user = 'ann', policy = {cpus = 'many'}}]", "policy: cpus is 'many', but must be"),
         ("grants = [{image = 'web:1', user = 'ann', policy = {pids = 0}}]", "--pids 0 makes no sense"),
         ("grants = [{image = 'web:1', user = 'ann', policy = {volumes = ['x']}}]", "Not a volume: 'x'"),
+        ("grants = [{image='web:1', user='bob', policy={expires = 9999-12-31T23:59:59-05:00}}]", "no time in UTC"),
         ("grants = [{image = 'web:1', user = 'ann', id = 'x'}]", "'x' is not the id of a grant"),
         (f"grants = [{{image = 'cad:1', user = 'ann', id = '{'a' * 32}'}}]", "it is the grant of web:1 to ann"),
         ("grants = [" + "{image = 'web:1', user = 'bob'}," * 2 + "]", "says the same"),
         ("users = [" + "{name = 'x y'}," * 60 + "]", "more problems"),
     ],
-    ids=range(29),
+    ids=range(30),
 )
 def test_nonsense_is_told_with_its_entry(text: str, said: str) -> None:
     key = f"{key_of(2, 'x').type} {key_of(2, 'x').blob}"
@@ -284,6 +285,9 @@ def test_nonsense_is_told_with_its_entry(text: str, said: str) -> None:
         ("a: &a [*a]", ""),
         ("a: !!python/object/apply:os.system [x]", "is no YAML"),
         ("users: no", "users must be a list"),
+        ("users: !!timestamp soon", "is no YAML"),
+        ("users: !!bool maybe", "is no YAML"),
+        ("users: !!int ''", "is no YAML"),
     ],
 )
 def test_what_is_no_document_is_told_so(text: str, said: str) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from srctl import labels
 from srctl.enforcing import Enforcer, Gateway
 from srctl.errors import SrctlError, UnreachableError
 from srctl.models import Share, SharedSlot
 from srctl.slots import SLOTS
-from tests.fakes import FakeEngine, FakeRights, rights
+from tests.fakes import FakeEngine, FakeRights, only, other_process, rights
 
 
 @dataclass
@@ -107,3 +108,14 @@ def test_a_removed_grant_closes_every_way_where_the_engine_does_not_answer(
         enforcer.withdraw(granted.given)
     assert book.closed == set(SLOTS)
     assert connections.refused == [1]
+
+
+def test_a_forged_label_closes_nobody_s_way_but_the_holder_s(
+    gateway: Gateway, connections: Connections, book: Book
+) -> None:
+    engine = FakeEngine()
+    other_process(engine, started=True)
+    marks = {**only(engine).labels, labels.RUNINFO + "user": "bob", labels.EXTRA + "slot": str(SLOTS[3])}
+    engine.stored = {each.id: replace(each, labels=marks) for each in engine.stored.values()}
+    Enforcer(lambda: engine, gateway).withdraw(rights().given)
+    assert (book.closed, connections.refused) == (set(), [])

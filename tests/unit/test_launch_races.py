@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from srctl.errors import (
     ApplicationExitedError,
@@ -16,6 +18,7 @@ from srctl.errors import (
 from srctl.labels import RUNINFO
 from srctl.launch import STALE, Launcher
 from srctl.models import Policy, Started, StartRequest
+from srctl.seats import to_give
 from srctl.sessions import Sessions
 from tests.fakes import WEB, FakeEngine, FakeRights, only, other_process, rights
 
@@ -78,6 +81,53 @@ def test_the_seat_of_another_one_is_not_taken_and_one_that_is_over_is(engine: Fa
     found = start(engine, known=limited)
     assert found.session.container_name == f"srctl-{'a' * 16}-1"
     assert engine.stored[other.id].name == f"srctl-{'a' * 16}-1-over-{other.id[:12]}"
+
+
+def test_those_who_start_at_once_count_who_has_no_seat(engine: FakeEngine) -> None:
+    other_process(engine, started=True)
+    real = only(engine)
+    engine.stored[real.id] = replace(
+        real, name="before-there-were-seats", labels={**real.labels, RUNINFO + "user": "bob"}
+    )
+
+    def somebody_sits() -> None:
+        other = replace(real, id="c" * 64, name=f"srctl-{'a' * 16}-1", labels={**real.labels, RUNINFO + "user": "eve"})
+        engine.stored[other.id] = other
+
+    engine.before["rename"] = somebody_sits
+    with pytest.raises(NotAllowedError, match="No more than 2 sessions"):
+        start(engine, known=rights(Policy(max_sessions=2)))
+    assert len(engine.stored) == 2
+
+
+@given(
+    st.integers(0, 5),
+    st.sets(st.integers(1, 8)),
+    st.lists(st.one_of(st.just("look"), st.just("sit"), st.integers(1, 8))),
+)
+def test_seats_that_are_given_out_at_once_keep_to_their_count(
+    count: int, taken: set[int], course: list[str | int]
+) -> None:
+    looked: list[int] = []
+    for event in course:
+        if event == "look":
+            looked.append(to_give(count, list(taken)))
+        elif event != "sit":
+            taken.discard(int(event))
+        elif looked and (free := set(range(1, looked.pop() + 1)) - taken):
+            taken.add(min(free))
+            assert len(taken) <= count
+
+
+def test_who_is_so_slow_that_the_seat_is_gone_does_not_run(engine: FakeEngine) -> None:
+    def lose_the_seat() -> None:
+        mine = only(engine)
+        engine.stored[mine.id] = replace(mine, name=f"{mine.name}-over-{mine.id[:12]}")
+
+    engine.before["start"] = lose_the_seat
+    with pytest.raises(ConflictError, match="its seat went to somebody else"):
+        start(engine, known=rights(Policy(max_sessions=1)))
+    assert not engine.stored
 
 
 def test_a_container_whose_maker_died_just_now_is_replaced_after_a_while(engine: FakeEngine) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from srctl import labels
 from srctl.db.setup import initialise
 from srctl.db.store import SqlStore, open_store
 from srctl.enforcing import Enforcer
@@ -343,6 +344,62 @@ class TestRecords:
         monkeypatch.setattr(house.store.records, "end", fail)
         session = house.start()
         assert house.sessions().stop(session.id) == (session.id, True)
+
+
+@pytest.mark.parametrize("permits", [Policy(idle_timeout=HOUR), Policy(max_lifetime=HOUR)])
+def test_a_clock_that_was_ahead_for_a_while_keeps_nothing_running(house: House, permits: Policy) -> None:
+    session = house.start(permits)
+    house.wait(50 * MINUTE)
+    house.engine.time.now += 365 * 24 * HOUR
+    house.use(session, sent=10_000)
+    house.reap()
+    house.engine.time.now -= 365 * 24 * HOUR
+    done: list[tuple[str, str]] = []
+    for _ in range(9):
+        house.use(session)
+        done += house.reap()
+        house.wait(20 * MINUTE)
+    assert [action for action, _ in done][-1:] == ["stop"]
+
+
+class TestForgedLabels:
+    """Whoever reaches the engine writes labels, and harms nobody else by them."""
+
+    def forge(self, house: House, session: Session, **marks: str) -> str:
+        """Put a container beside a session that says it is the same one; return its id."""
+        real = house.engine.stored[session.container_id]
+        own = {labels.EXTRA + name: value for name, value in marks.items()} | {labels.RUNINFO + "mapping_id": "f" * 32}
+        forged = replace(
+            real, id="f" * 64, name="forged", labels={**real.labels, **own}, created=house.engine.time.date()
+        )
+        house.engine.stored[forged.id] = forged
+        return forged.id
+
+    def test_a_second_container_of_a_session_ends_nothing_of_it(self, house: House) -> None:
+        session = house.start(Policy(max_lifetime=4 * HOUR))
+        house.wait(3 * HOUR)
+        house.extend(session, HOUR)
+        forged = self.forge(house, session, expires="2030-01-01T03:05:00+00:00")
+        for _ in range(3):
+            house.wait(10 * MINUTE)
+            assert house.reap() == []
+        assert forged in house.engine.stored
+        assert house.record(session).ended is None
+        assert house.sessions().stop(house.engine.stored[session.container_id].name) == (session.id, True)
+
+    @pytest.mark.parametrize("expires", ["0001-01-01T00:00:00+00:00", "0001-01-01T00:00:00+14:00"])
+    def test_no_moment_keeps_others_from_being_reaped(self, house: House, expires: str) -> None:
+        session, over = house.start(), house.start(Policy(max_lifetime=HOUR))
+        self.forge(house, session, expires=expires)
+        mark = {labels.RUNINFO + "url_id": "f" * 32}
+        forged = house.engine.stored["f" * 64]
+        house.engine.stored[forged.id] = replace(forged, labels={**forged.labels, **mark})
+        house.wait(2 * HOUR)
+        house.reap()
+        house.wait(HOUR)
+        house.reap()
+        assert {each.id for each in house.sessions().find()} - {"f" * 32} == {session.id}
+        assert over.container_id not in house.engine.stored
 
 
 class TestSeveral:

@@ -57,7 +57,7 @@ def test_no_database_is_made_beside_the_journal_of_one_that_is_gone(
     gone = path.rename(path.with_name("gone.db"))
     journal = path.with_name("srctl.db-wal")
     words = (str(path),) if make is initialise else (str(path), str(copy))
-    with pytest.raises(ConflictError, match="left of a database that is gone"):
+    with pytest.raises(ConflictError, match="is left of another database"):
         make(*words)
     assert not path.exists()
     journal.rename(path.with_name("gone.db-wal"))

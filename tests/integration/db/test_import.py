@@ -163,6 +163,52 @@ def test_all_that_breaks_the_rules_is_told_at_once_and_nothing_is_taken(store: S
     assert store.users() == []
 
 
+def test_what_two_rows_have_is_nobody_s_and_nothing_refers_to_none(store: SqlStore, tmp_path: Path) -> None:
+    old = usual(tmp_path / "old.db")
+    with closing(sqlite3.connect(old.path)) as connection:
+        connection.executescript("ALTER TABLE user RENAME TO gone; CREATE TABLE user (id, name)")
+        connection.executescript("INSERT INTO user SELECT * FROM gone; INSERT INTO user VALUES (NULL, 'nil')")
+    old.add("accounting", (D, None, 1, 1))
+    assert dict(bring(store, old.path).skipped)["accounting row 4"] == f"grant {D}: there is no user None"
+    old.add("user", (1, "mallory"))
+    assert "user row 4, column id: 1 is that of another row already" in refusals(store, old.path)
+
+
+def test_a_table_that_runs_something_is_none(store: SqlStore, tmp_path: Path) -> None:
+    old = usual(tmp_path / "old.db")
+    with closing(sqlite3.connect(old.path)) as connection:
+        connection.executescript("ALTER TABLE user RENAME TO gone; CREATE VIRTUAL TABLE user USING fts5(id, name)")
+    with pytest.raises(ConflictError, match="is not a database of SimPhoNy-Remote"):
+        bring(store, old.path)
+
+
+def test_a_damaged_database_is_refused_though_it_can_be_read(store: SqlStore, tmp_path: Path) -> None:
+    old = usual(tmp_path / "old.db")
+    content = bytearray(old.path.read_bytes())
+    with closing(sqlite3.connect(old.path)) as connection:
+        [page] = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'accounting'").fetchone()
+        before = (page - 1) * connection.execute("PRAGMA page_size").fetchone()[0]
+    content[before + 4] -= 1  # of its rows one less
+    old.path.write_bytes(content)
+    with pytest.raises(SrctlError, match="is damaged"):
+        bring(store, old.path)
+
+
+def test_a_name_that_is_how_a_group_is_written_stops_it(store: SqlStore, tmp_path: Path) -> None:
+    old = usual(tmp_path / "old.db").add("user", (3, "@Team"))
+    store.groups.add_group("team")
+    with pytest.raises(ConflictError, match="User @Team would be how a group is written"):
+        bring(store, old.path)
+    bring(store, old.path, {"@Team": "team"})
+    assert [user.name for user in store.users()] == ["ada", "bob", "team"]
+
+
+def test_a_huge_cell_is_told_in_short(store: SqlStore, tmp_path: Path) -> None:
+    old = usual(tmp_path / "old.db").add("user", (4, "x" * 2**20), (5, b"x" * 2**20))
+    old.add("accounting", ("y" * 2**20, "z" * 2**20, 1, 1))
+    assert len(refusals(store, old.path)) < 2000
+
+
 def test_a_flood_of_problems_is_cut(store: SqlStore, tmp_path: Path) -> None:
     old = usual(tmp_path / "old.db").add("user", *((number, f"no name {number}") for number in range(10, 300)))
     text = refusals(store, old.path)

@@ -227,7 +227,7 @@ with open_store({str(ready)!r}) as store:
     except SrctlError as error:
         sys.exit(f"{{error.exit_code}} {{error.message}}")
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-Bc", program], capture_output=True, text=True, check=False)
     assert done.stderr.startswith(f"1 The disk of the database {ready} ")
     assert len(done.stderr.splitlines()) == 1
     with open_store(str(ready)) as store:

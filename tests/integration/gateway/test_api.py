@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -106,7 +107,11 @@ def test_people_extend_their_sessions_and_see_what_they_used(gate: Gatehouse, al
         past = datetime.now(UTC)
         store.records.extend(Extension(session["id"], past, "alice", past))
     assert alice.result("session.extend", prefix=session["id"], seconds=60)["ends"] > past.isoformat()
-    assert [(each["name"], each["sessions"]) for each in alice.result("usage.tally")] == [("alice", 1)]
+    with gate.store() as store:  # somebody of the same name, who was removed
+        [mine] = store.records.between(None, None, "alice")
+        store.records.begin(replace(mine, session_id="e" * 32, container_id="e" * 64, user_id=1))
+    for given in ({}, {"since": "2020-01-01T00:00:00"}):
+        assert [(each["name"], each["sessions"]) for each in alice.result("usage.tally", **given)] == [("alice", 1)]
 
 
 def test_whoever_is_refused_hears_it_as_a_program(gate: Gatehouse) -> None:
