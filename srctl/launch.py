@@ -290,8 +290,7 @@ class Launcher:
         return self._started(replace(container, image=running.image), fresh=False)
 
     def _record(self, container: Container) -> None:
-        record = recording.record_of(container, self._engine.name, self._sessions.realm)
-        recording.begin(self._sessions.records, record)
+        recording.begin(self._sessions.records, self._engine, container, self._sessions.realm)
 
     def _started(self, container: Container, *, fresh: bool) -> Started:
         session = self._sessions.started(container)

@@ -302,13 +302,14 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """An engine and its machine: cores, bytes of memory, and how many containers run there, whoever's they are."""
+    """An engine and its machine: cores, bytes of memory, all containers that run there, and the machine's own name."""
 
     version: str
     system: str
     cores: int
     memory: int
     running: int
+    machine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,12 +63,13 @@ class Reaper:
         With `dry_run` nothing is changed, and what would be done is given. Of several failures each is told.
         """
         now = self._clock.date()
+        host = recording.host_of(self._engine, lambda: self._engine.info().machine)
         known = {record.session_id: record for record in self._records.running(self._sessions.realm)}
         seen = self._sessions.containers(stopped=True, all_users=True)  # later, so that a new one is no lost one
         containers = _without_doubles(seen, known)
         if not dry_run:
-            self._note_ends(known, containers)
-        facts = self._facts([each for each in containers if each.state in RUNNING], known, now)
+            self._note_ends(known, containers, host)
+        facts = self._facts([each for each in containers if each.state in RUNNING], known, host, now)
         if not dry_run:
             self._note_beginnings([each.record for each in facts if each.record.session_id not in known])
             self._records.notice([each.record for each in facts])
@@ -81,7 +82,7 @@ class Reaper:
         outcome = try_each(tasks, lambda task: task.what if task.act() else None)
         return Outcome(tuple(each for each in outcome.done if each is not None), outcome.errors)
 
-    def _facts(self, running: list[Container], known: dict[str, Record], now: datetime) -> list[Facts]:
+    def _facts(self, running: list[Container], known: dict[str, Record], host: str, now: datetime) -> list[Facts]:
         ids = [str(labels.session_id(container)) for container in running]
         extensions = self._records.extensions(ids)
         grants = self._store.grants_by_id(
@@ -90,9 +91,9 @@ class Reaper:
         holders = self._holders(running)
         found = []
         for session_id, container in zip(ids, running, strict=True):
-            record = known.get(session_id) or recording.record_of(container, self._engine.name, self._sessions.realm)
+            record = known.get(session_id) or recording.record_of(container, host, self._sessions.realm)
             extension, grant = extensions.get(session_id), grants.get(labels.grant_id(container))
-            seen = lifetimes.noticed(replace(record, host=self._engine.name), self._counters(container), extension, now)
+            seen = lifetimes.noticed(replace(record, host=host), self._counters(container), extension, now)
             found.append(Facts(container, seen, grant, container.id in holders, extension))
         return found
 
@@ -128,15 +129,15 @@ class Reaper:
             return self._records.begin(record)
         return False
 
-    def _note_ends(self, known: dict[str, Record], containers: list[Container]) -> None:
+    def _note_ends(self, known: dict[str, Record], containers: list[Container], host: str) -> None:
         """Write down what ended unseen: what lies there still, and what is gone."""
         for container in containers:
             if container.state not in (*RUNNING, "created"):
-                record = recording.record_of(container, self._engine.name, self._sessions.realm)
+                record = recording.record_of(container, host, self._sessions.realm)
                 if self._begin(record) or record.session_id in known:
                     recording.end_of(self._records, self._engine, record.session_id, container.id)
         present = {container.id for container in containers}
-        here = [each for each in known.values() if each.host == self._engine.name]
+        here = [each for each in known.values() if each.host == host]
         self._note_gone([each for each in here if each.container_id not in present])
 
     def _note_gone(self, gone: list[Record]) -> None:

@@ -4,6 +4,8 @@ A database that can't be written to keeps nobody from starting or stopping: `rea
 not noted here.
 """
 
+import socket
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +18,15 @@ from srctl.needs import Engine
 
 STOPPED, REPLACED, REMOVED = "stopped", "replaced", "removed"
 LIFETIME, IDLE, EXPIRED, UNGRANTED = "lifetime", "idle", "expired", "ungranted"
+
+
+def host_of(engine: Engine, machine: Callable[[], str]) -> str:
+    """Return how records call a host: each machine has its own `local`, and several may share the records.
+
+    The engine may know its machine by another name than we, who may be in a container: what it says counts where it is
+    asked, and stands in the records of what runs from then on.
+    """
+    return f"{engine.name}@{machine()}" if engine.direct else engine.name
 
 
 def record_of(container: Container, host: str, realm: str) -> Record:
@@ -34,10 +45,10 @@ def record_of(container: Container, host: str, realm: str) -> Record:
     )
 
 
-def begin(records: Records, record: Record) -> None:
+def begin(records: Records, engine: Engine, container: Container, realm: str) -> None:
     """Note that a session began."""
     with suppress(SrctlError):
-        records.begin(record)
+        records.begin(record_of(container, host_of(engine, socket.gethostname), realm))
 
 
 def used(engine: Engine, container: Container) -> Counters | None:

@@ -91,13 +91,17 @@ def _share(cpu_seconds: float | None, part: timedelta, whole: timedelta) -> floa
 
 def _months(part: _Part) -> Iterator[_Part]:
     """Yield a part for each month that it lies in."""
-    began = part.began
-    while began.strftime("%Y-%m") != part.ended.strftime("%Y-%m"):
-        month = began.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        following = (month + timedelta(days=32)).replace(day=1)
+    began, following = part.began, _following(part.began)
+    while following < part.ended:
         yield _cut(part, began, following)
-        began = following
+        began, following = following, _following(following)
     yield _cut(part, began, part.ended)
+
+
+def _following(moment: datetime) -> datetime:
+    """Return the beginning of the next month."""
+    month = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (month + timedelta(days=32)).replace(day=1)
 
 
 def _cut(part: _Part, began: datetime, ended: datetime) -> _Part:

@@ -40,6 +40,8 @@ def parse(text: str) -> Location:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
         raise UsageError("The database URL is malformed", _URL_HINT) from error
+    if "@" in (url.host or ""):  # the rest of a password, which nobody should see
+        raise UsageError("The database URL is malformed", "Write @ as %40 in the user and the password of a URL")
     dialect = url.get_backend_name()
     if dialect == "sqlite":
         return _sqlite(url)

@@ -1,14 +1,15 @@
 """What ran, from when to when, and until when it may: records of sessions and their extensions.
 
 They never decide what runs: Docker does. Each method is one short transaction, and of several processes that do the
-same at once the first one is right.
+same at once the first one is right. Where one changes several records it does so in the order of their sessions, so
+that no two wait for each other.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, update
 
 from srctl.db import rows
 from srctl.db.engine import Database
@@ -60,7 +61,7 @@ class RecordBook:
             {"this": each.session_id}
             | {name: getattr(each, name) for name in _WATCHED}
             | {name: getattr(each.watch, name) for name in _WATCH}
-            for each in found
+            for each in sorted(found, key=lambda record: record.session_id)
         ]
         this = (records.c.session_id == bindparam("this"), records.c.ended.is_(None))
         changed: dict[str, Any] = {name: bindparam(name) for name in (*_WATCHED, *_WATCH)}
@@ -78,11 +79,11 @@ class RecordBook:
 
     def calm(self, session_ids: Iterable[str]) -> None:
         """Take back what the owners of sessions were told."""
-        wanted = list(session_ids)
+        wanted = [{"this": session_id} for session_id in sorted(session_ids)]
         if wanted:
             with self._database.writing() as connection:
-                this = records.c.session_id.in_(wanted)
-                connection.execute(update(records).where(this).values(warning=None, warned=None))
+                this = records.c.session_id == bindparam("this")
+                connection.execute(update(records).where(this).values(warning=None, warned=None), wanted)
 
     def warnings(self, session_ids: Iterable[str]) -> dict[str, str]:
         """Give what the owners of sessions are told, by session."""
@@ -106,8 +107,9 @@ class RecordBook:
         """Keep a later end of a session, in place of one before; what its owner was told is taken back."""
         values = {name: getattr(extension, name) for name in Extension.__dataclass_fields__}
         with self._database.writing() as connection:
-            connection.execute(delete(extensions).where(extensions.c.session_id == extension.session_id))
-            connection.execute(insert(extensions).values(values))
+            if not insert_new(connection, extensions, values):
+                mine = extensions.c.session_id == extension.session_id
+                connection.execute(update(extensions).where(mine).values(values))
             this = records.c.session_id == extension.session_id
             connection.execute(update(records).where(this).values(warning=None, warned=None))
 

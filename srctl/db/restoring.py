@@ -5,7 +5,7 @@ Ids that were given since the copy was made are not given again: sessions, homes
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select
 
 from srctl.contents import NOTHING, Contents
-from srctl.db import copying, setup
+from srctl.db import copying, drafts, setup
 from srctl.db.archive import Revision
 from srctl.db.backup import OURS, copy_file, draft_beside
 from srctl.db.engine import Database, check_file, open_file
@@ -64,14 +64,16 @@ def _restored(place: Location, draft: Location) -> Restored:
     try:
         check_file(place.path)
     except NotFoundError:
-        return Restored(_put(place, place.path, draft))
+        with _fresh(place, place.path, draft) as (fresh, status):
+            _put(fresh, place.path)
+        return Restored(status)
     try:
         return _fill(place, draft)
     except SrctlError as error:
         if not _is_damaged(error, place.path):
             raise
-    aside = _set_aside(place.path)
-    return Restored(_put(place, place.path, draft), set_aside=aside)
+    with _fresh(place, place.path, draft) as (fresh, status):
+        return Restored(status, set_aside=_set_aside(place.path, fresh))
 
 
 def require_copy(file: str) -> None:
@@ -86,7 +88,7 @@ def _sound_copy(place: Location, file: Path) -> Iterator[tuple[Location, tuple[s
     """Lend a private copy of the copy, checked and brought to the schema of this program, and what was left out."""
     require_copy(str(file))
     with _beside(place) as draft:
-        copy_file(file, draft)
+        copy_file(file, Location(place.label, path=draft))
         left_out = _disarm(draft)
         with Database(Location(str(file), path=draft)) as database, database.reading() as connection:
             found = look(connection)
@@ -158,8 +160,9 @@ def _forget_slots(connection: Connection, closed: Sequence[Row[Any]]) -> None:
         connection.execute(insert(closed_slots), kept)
 
 
-def _put(place: Location, path: Path, draft: Location) -> StoreStatus:
-    """Put the rows of the draft in a new database where there is none.
+@contextmanager
+def _fresh(place: Location, path: Path, draft: Location) -> Iterator[tuple[Path, StoreStatus]]:
+    """Lend a new database with the rows of the draft, which is to be at `path`, and its state.
 
     Its tables are ours, whatever those of the copy are. Nobody knows which ids were given there before.
     """
@@ -172,11 +175,14 @@ def _put(place: Location, path: Path, draft: Location) -> StoreStatus:
                 copying.advance(connection, {name: number + MARGIN for name, number in last.items()})
                 _forget_slots(connection, ())
             status = setup.status_of(database)
-        try:
-            setup.put(fresh, path)
-        except FileExistsError as error:
-            raise ConflictError(f"Another process made {path} at this moment", "Look at it, then try again") from error
-    return status
+        yield fresh, status
+
+
+def _put(fresh: Path, path: Path) -> None:
+    try:
+        drafts.put(fresh, path)
+    except FileExistsError as error:
+        raise ConflictError(f"Another process made {path} at this moment", "Look at it, then try again") from error
 
 
 def _is_damaged(error: SrctlError, path: Path) -> bool:
@@ -187,11 +193,18 @@ def _is_damaged(error: SrctlError, path: Path) -> bool:
     return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGE and content_of(path, len(HEADER)) == HEADER
 
 
-def _set_aside(path: Path) -> Path:
-    """Give a damaged database and the files beside it another name, which is returned."""
+def _set_aside(path: Path, draft: Path) -> Path:
+    """Put the draft in the place of a damaged database, which gets another name, as do the files beside it.
+
+    Returns that name. At no moment is there no database.
+    """
     aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    for suffix in (*JOURNALS, "-shm", ""):
-        file = Path(f"{path}{suffix}")
-        if file.exists():
-            file.rename(f"{aside}{suffix}")
+    try:
+        aside.hardlink_to(path)
+    except OSError:  # a file system without hard links, or a second one in this second
+        path.rename(aside)
+    for suffix in (*JOURNALS, "-shm"):
+        with suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
+    draft.replace(path)
     return aside

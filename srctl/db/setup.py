@@ -4,20 +4,18 @@ A database that is not ours is never written to. All migrations run in one trans
 death in the middle leaves no database or the old one, and of two at once the second finds all done.
 """
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection
 
+from srctl.db import drafts
 from srctl.db.engine import Database, check_file, open_file
 from srctl.db.failures import BUSY_SECONDS, translated
-from srctl.db.files import require_no_journal
 from srctl.db.location import Location, parse
 from srctl.db.schema import HEAD
 from srctl.db.standing import Standing, look, look_within, refusal
@@ -152,11 +150,9 @@ def _create(place: Location, path: Path) -> Prepared | None:
     """
     try:
         make_private(path.parent)
-        with TemporaryDirectory(prefix=f".{path.name[:32]}-", dir=path.parent) as folder:
-            draft = Path(folder) / "draft.db"
-            draft.touch(0o600)
+        with drafts.draft(path) as draft:
             prepared = _migrate(Location(place.label, path=draft), (Standing.EMPTY,))
-            put(draft, path)
+            drafts.put(draft, path)
             return prepared
     except FileExistsError:
         return None
@@ -164,23 +160,6 @@ def _create(place: Location, path: Path) -> Prepared | None:
         raise SrctlError(
             f"The database {path} cannot be created: {error.strerror}", "Name another place, or check its permissions"
         ) from error
-
-
-def put(draft: Path, path: Path) -> None:
-    """Give a file its name unless there is one of that name. Raises `FileExistsError` then, and ConflictError."""
-    try:
-        require_no_journal(path)
-    except ConflictError:
-        if not path.exists():  # else another process has just made it, and uses it
-            raise
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if path.exists():
-            raise FileExistsError(path) from None
-        draft.rename(path)
 
 
 def prepare_file(path: Path) -> None:

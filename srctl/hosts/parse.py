@@ -153,6 +153,7 @@ def engine_info(answer: Mapping[str, Any]) -> EngineInfo:
         cores=_count(answer.get("NCPU"), _MOST_CORES) or 0,
         memory=_count(answer.get("MemTotal")) or 0,
         running=_count(answer.get("ContainersRunning")) or 0,
+        machine=_text(answer.get("Name")),
     )
 
 

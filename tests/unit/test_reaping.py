@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -266,7 +267,12 @@ class TestRecords:
         house.use(session, computed=100)
         house.sessions().stop(session.id)
         found = house.record(session)
-        assert (found.user, found.image, found.host, found.started) == ("ann", WEB, "fake", session.created)
+        assert (found.user, found.image, found.host, found.started) == (
+            "ann",
+            WEB,
+            f"fake@{socket.gethostname()}",
+            session.created,
+        )
         assert (found.reason, round(found.cpu_seconds or 0)) == ("stopped", 100)
 
     def test_what_exited_is_read_from_the_engine_later(self, house: House) -> None:
@@ -320,10 +326,13 @@ class TestRecords:
     def test_the_records_of_another_host_are_left_alone(self, house: House) -> None:
         session = house.start()
         there = replace(house.record(session), session_id="f" * 32, container_id="f" * 64, host="elsewhere")
-        house.store.records.begin(there)
+        same_name = replace(there, session_id="e" * 32, container_id="e" * 64, host="fake@another-machine")
+        for record in (there, same_name):
+            house.store.records.begin(record)
         house.wait(HOUR)
         house.reap()
-        assert {each.session_id for each in house.store.records.running("test")} == {session.id, "f" * 32}
+        found = {each.session_id for each in house.store.records.running("test")}
+        assert found == {session.id, "f" * 32, "e" * 32}
 
     def test_a_database_that_can_not_be_written_to_keeps_nobody_from_starting_and_stopping(
         self, house: House, monkeypatch: pytest.MonkeyPatch

@@ -65,6 +65,12 @@ def test_a_session_counts_in_each_month_that_it_lies_in() -> None:
     assert sum(cpu or 0 for *_, cpu in found) == pytest.approx(100.0)
 
 
+def test_a_session_that_ends_with_its_month_does_not_count_in_the_next_one() -> None:
+    records = [record(-24, 24, 3.0), record(-2, None, 5.0)]
+    assert counted(records, "month", since=-100, until=0) == [("2026-02", 2, 26.0, 8.0)]
+    assert counted([record(0, 0)], "month") == [("2026-03", 1, 0.0, None)]
+
+
 @given(
     st.lists(
         st.tuples(st.floats(0, 2000), st.floats(0, 2000), st.sampled_from(["ann", "bob"]), st.sampled_from(["x", "y"])),

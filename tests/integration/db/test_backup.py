@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
 import stat
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -192,26 +189,6 @@ class TestSqlite:
             backup(str(path), str(path.parent / name))
         assert status(str(path)).users == 2
 
-    def test_a_damaged_database_does_not_replace_a_good_backup(self, path: Path, copy: Path) -> None:
-        backup(str(path), str(copy))
-        good = copy.read_bytes()
-        damage(path)
-        with pytest.raises(SrctlError, match="damaged"):
-            backup(str(path), str(copy))
-        assert copy.read_bytes() == good
-        assert list(copy.parent.iterdir()) == [copy]
-
-    def test_a_damaged_database_is_set_aside_and_replaced(self, path: Path, copy: Path) -> None:
-        backup(str(path), str(copy))
-        damage(path)
-        damaged = path.read_bytes()
-        restored = restore(str(path), str(copy))
-        assert restored.set_aside is not None
-        assert restored.set_aside.read_bytes() == damaged
-        with open_store(str(path)) as store:
-            assert len(store.grants()) == 2
-            assert store.add_user("carol").id == 2 + MARGIN + 1
-
     @pytest.mark.parametrize("kind", ["text", "foreign", "old", "empty", "cut", "newer"])
     def test_what_is_no_sound_backup_changes_nothing(self, path: Path, copy: Path, kind: str) -> None:
         backup(str(path), str(copy))
@@ -253,79 +230,6 @@ class TestSqlite:
             backup(str(path.with_name("nothing.db")), str(copy))
         with pytest.raises(SrctlError, match="can't be written"):
             backup(str(path), str(copy.parent / "nowhere" / "copy.db"))
-
-    def test_a_full_disk_leaves_the_older_backup(self, path: Path, copy: Path) -> None:
-        backup(str(path), str(copy))
-        good = copy.read_bytes()
-        program = "import sys; from srctl.db.backup import backup; backup(*sys.argv[1:])"
-        command = ["sh", "-c", 'ulimit -f 16; exec "$0" "$@"', sys.executable, "-Bc", program, str(path), str(copy)]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert ran.returncode != 0
-        assert copy.read_bytes() == good
-        assert list(copy.parent.iterdir()) == [copy]
-
-    @pytest.mark.parametrize("step", ["backup", "integrity", "replace"])
-    def test_a_killed_backup_leaves_the_older_one(self, path: Path, copy: Path, step: str) -> None:
-        backup(str(path), str(copy))
-        good = copy.read_bytes()
-        with open_store(str(path)) as store:
-            store.add_user("carol")
-        killed(_BACKUP, path, copy, step)
-        assert copy.read_bytes() == good
-        assert backup(str(path), str(copy)).users == 3
-
-    @pytest.mark.parametrize("step", ["copied", "deleted"])
-    def test_a_killed_restore_leaves_what_was_there(self, path: Path, copy: Path, step: str) -> None:
-        backup(str(path), str(copy))
-        with open_store(str(path)) as store:
-            store.add_user("carol")
-            before = store.archive.contents()
-            killed(_RESTORE, path, copy, step)
-            assert store.archive.contents() == before
-            restore(str(path), str(copy))
-            assert [user.name for user in store.users()] == ["ann", "bob"]
-
-
-_BACKUP = """
-import os, signal, sys
-from srctl.db import backup as module
-
-def die(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-match sys.argv[3]:
-    case "backup": module.copy_file = die
-    case "integrity": module.setup.status = die
-    case "replace": module.os.replace = die
-module.backup(sys.argv[1], sys.argv[2])
-"""
-
-_RESTORE = """
-import os, signal, sys
-from srctl.db import copying, restoring
-
-def die(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-match sys.argv[3]:
-    case "copied": restoring._forget_slots = die
-    case "deleted": copying.insert = die
-restoring.restore(sys.argv[1], sys.argv[2])
-"""
-
-
-def killed(program: str, path: Path, copy: Path, step: str) -> None:
-    ran = subprocess.run([sys.executable, "-c", program, str(path), str(copy), step], check=False)
-    assert ran.returncode == -signal.SIGKILL
-
-
-def damage(path: Path) -> None:
-    """Write over all but the first pages, which are what opening reads."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    with open(path, "r+b") as file:
-        file.seek(4096 * 4)
-        file.write(b"\xff" * (path.stat().st_size - 4096 * 4))
 
 
 def execute(path: Path, statement: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from sqlalchemy import delete, insert, update
@@ -103,3 +105,23 @@ def test_rows_without_the_row_they_refer_to_are_counted(sqlite_location: str) ->
             "links": "Rows refer to what is not there: 1 of grants to users, 1 of group_members to groups, "
             "1 of group_members to users"
         }
+
+
+def test_an_index_that_does_not_say_what_the_table_says_is_found(sqlite_location: str) -> None:
+    with open_store(sqlite_location) as store:
+        for number in range(50):
+            store.add_user(f"user{number}")
+    with closing(sqlite3.connect(sqlite_location)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_users_1'"
+        page = connection.execute(query).fetchone()[0]
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+    with open(sqlite_location, "r+b") as file:
+        file.seek((page - 1) * size)
+        content = file.read(size)
+        file.seek((page - 1) * size)
+        file.write(content.replace(b"user7", b"uzer7"))
+    with open_store(sqlite_location) as store:
+        found = problems(store)
+    assert list(found) == ["storage"]
+    assert "missing from index" in found["storage"]

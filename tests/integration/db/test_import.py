@@ -341,7 +341,11 @@ def test_of_several_imports_at_once_one_adds_all_and_none_fails(location: str, t
     for process in running:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-    results = [process.communicate("go\n", timeout=60) for process in running]
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    results = [process.communicate(timeout=60) for process in running]
     assert [error for _, error in results] == ["", "", ""]
     assert sorted(int(out) for out, _ in results) == [0, 0, 500]
 

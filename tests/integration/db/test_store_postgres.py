@@ -70,6 +70,13 @@ def test_no_password_is_ever_shown() -> None:
     assert "sslmode=require" in location.label
 
 
+def test_a_password_with_an_at_sign_is_not_taken_for_a_server() -> None:
+    with pytest.raises(UsageError, match="malformed") as caught:
+        parse("postgresql://me:open@sesame@server/db")
+    assert "%40" in caught.value.hint
+    assert "sesame" not in str(caught.value)
+
+
 def test_status_hides_the_password(ready: str) -> None:
     found = status(make_url(ready).set(password="sesame").render_as_string(hide_password=False))
     assert "sesame" not in found.url
