@@ -124,13 +124,13 @@ def crowd(stage: Stage) -> Crowded:
     gate = stage.gate
     names = [f"person{number}" for number in range(PEOPLE)]
     gate.add_people(names)
-    before = gate.machine.sshd.log.count("MaxStartups")
+    before = gate.machine.sshd.log.lower().count("maxstartups")
     command = [sys.executable, "-m", "bench.gateway.crowd", *(f"{GATE}-{name}" for name in names)]
     done = subprocess.run(command, env=gate.home.env, stdout=PIPE, text=True, check=True)
     said = json.loads(done.stdout)
     times = [each["took"] for each in said if each["error"] is None]
     errors = tuple(each["error"] for each in said if each["error"] is not None)
-    dropped = gate.machine.sshd.log.count("MaxStartups") - before
+    dropped = gate.machine.sshd.log.lower().count("maxstartups") - before
     return Crowded(PEOPLE, len(errors), statistics.median(times), max(times), dropped, errors)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -63,11 +64,15 @@ def containers(machine: Machine) -> list[str]:
         return [each["Names"][0] for each in client.containers(all=True, filters={"label": [f"{RUNINFO}user=boss"]})]
 
 
+SSHD = re.compile("sshd(-session)?: srctl")
+"""What a process of the account's connections calls itself; the longer name from OpenSSH 9.8 on."""
+
+
 def connections(machine: Machine) -> list[int]:
     """Return sshd's processes in the machine that hold the account's connections."""
     listed = machine.ok("ps", "-e", "-o", "pid=,user=,args=").splitlines()
     rows = [line.split(None, 2) for line in listed]
-    return [int(pid) for pid, owner, args in rows if owner == "srctl" and args.startswith("sshd: srctl")]
+    return [int(pid) for pid, owner, args in rows if owner == "srctl" and SSHD.match(args)]
 
 
 @contextmanager
