@@ -9,8 +9,10 @@ if TYPE_CHECKING:
 
 Lines = Sequence[Sequence[str]]
 
-_NARROW = 6
 _GAP = 2
+
+_NARROW = 12
+"""Columns are cut to this width; where it is not enough for all, the last ones are not shown."""
 
 
 def aligned(heads: Sequence[str], rows: Lines) -> str:

@@ -50,7 +50,7 @@ def available(context: Context) -> None:
     """List what you may start."""
     found = context.sessions.available()
     rows = [views.available(each) for each in found]
-    columns = ("grant", "image", "title", "policy", "configurables", "image_present", "session_id", "description")
+    columns = ("image", "title", "policy", "grant", "session_id", "image_present", "configurables", "description")
     if context.output.format == "table":
         rows = [_available(context, row, in_words(each.policy)) for row, each in zip(rows, found, strict=True)]
     context.output.rows(rows, ids="grant_id", columns=columns, keys=views.AVAILABLE)
@@ -88,17 +88,19 @@ def list_sessions(
     sessions = context.sessions
     found = sessions.find(stopped=stopped, all_users=all_users)
     rows = [views.session(each) for each in found]
-    columns = ["id", "title", "image", "host", "status", "port", "created"]
+    columns = ["id"]
     if all_users or any(each.user != sessions.user for each in found):
-        columns.insert(1, "user")
+        columns.append("user")
+    columns += ["title", "image", "status"]
     if any(each.ends for each in found):
-        columns.insert(-1, "left")
+        columns.append("left")
         if context.output.format == "table":
             rows = [row | {"left": _left(each)} for row, each in zip(rows, found, strict=True)]
-    if any(each.shared_with for each in found):
-        columns.append("shared_with")
     if any(each.warning for each in found):
         columns.append("warning")
+    columns += ["host", "port", "created"]
+    if any(each.shared_with for each in found):
+        columns.append("shared_with")
     if on_screen(context):
         rows = [row | {"id": row["id"][:12]} for row in rows]
     context.output.rows(rows, ids="id", columns=columns, keys=views.SESSION)
