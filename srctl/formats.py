@@ -87,11 +87,24 @@ def _from_yaml(text: str) -> Any:
 
     Loader.add_constructor("tag:yaml.org,2002:map", lambda loader, node: loader.construct_mapping(node))
     try:
-        return yaml.load(text, Loader)  # noqa: S506 - a safe one
+        return _bounded(yaml.load(text, Loader), len(text))  # noqa: S506 - a safe one
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
     except (TypeError, AttributeError, LookupError, OverflowError) as error:  # it stumbles over them itself
         raise ValueError("a name is a list, or a value is not what its tag says") from error
+
+
+def _bounded(found: Any, most: int) -> Any:
+    """Return a document, whose aliases can't make it hold itself, or hold more values than it has letters."""
+    count, rest = 0, [found]
+    while rest:
+        value = rest.pop()
+        count += 1
+        if count > most:
+            raise ValueError("its aliases make more of it than it is long")
+        if isinstance(value, dict | list):
+            rest += value.values() if isinstance(value, dict) else value
+    return found
 
 
 # -- writing

@@ -300,3 +300,9 @@ def test_a_document_that_unfolds_without_end_is_refused_quickly() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     assert len(told("\n".join(["users: []", *lines, "groups: [{name: x, members: *a11}]"]))) < 5000
+
+
+def test_a_list_that_is_named_very_often_is_refused() -> None:
+    members = ", ".join(f"u{number}" for number in range(100))
+    groups = ", ".join(f"{{name: g{number}, members: *a}}" for number in range(100))
+    assert "aliases" in told(f"first: &a [{members}]\ngroups: [{groups}]")
