@@ -1,0 +1,97 @@
+"""The words of srctl as plain values: what use cases pass around and faces show.
+
+All are frozen. Rows of the database and objects of the Docker SDK never leave their edge; they become these.
+Times are aware datetimes in UTC, sizes are bytes.
+"""
+
+from srctl.entry import AuditEntry
+from srctl.models.engines import (
+    ISOLATED,
+    NETWORK,
+    NO_NETWORK,
+    Binding,
+    Container,
+    ContainerSpec,
+    Counters,
+    EngineInfo,
+    Hardening,
+    Host,
+    Image,
+    Mount,
+    Usage,
+)
+from srctl.models.rights import (
+    NO_LIMITS,
+    Application,
+    Grant,
+    GrantPage,
+    Group,
+    Limits,
+    Policy,
+    PublicKey,
+    StoreStatus,
+    User,
+    Volume,
+)
+from srctl.models.sessions import (
+    Available,
+    Endpoint,
+    Extension,
+    Progress,
+    Record,
+    Session,
+    Share,
+    SharedSlot,
+    Standing,
+    Started,
+    StartRequest,
+    Watch,
+    no_page,
+)
+from srctl.models.tunnels import (
+    Tunnel,
+    TunnelPlan,
+)
+
+__all__ = [
+    "ISOLATED",
+    "NETWORK",
+    "NO_LIMITS",
+    "NO_NETWORK",
+    "Application",
+    "AuditEntry",
+    "Available",
+    "Binding",
+    "Container",
+    "ContainerSpec",
+    "Counters",
+    "Endpoint",
+    "EngineInfo",
+    "Extension",
+    "Grant",
+    "GrantPage",
+    "Group",
+    "Hardening",
+    "Host",
+    "Image",
+    "Limits",
+    "Mount",
+    "Policy",
+    "Progress",
+    "PublicKey",
+    "Record",
+    "Session",
+    "Share",
+    "SharedSlot",
+    "Standing",
+    "StartRequest",
+    "Started",
+    "StoreStatus",
+    "Tunnel",
+    "TunnelPlan",
+    "Usage",
+    "User",
+    "Volume",
+    "Watch",
+    "no_page",
+]
