@@ -87,11 +87,12 @@ class Gate:
         return int(json.loads(self.srctl("user", "show", "ada", "-o", "json"))["id"])
 
     def fill(self) -> None:
-        """Start `SESSIONS` cheap sessions of ada's."""
-        user_id = self.user_id()
+        """Start `SESSIONS` cheap sessions of ada's, to which she has the right."""
+        user_id, grant_id = self.user_id(), self.srctl("grant", "add", WEB, "ada")
         with self.machine.engine.client() as client:
             for number in range(SESSIONS):
-                made = client.create_container(WEB, ["/bin/sleep", "86400"], labels=_labels(number, user_id))
+                labels = _labels(number, user_id, grant_id)
+                made = client.create_container(WEB, ["/bin/sleep", "86400"], labels=labels)
                 client.start(made["Id"])
 
     def empty(self) -> None:
@@ -151,8 +152,8 @@ def _add_rival(made: Machine, public: str) -> None:
     wait_until(made.path(f"{home}/.ssh/authorized_keys").exists, "the rival's key")
 
 
-def _labels(number: int, user_id: int) -> dict[str, Any]:
+def _labels(number: int, user_id: int, grant_id: str) -> dict[str, Any]:
     identity = f"{number:032x}"
-    labels = {"user": "ada", "mapping_id": identity, "url_id": identity, "realm": REALM}
+    labels = {"user": "ada", "mapping_id": grant_id, "url_id": identity, "realm": REALM}
     labels["urlpath"] = f"/user/ada/containers/{identity}"
     return {RUNINFO + name: value for name, value in labels.items()} | {"io.srctl.user_id": str(user_id)}
