@@ -94,7 +94,7 @@ async def everyone(seat: Seat) -> None:
     """Sessions of all users on all hosts; what each takes stands in numbers and as the course of the last minutes."""
     await seat.go("Everyone")
     await seat.see("chiara", "dmitri")
-    await seat.press("j", "j")
+    await seat.press("g", "j", "j")
     seat.app.clear_notifications()
 
 

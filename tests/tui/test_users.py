@@ -166,7 +166,7 @@ def test_what_is_no_key_is_refused_in_the_form_and_never_shown(stage: Stage) -> 
         await seat.press("down")
         await seat.paste("~/none.pub")
         await seat.press("enter")
-        await seat.see("✗ Can't read ~/none.pub")
+        await seat.see("✗ There is no file ~/none.pub")
         await seat.paste("-----BEGIN OPENSSH PRIVATE KEY-----")
         await seat.press("down", "backspace", "enter")
         await seat.see("✗ This is a private key; it must never leave its owner")
