@@ -1,16 +1,17 @@
 """Read containers as sessions: what their labels say, and what the accounting database adds.
 
-That is whether the user still has the grant, a later end that somebody asked for, and a warning of `reap`.
+That is whether the user still has the grant, a later end that somebody asked for, a warning of `reap`, and seats.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from srctl import labels, policy
+from srctl import labels, limits, policy
 from srctl.errors import NotFoundError
 from srctl.models import Container, Session
-from srctl.needs import Rights
+from srctl.needs import Engine, Rights
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,21 @@ def _expiries(containers: Sequence[Container], rights: Rights) -> dict[str, date
     said = {labels.grant_id(container): labels.expires(container) for container in containers}
     asked = {grant_id for grant_id, expiry in said.items() if expiry is not None and policy.is_grant_id(grant_id)}
     return said | {grant_id: grant.policy.expires for grant_id, grant in rights.grants_by_id(asked).items()}
+
+
+def with_seats(found: list[Session], engine: Engine, rights: Rights, *, all_of_them: bool) -> list[Session]:
+    """Return the sessions with the seats that are left under their grants: a request for each grant that has seats.
+
+    `all_of_them`: these are the sessions of all users, so that nothing has to be asked.
+    """
+    seated = {each.grant_id for each in found if each.granted and policy.has_seat(each.container_name, each.grant_id)}
+    listed = Counter(each.grant_id for each in found if each.status in ("starting", "running"))
+    left = {}
+    for grant_id, grant in rights.grants_by_id(seated).items():
+        if (count := limits.effective(grant).max_sessions) is not None:
+            taken = listed[grant_id] if all_of_them else len(engine.containers(labels.of_grant(grant_id)))
+            left[grant_id] = max(0, count - taken)
+    return [replace(each, seats_left=left[each.grant_id]) if each.grant_id in left else each for each in found]
 
 
 def _is_claim(user: str, grant_id: str) -> bool:

@@ -213,7 +213,7 @@ class Enforcer:
         found = [
             container
             for grant in grants
-            for container in engine.containers({labels.RUNINFO + "mapping_id": grant.id}, stopped=True)
+            for container in engine.containers(labels.of_grant(grant.id), stopped=True)
             if grant.user in (None, labels.user(container))  # whose it is not, it costs nobody anything
         ]
         ours = [container for container in found if labels.session_id(container)]

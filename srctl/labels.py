@@ -36,6 +36,11 @@ def selector(realm: str, user: str | None = None) -> dict[str, str]:
     return labels
 
 
+def of_grant(grant_id: str) -> dict[str, str]:
+    """Return the labels by which the engine finds the sessions under a grant, whoever's and of whatever realm."""
+    return {RUNINFO + "mapping_id": grant_id}
+
+
 def session_id(container: Container) -> str | None:
     """Return the session's id, `None` for a container that is not a session."""
     value = container.labels.get(RUNINFO + "url_id", "").replace("-", "")

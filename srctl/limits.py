@@ -216,6 +216,11 @@ def check_future(values: Limits, now: datetime) -> None:
         raise UsageError(f"The grant would have expired already, {when(values.expires)}")
 
 
+def seats(count: int) -> str:
+    """Return how many seats there are in words: `no seat`, `1 seat`, `2 seats`."""
+    return {0: "no seat", 1: "1 seat"}.get(count, f"{count} seats")
+
+
 def has_expired(values: Limits, now: datetime) -> bool:
     """Tell whether what has these limits permits nothing any more."""
     return values.expires is not None and values.expires <= now

@@ -174,6 +174,12 @@ def seat_name(grant_id: str) -> str:
     return f"srctl-{grant_id[:16]}-"
 
 
+def has_seat(name: str, grant_id: str) -> bool:
+    """Tell whether this is the name of a container with one of a grant's seats."""
+    number = name.removeprefix(seat_name(grant_id))
+    return number != name and bool(re.fullmatch("[1-9][0-9]{0,8}", number))
+
+
 def home_volume(realm: str, user: User) -> str:
     """Return the name of the volume that holds the user's home; distinct for distinct realms, names and ids."""
     return f"srctl-home-{_owner(realm, user.name)}-{user.lasting_id}"

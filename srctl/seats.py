@@ -5,7 +5,6 @@ The engine's refusal of a second container of the same name is the lock: what ru
 else makes one for the same user and grant; then it takes a seat. So neither of both can be had twice.
 """
 
-import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from math import inf
 
@@ -62,8 +61,7 @@ class Seats:
 
     def is_one(self, name: str) -> bool:
         """Tell whether this is the name of one of the seats, or of one before there were as many."""
-        number = name.removeprefix(policy.seat_name(self._grant.id))
-        return number != name and bool(re.fullmatch("[1-9][0-9]{0,8}", number))
+        return policy.has_seat(name, self._grant.id)
 
     def _sit(self, container_id: str, live: Collection[Container]) -> bool:
         if len(live) >= self._count:
@@ -82,7 +80,7 @@ class Seats:
 
     def _sessions(self) -> list[Container]:
         """Return what there is under the grant: also of others, of other realms, and from before it had seats."""
-        return self._engine.containers({labels.RUNINFO + "mapping_id": self._grant.id}, stopped=True)
+        return self._engine.containers(labels.of_grant(self._grant.id), stopped=True)
 
     def _full(self, live: list[Container]) -> NotAllowedError:
         users = ", ".join(sorted({labels.user(each) for each in live}))

@@ -76,12 +76,13 @@ class Sessions:
         return [images.offer(grant, present.get(grant.application.image), running.get(grant.id)) for grant in grants]
 
     def find(self, *, stopped: bool = False, all_users: bool = False) -> list[Session]:
-        """Return the sessions, oldest first: one request of the Engine API."""
-        return self._sessions(self.containers(stopped=stopped, all_users=all_users))
+        """Return the sessions, oldest first: one request of the Engine API, and one for each grant that has seats."""
+        found = self._sessions(self.containers(stopped=stopped, all_users=all_users))
+        return self._with_seats(found, all_of_them=all_users)
 
     def get(self, prefix: str, *, all_users: bool = False) -> Session:
         """Return the session whose id begins so. Raises `NotFoundError`, and `ConflictError` for several."""
-        return self.describe(self.container(prefix, all_users=all_users))
+        return self._with_seats([self.describe(self.container(prefix, all_users=all_users))])[0]
 
     def container(self, prefix: str, *, all_users: bool = False) -> Container:
         """Return the container of the session whose id begins so, or by its own name. Raises as `get`."""
@@ -286,6 +287,10 @@ class Sessions:
         with suppress(NoDatabaseError):  # it was there a moment ago
             return describing.sessions(containers, self._place, self._rights)
         return describing.sessions(containers, self._place, None)
+
+    def _with_seats(self, found: list[Session], *, all_of_them: bool = False) -> list[Session]:
+        rights = self._rights
+        return found if rights is None else describing.with_seats(found, self.engine, rights, all_of_them=all_of_them)
 
     @property
     def _place(self) -> describing.Place:

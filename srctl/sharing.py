@@ -77,11 +77,13 @@ class SharedSessions(Sessions):
         if all_users:
             return super().find(stopped=stopped, all_users=True)
         shares = self._book.shares(self.user)
-        return self._with_guests(self._visible(shares, stopped=stopped), shares)
+        return self._with_seats(self._with_guests(self._visible(shares, stopped=stopped), shares))
 
     def get(self, prefix: str, *, all_users: bool = False) -> Session:
         """Return the session whose id begins so. Raises `NotFoundError`, and `ConflictError` for several."""
-        return super().get(prefix, all_users=True) if all_users else self.describe(self.openable(prefix))
+        if all_users:
+            return super().get(prefix, all_users=True)
+        return self._with_seats([self.describe(self.openable(prefix))])[0]
 
     def container(self, prefix: str, *, all_users: bool = False) -> Container:
         """Return the container of a session of the user's own. Raises `NotAllowedError` for one that is shared."""

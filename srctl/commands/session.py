@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from srctl import durations, views
+from srctl import durations, limits, views
 from srctl.commands.options import (
     PortOption,
     YesOption,
@@ -32,7 +32,6 @@ from srctl.commands.requests import (
     sets_anything,
 )
 from srctl.context import Context
-from srctl.limits import when
 from srctl.models import Session, StartRequest
 from srctl.outcome import try_each
 from srctl.policy import in_words
@@ -92,7 +91,7 @@ def list_sessions(
     if all_users or any(each.user != sessions.user for each in found):
         columns.append("user")
     columns += ["title", "image", "status"]
-    if any(each.ends for each in found):
+    if any(each.ends or each.seats_left is not None for each in found):
         columns.append("left")
         if context.output.format == "table":
             rows = [row | {"left": _left(each)} for row, each in zip(rows, found, strict=True)]
@@ -181,7 +180,7 @@ def extend(
     """Give a session of yours more time: as long as its grant allows, counted from now."""
     extended = context.parts.extender.extend(session, durations.parse(duration))
     if extended.ends is not None:
-        context.output.note(f"It ends at {when(extended.ends)}")
+        context.output.note(f"It ends at {limits.when(extended.ends)}")
     context.output.made(extended.id, views.session(extended))
 
 
@@ -235,11 +234,14 @@ def prune(context: Context, all_users: AllUsers = False, yes: YesOption = False)
 
 
 def _left(session: Session) -> str | None:
-    """Return how long a session may run on."""
-    if session.ends is None:
-        return None
-    seconds = (session.ends - datetime.now(UTC)).total_seconds()
-    return durations.words(seconds) if seconds > 0 else "over"
+    """Return how long a session may run on, and how many others may run beside it."""
+    parts = []
+    if session.ends is not None:
+        seconds = (session.ends - datetime.now(UTC)).total_seconds()
+        parts.append(durations.words(seconds) if seconds > 0 else "over")
+    if session.seats_left is not None:
+        parts.append(limits.seats(session.seats_left))
+    return ", ".join(parts) or None
 
 
 def _available(context: Context, row: views.Row, policy: str) -> views.Row:

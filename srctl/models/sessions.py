@@ -48,6 +48,8 @@ class Session:
     """When its time is over; `None` where it has no end."""
     warning: str | None = None
     """What its owner should know: that it will be ended, and why."""
+    seats_left: int | None = None
+    """How many more sessions may run under its grant, whoever's they are; `None` where they are not counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,8 @@ class MeteredPane(Pane):
         """Return when and why a session will end."""
         ends = session.ends
         facts = [("! ends", session.warning)] if session.warning else []
+        if session.seats_left is not None:
+            facts.append(("left", f"{limits.seats(session.seats_left)} for others"))
         if ends is None:
             return facts
         rest = left(ends)

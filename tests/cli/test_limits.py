@@ -97,13 +97,20 @@ def test_a_refusal_says_what_changes_the_limit_and_keeps_all_else(lab: FrontDoor
     others = ["--allow-home", "--cpus", "2", "--max-lifetime", "12h"]
     grant = lab.add("grant", "add", WEB, "@team", "--max-sessions", "1", *others)
     lab.ok("start", WEB)
+    assert (lab.json("ps")[0]["seats_left"], lab.json("session", "show", lab.json("ps")[0]["id"])["seats_left"]) == (
+        0,
+        0,
+    )
+    assert ", no seat  " in lab.ok("ps").out
     ran = lab("start", WEB, "--user", "bob")
     assert ran.code == 4
     command = f"srctl grant edit {grant[:12]} {shlex.join(others)} --max-sessions ..."
     assert ran.err.endswith(f"an administrator can change it: {command}\n")
     words = shlex.split(command.removesuffix("..."))
-    assert lab.ok(*words[1:], "2").lines == [grant]
+    assert lab.ok(*words[1:], "3").lines == [grant]
     lab.ok("start", WEB, "--user", "bob")
+    assert [row["seats_left"] for row in lab.json("ps", "--all-users")] == [1, 1]
+    assert ", 1 seat  " in lab.ok("ps").out
 
 
 def test_all_that_is_permitted_or_limited_is_not_replaced_by_nothing_unless_that_is_said(team: FrontDoor) -> None:

@@ -13,7 +13,7 @@ from tests.fakes import WEB, FakeEngine
 KEYS = [
     "id", "grant_id", "user", "image", "title", "host", "realm", "status", "address", "port", "url_path", "url",
     "container_id", "container_name", "image_id", "image_outdated", "granted", "created", "shared_with",
-    "ends", "warning",
+    "ends", "warning", "seats_left",
 ]  # fmt: skip
 
 

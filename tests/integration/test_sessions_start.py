@@ -16,7 +16,7 @@ from tools.counting_proxy import Requests
 SESSION_KEYS = {
     "id", "grant_id", "user", "image", "title", "host", "realm", "status", "address", "port", "url_path", "url",
     "container_id", "container_name", "image_id", "image_outdated", "granted", "created",
-    "shared_with", "ends", "warning",
+    "shared_with", "ends", "warning", "seats_left",
 }  # fmt: skip
 PROTOCOL = "eu.simphony-project.docker."
 

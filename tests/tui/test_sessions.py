@@ -23,11 +23,11 @@ def test_a_session_is_shown_with_its_state_and_the_way_to_it(stage: Stage) -> No
 
 def test_when_it_ends_is_shown_and_a_warning_of_that_as_it_comes(stage: Stage) -> None:
     [grant] = stage.lab.json("grant", "list", "--user", "ann")
-    stage.lab.ok("grant", "edit", grant["id"], "--max-lifetime", "12h")
+    stage.lab.ok("grant", "edit", grant["id"], "--max-lifetime", "12h", "--max-sessions", "3")
     identifier = stage.start()
 
     async def story(seat: Seat) -> None:
-        await seat.see("● running", "LEFT", "2030-01-01 12:00 UTC")
+        await seat.see("● running", "LEFT", "2030-01-01 12:00 UTC", "left      2 seats for others")
         with stage.context() as context:
             assert context.store.records.warn(identifier, "It ends in 5 m, save your work", START)
         await seat.see("! ends    It ends in 5 m, save your work")
