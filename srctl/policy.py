@@ -3,13 +3,15 @@
 import posixpath
 import re
 import shlex
-from collections.abc import Iterable
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 from srctl import limits
 from srctl.errors import UsageError
 from srctl.models import NO_LIMITS, Grant, Limits, Policy, User, Volume
+
+L = TypeVar("L", bound=Limits)
 
 WORKSPACE = "/workspace"
 PROFILES = ("strict", "standard")
@@ -208,12 +210,30 @@ def as_options(permits: Policy) -> list[str]:
     return words + limits.as_options(permits)
 
 
+def changed(before: L, given: L, without: Sequence[str] = ()) -> L:
+    """Return a policy, or limits, with what is given in place of what it had, and as by default in the named options.
+
+    Raises UsageError for a name that no option has, and for one that is given as well.
+    """
+    own = {each.name: each.default for each in fields(before)}
+    names = {_option(name): name for name in own}
+    new: dict[str, Any] = {name: getattr(given, name) for name in own if getattr(given, name) != own[name]}
+    for word in without:
+        name = names.get(word.removeprefix("--"))
+        if name is None:
+            raise UsageError(f"There is no option {word!r} to do without", f"Choose {', '.join(names)}")
+        if name in new and getattr(given, name) != own[name]:
+            raise UsageError(f"--{_option(name)} is given, and to be done without", "Leave out one of the two")
+        new[name] = own[name]
+    return replace(before, **new)
+
+
+def _option(name: str) -> str:
+    return "volume" if name == "volumes" else name.replace("_", "-")
+
+
 def who_changes(grant: Grant, name: str) -> str:
-    """Return who can change a limit that is in force for a grant, and how: with all else that stays as it is."""
-    without: dict[str, Any] = {name: None}
-    if getattr(grant.policy, name) is None:
-        kept = limits.as_options(replace(grant.application.defaults, **without))
-        words = ["srctl", "app", "limit", grant.application.image, *kept]
-    else:
-        words = ["srctl", "grant", "edit", grant.id[:12], *as_options(replace(grant.policy, **without))]
-    return f"an administrator can change it: {shlex.join(words)} {limits.option(name)} ..."
+    """Return who can change a limit that is in force for a grant, and how."""
+    of_all = getattr(grant.policy, name) is None
+    words = ["app", "limit", grant.application.image] if of_all else ["grant", "edit", grant.id[:12]]
+    return f"an administrator can change it: {shlex.join(['srctl', *words])} {limits.option(name)} ..."

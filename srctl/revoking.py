@@ -41,10 +41,23 @@ def revoke(
     return accounting.remove_grants(words, stop=stop)
 
 
-def alter(accounting: Accounting, word: str, permits: Policy, *, stop: bool = False) -> Grant:
-    """Give the grant that the word names another policy. Raises as `revoke` and `Accounting.replace_grant`."""
+def alter(
+    accounting: Accounting,
+    word: str,
+    permits: Policy,
+    *,
+    without: Sequence[str] = (),
+    afresh: bool = False,
+    stop: bool = False,
+) -> Grant:
+    """Change the policy of the grant that the word names: what is not given stays, but `afresh`, or `without` it.
+
+    Raises as `revoke`, `policy.changed` and `Accounting.replace_grant`.
+    """
     _check_digits(word, "change")
-    return accounting.replace_grant(word, permits, stop=stop)
+    before = accounting.grant(word)
+    after = policy.changed(Policy() if afresh else before.policy, permits, without)
+    return accounting.replace_grant(before.id, after, stop=stop)
 
 
 def _check_digits(word: str, verb: str) -> None:

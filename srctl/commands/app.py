@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from srctl import views
+from srctl import policy, views
 from srctl.commands.limits import limited
-from srctl.commands.options import YesOption, complete_applications, confirm, noun, require_word, tell, verb
+from srctl.commands.options import Without, YesOption, complete_applications, confirm, noun, require_change, tell, verb
 from srctl.context import Context
 from srctl.models import NO_LIMITS, Application, Limits
 
@@ -50,16 +50,18 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter an option
 def limit(
     context: Context,
     image: ImageArgument,
-    none: Annotated[bool, typer.Option("--none", help="No limits: no other option.")] = False,
+    without: Without = None,
+    none: Annotated[bool, typer.Option("--none", help="Begin with none of those that it had.")] = False,
     *,
     within: Limits,
 ) -> None:
-    """Give an application these limits, in place of all that it had, for its grants that set none.
+    """Change the limits that an application's grants have where they set none; what is not named stays as it is.
 
     Sessions that run keep theirs.
     """
-    require_word(none, "--none", given=within != NO_LIMITS)
-    changed = context.accounting.set_defaults(image, within)
+    require_change(none, within != NO_LIMITS, without)
+    before = NO_LIMITS if none else context.accounting.application(image).defaults
+    changed = context.accounting.set_defaults(image, policy.changed(before, within, without or ()))
     context.output.made(changed.image, views.application(changed))
 
 

@@ -9,12 +9,13 @@ from srctl import policy, views
 from srctl.commands import bulk
 from srctl.commands.limits import limited
 from srctl.commands.options import (
+    Without,
     complete_applications,
     complete_holders,
     noun,
     on_screen,
     read_text,
-    require_word,
+    require_change,
     tell,
     verb,
 )
@@ -98,19 +99,20 @@ def edit(  # noqa: PLR0913, PLR0917 - one parameter an option
     licence: License = None,
     licence_file: LicenseFile = None,
     volume: Volumes = None,
-    default: Annotated[bool, typer.Option("--default", help="Nothing but the application: no other option.")] = False,
+    without: Without = None,
+    default: Annotated[bool, typer.Option("--default", help="Begin with none of what it had.")] = False,
     *,
     within: Limits,
 ) -> None:
-    """Give a grant exactly this policy, and print its id.
+    """Change what a grant permits, and print its id; what is not named stays as it is.
 
     It stays the same grant, and its sessions can still be opened, unless the new policy takes something away. Then
     a new grant takes its place, and sessions of the old one are treated as by `grant remove`.
     """
     licence = _licence(context, licence, licence_file)
     permits = _policy(allow_home, allow_view, allow_startup_data, licence, volume, within)
-    require_word(default, "--default", given=permits != Policy())
-    granted = alter(context.accounting, grant, permits, stop=stop)
+    require_change(default, permits != Policy(), without)
+    granted = alter(context.accounting, grant, permits, without=without or (), afresh=default, stop=stop)
     context.output.made(granted.id, views.grant(granted))
 
 

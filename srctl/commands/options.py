@@ -6,7 +6,7 @@ option of that name itself, as `grant list --user` has.
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -93,6 +93,10 @@ HostOption = Annotated[
 UserOption = Annotated[
     str | None, typer.Option("--user", metavar="NAME", help="Act as this user.", autocompletion=complete_users)
 ]
+Without = Annotated[
+    list[str] | None,
+    typer.Option("--without", metavar="OPTION", help="Take an option back, e.g. --without cpus (repeatable)."),
+]
 YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
 PortOption = Annotated[
     int | None, typer.Option("--local-port", metavar="N", min=1, max=65535, help="Port to open on this machine.")
@@ -163,12 +167,10 @@ def on_screen(context: Context) -> bool:
     return context.output.format == "table" and context.stdout.isatty()
 
 
-def require_word(said: bool, word: str, *, given: bool) -> None:
-    """Raise `UsageError` where nothing is given in place of all that there was, unless a word says that it is meant."""
-    if said and given:
-        raise UsageError(f"{word} excludes all other options", f"Leave out {word}, or the others")
-    if not (said or given):
-        raise UsageError("Nothing is given in place of what there is", f"Give options; {word} means none of them")
+def require_change(afresh: bool, given: bool, without: Sequence[str] | None) -> None:
+    """Raise `UsageError` where nothing is said that is to change."""
+    if not (afresh or given or without):
+        raise UsageError("Nothing is said that is to change", "Give options, e.g. --cpus 2, or --without cpus")
 
 
 def read_text(context: Context, file: str, errors: str = "strict", largest: int = text_files.LARGEST) -> str:

@@ -66,7 +66,7 @@ class Giving:
 
     def command_of(self, grant: Grant, wish: Wish) -> str:
         """Return what changes a grant."""
-        permits = policy.as_options(wish.permits) or ["--default"]
+        permits = ["--default", *policy.as_options(wish.permits)]
         stop = ("--stop",) if wish.stop else ()
         return self._pane.office_command("grant", "edit", grant.id[:DIGITS], *permits, *stop)
 

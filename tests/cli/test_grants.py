@@ -188,14 +188,27 @@ def named_alike(srctl: FrontDoor, grant: str) -> str:
 
 
 class TestEdit:
-    def test_a_grant_gets_exactly_the_policy_that_is_named(self, team: FrontDoor) -> None:
-        grant = team.add("grant", "add", "desktop", "ann")
+    def test_what_is_named_changes_and_all_else_stays(self, team: FrontDoor) -> None:
+        grant = team.add("grant", "add", "desktop", "ann", "--cpus", "2")
         assert team.ok("grant", "edit", grant[:4], *EVERYTHING).out == f"{grant}\n"
-        assert team.json("grant", "list")[0]["policy"]["license"] == "27000@licences"
-        [other] = team.ok("grant", "edit", grant, "--allow-home").lines
+        before = team.json("grant", "list")[0]["policy"]
+        assert (before["license"], before["cpus"]) == ("27000@licences", 2.0)
+        [other] = team.ok("grant", "edit", grant, "--without", "license", "--without=cpus", "--memory", "4g").lines
         assert other != grant
         [row] = team.json("grant", "list")
-        assert (row["id"], row["policy"]) == (other, DEFAULT | UNLIMITED | {"allow_home": True})
+        assert (row["id"], row["policy"]) == (other, before | {"license": None, "cpus": None, "memory": 4 * 1024**3})
+        [last] = team.ok("grant", "edit", other, "--default", "--allow-home").lines
+        [row] = team.json("grant", "list")
+        assert (row["id"], row["policy"]) == (last, DEFAULT | UNLIMITED | {"allow_home": True})
+
+    @pytest.mark.parametrize("options", ["", "--without colour", "--without allow_home", "--cpus 2 --without cpus"])
+    def test_what_changes_nothing_or_makes_no_sense_is_told(self, team: FrontDoor, options: str) -> None:
+        grant = team.add("grant", "add", "desktop", "ann", *EVERYTHING)
+        team.ok("app", "limit", "desktop", "--memory", "4g")
+        before = team.json("grant", "list"), team.json("app", "list")
+        assert team("grant", "edit", grant, *options.split()).code == 2
+        assert team("app", "limit", "desktop", *options.split()).code == 2
+        assert (team.json("grant", "list"), team.json("app", "list")) == before
 
     def test_what_is_unknown_or_too_short_or_there_already_changes_nothing(self, team: FrontDoor) -> None:
         first, second = (team.add("grant", "add", "desktop", "ann", *more) for more in ((), ("--allow-home",)))
@@ -221,7 +234,7 @@ class TestEdit:
         [grant] = lab.ok("grant", "list", "-q").lines
         lab.ok("grant", "edit", grant, "--allow-view")
         lab.ok("start", "srctl/web")
-        lab.ok("grant", "edit", grant, "--allow-home")
+        lab.ok("grant", "edit", grant, "--without", "allow-view", "--allow-home")
         assert [row["granted"] for row in lab.json("ps")] == [False]
 
 

@@ -57,7 +57,7 @@ def test_a_grant_that_gets_more_stays_the_same_and_one_that_gets_less_does_not(s
         [after] = grants(stage)
         assert (after.policy, after.id == before.id, stage.engine.stored) == (Policy(), False, {})
         await seat.press("u")
-        await seat.see("Let ann have Test page as it was granted before?", f"{after.id[:12]} --allow-home")
+        await seat.see("Let ann have Test page as it was granted before?", f"{after.id[:12]} --default --allow-home")
         await seat.press("y")
         await seat.see("[✓h]")
 
@@ -110,7 +110,7 @@ def test_limits_are_kept_where_nobody_changes_them_and_a_group_s_grant_is_nobody
     async def story(seat: Seat) -> None:
         await begin(seat)
         await seat.press("j", "l", "enter", "space")
-        await seat.see("--allow-home --cpus 2 --max-sessions 3")
+        await seat.see("--default --allow-home --cpus 2")
         await seat.press("enter")
         await seat.hear("It stays the same grant")
         await seat.see("[&hv]", "by @lab: view")

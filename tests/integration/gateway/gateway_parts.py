@@ -137,9 +137,9 @@ class Stream:
 
 
 @contextmanager
-def gateway(lab: Lab, name: str, *people: str, keys_file: Path = Path(keys.__file__)) -> Iterator[Gateway]:
+def gateway(lab: Lab, mark: str, *people: str, keys_file: Path = Path(keys.__file__)) -> Iterator[Gateway]:
     """Start a gateway with people; ids are random, since addresses on loopback belong to the whole machine."""
-    with gateway_host.gateway_host(lab, keys_file, "cat", name) as host:
+    with gateway_host.gateway_host(lab, keys_file, "cat", mark) as host:
         initialise(str(host.database))
         host.give(host.database)
         library = host.inside(Path("/srv/lib/srctl"))
@@ -147,7 +147,8 @@ def gateway(lab: Lab, name: str, *people: str, keys_file: Path = Path(keys.__fil
         source = Path(srctl.__file__).parent
         for each in source.glob("*.py"):
             shutil.copy(each, library)
-        shutil.copytree(source / "logins", library / "logins", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("logins", "models"):
+            shutil.copytree(source / name, library / name, ignore=shutil.ignore_patterns("__pycache__"))
         made = Gateway(host, Place(host.database))
         first = 256 + secrets.randbelow(60_000)
         made.place.add_user("first", user_id=first)
