@@ -61,7 +61,7 @@ def test_cells_tell_what_is_granted_and_to_whom_it_counts_for_nothing(stage: Sta
         await seat.see("home, view, start-up data, licence", "/srv/data:/data:ro", "disabled: nothing that is granted")
         [grant] = [each for each in grants(stage, "bob") if each.application.image == "desktop:latest"]
         await seat.see(f"{grant.id[:12]}, since {datetime.now(UTC).astimezone():%Y-%m-%d}")
-        await seat.see(f"$ srctl grant edit {grant.id[:12]} --default --allow-home --allow-view --allow-startup-data")
+        await seat.see(f"$ srctl grant edit {grant.id[:12]} --default --allow-home --allow-view")
         assert "27000@licences" not in seat.screen
         await seat.press("l")
         await seat.see(f"$ srctl grant list --user bob --app {WEB}")
