@@ -20,7 +20,6 @@ from srctl.gateway.limits import take_seat
 from srctl.gateway.recorder import Recorder, TooManyError
 from srctl.gateway.visitor import Credential, credential
 from srctl.output import Output, ReaderGoneError
-from srctl.wire import dump_error
 
 if TYPE_CHECKING:
     from srctl.gateway.desk import Desk
@@ -95,6 +94,8 @@ class _Login:
             if not isinstance(error, TooManyError):
                 recorder.note(action, line, error.code)
             if line == API:  # a program reads no sentence for people
+                from srctl.wire import dump_error
+
                 self._output.verbatim(json.dumps({"error": dump_error(error)}) + "\n")
             raise
         if line == NOTHING:

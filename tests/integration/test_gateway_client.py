@@ -80,7 +80,9 @@ def test_administration_works_through_the_gateway(far: Far) -> None:
     assert srctl("user", "add", "bob", "eve").code == 5
     assert [row["name"] for row in srctl.json("user", "list", "--grants")] == ["ann", "bob", "eve"]
     srctl.ok("app", "add", "web", "--no-verify", "--title", "Web")
-    grant = srctl.add("grant", "add", "web", "ann", "--allow-view", "--license", "27000@l", "--volume", "/data:/data:ro")
+    grant = srctl.add(
+        "grant", "add", "web", "ann", "--allow-view", "--license", "27000@l", "--volume", "/data:/data:ro"
+    )
     assert [row["id"] for row in srctl.json("grant", "list")] == [grant]
     assert srctl.ok("grant", "edit", grant[:8], "--volume", "/data:/data:rw").lines == [grant]
     [row] = srctl.json("grant", "list")

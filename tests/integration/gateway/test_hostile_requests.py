@@ -106,7 +106,16 @@ def test_telling_who_one_is_imports_little(gate: Gatehouse) -> None:
     )
     loaded = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines() if line.startswith("import time")}
     assert "srctl.gateway.words" in loaded
-    assert not loaded & {"srctl.models", "srctl.needs", "srctl.calls", "pydantic", "sqlalchemy", "docker", "typer"}
+    assert not loaded & {
+        "srctl.models",
+        "srctl.wire",
+        "srctl.needs",
+        "srctl.calls",
+        "pydantic",
+        "sqlalchemy",
+        "docker",
+        "typer",
+    }
 
 
 @pytest.mark.parametrize(
