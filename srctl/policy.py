@@ -218,14 +218,15 @@ def changed(before: L, given: L, without: Sequence[str] = ()) -> L:
     own = {each.name: each.default for each in fields(before)}
     names = {_option(name): name for name in own}
     new: dict[str, Any] = {name: getattr(given, name) for name in own if getattr(given, name) != own[name]}
+    gone: dict[str, Any] = {}
     for word in without:
         name = names.get(word.removeprefix("--"))
         if name is None:
             raise UsageError(f"There is no option {word!r} to do without", f"Choose {', '.join(names)}")
-        if name in new and getattr(given, name) != own[name]:
+        if name in new:
             raise UsageError(f"--{_option(name)} is given, and to be done without", "Leave out one of the two")
-        new[name] = own[name]
-    return replace(before, **new)
+        gone[name] = own[name]
+    return replace(before, **new, **gone)
 
 
 def _option(name: str) -> str:

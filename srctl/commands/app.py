@@ -1,5 +1,6 @@
 """`srctl app`: the Docker images that are registered for use."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated
 
@@ -10,6 +11,12 @@ from srctl.commands.limits import limited
 from srctl.commands.options import Without, YesOption, complete_applications, confirm, noun, require_change, tell, verb
 from srctl.context import Context
 from srctl.models import NO_LIMITS, Application, Limits
+
+_OF_ADD = {
+    "shm_size": "Give another, e.g. --shm-size 64m, which is what Docker gives",
+    "gpus": "Give another number, e.g. --gpus 0",
+}
+"""Limits that belong to the application itself, which its defaults go before, and what to do about them."""
 
 app = noun("The applications: Docker images that can be granted.")
 
@@ -60,8 +67,13 @@ def limit(
     Sessions that run keep theirs.
     """
     require_change(none, within != NO_LIMITS, without)
-    before = NO_LIMITS if none else context.accounting.application(image).defaults
-    changed = context.accounting.set_defaults(image, policy.changed(before, within, without or ()))
+    found = context.accounting.application(image)
+    words = {word.removeprefix("--") for word in without or ()}
+    for option, advice in _staying(found, within):
+        if none or option in words:
+            context.output.note(f"`app add` gave {found.image} its --{option}, which stays. {advice}")
+    after = policy.changed(NO_LIMITS if none else found.defaults, within, without or ())
+    changed = context.accounting.set_defaults(image, after)
     context.output.made(changed.image, views.application(changed))
 
 
@@ -95,3 +107,10 @@ def remove(
     """Remove applications with their grants; images and running sessions stay."""
     confirm(context, yes, f"Remove {', '.join(image)} with all grants?")
     tell(context.accounting.remove_applications(image), context.output.removed)
+
+
+def _staying(application: Application, within: Limits) -> Iterator[tuple[str, str]]:
+    """Yield the options that an application was added with and nothing given goes before, and what to do about them."""
+    for name, advice in _OF_ADD.items():
+        if getattr(application, name) is not None and getattr(within, name) is None:
+            yield name.replace("_", "-"), advice

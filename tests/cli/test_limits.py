@@ -137,6 +137,15 @@ class TestDefaults:
         assert {name: value for name, value in changed["defaults"].items() if value is not None} == {"pids": 9}
         assert team("app", "limit", "none", "--memory", "2g").code == 3
 
+    def test_what_belongs_to_the_application_itself_is_not_said_to_be_gone(self, team: FrontDoor) -> None:
+        team.ok("app", "add", "cad", "--no-verify", "--shm-size", "1g", "--gpus", "1")
+        said = team.ok("app", "limit", "cad", "--without", "gpus").err
+        assert "--gpus, which stays. Give another number, e.g. --gpus 0" in said
+        assert "shm" not in said
+        assert "--shm-size, which stays" in team.ok("app", "limit", "cad", "--none").err
+        assert team.ok("app", "limit", "cad", "--gpus", "0", "--shm-size", "64m").err == ""
+        assert "no GPU, shared memory 64m" in team.ok("app", "show", "cad").out
+
     def test_a_grant_s_own_limits_go_before(self, lab: FrontDoor) -> None:
         lab.ok("app", "limit", WEB, "--cpus", "2", "--pids", "100", "--network", "isolated", "--gpus", "1")
         lab.ok("grant", "remove", WEB, "ann")
