@@ -111,7 +111,8 @@ def used(folder: Path) -> Iterator[Case]:
     columns = 'session_id, container_id, "user", grant_id, image, host, realm, started, ended, reason, cpu_seconds'
     with closing(sqlite3.connect(filled)) as connection, connection:
         connection.executemany(
-            f"INSERT INTO records ({columns}) VALUES (?, ?, ?, '', ?, 'here', 'srctl', ?, ?, 'stopped', 1800)",  # noqa: S608
+            f"INSERT INTO records ({columns})"  # noqa: S608 - they stand above
+            " VALUES (?, ?, ?, '', ?, 'here', 'srctl', ?, ?, 'stopped', 1800)",
             [
                 (f"{number:032x}", f"{number:064x}", f"user{number % 3}", f"app{number % 7}:latest", *times)
                 for number in range(USED)

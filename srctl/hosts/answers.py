@@ -88,7 +88,7 @@ def _closable(answer: Any) -> Any:
     return Streamed(answer._stream, answer._response)  # type: ignore[attr-defined]  # the stubs leave it out
 
 
-class Streamed(docker.types.CancellableStream):  # type: ignore[type-arg]
+class Streamed(docker.types.CancellableStream):  # type: ignore[type-arg]  # the stubs' own
     """A stream that another thread can close; the SDK's own takes one that breaks for one that ends."""
 
     def __init__(self, stream: Iterator[Any], response: Any) -> None:

@@ -33,7 +33,7 @@ class InsidePane(OfficePane):
 
     def again(self) -> None:
         """Ask for the groups."""
-        call: Any = lambda context, _tell: context.parts.groups.all()  # noqa: E731
+        call: Any = lambda context, _tell: context.parts.groups.all()  # noqa: E731 - typed
         self.want(Work("Reading groups", self.state.office_host, call, self._read, quiet=True, failed=self._lost))
 
     def _read(self, found: Sequence[Group]) -> None:

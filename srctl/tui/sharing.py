@@ -47,7 +47,7 @@ class Sharing:
 
     def _if_at_all(self, ask: Callable[[], None]) -> None:
         """Ask, unless the use case says that nothing is shared there: then nothing is asked, and it is told why."""
-        call: Call = lambda context, _tell: context.sharing  # noqa: E731
+        call: Call = lambda context, _tell: context.sharing  # noqa: E731 - typed
         self._pane.want(Work("Looking", self._session.host, call, lambda _: ask(), quiet=True))
 
     def _share_command(self, values: Values) -> str:
@@ -74,7 +74,8 @@ class Sharing:
             guests = ", ".join(sorted(share.guest for share in taken))
             self._say(f"{self._session.title} is not open to them any more: {guests}")
 
-        call: Call = lambda context, _tell: context.sharing.unshare(self._session.id, values.get(USER))  # noqa: E731
+        session, guest = self._session.id, values.get(USER)
+        call: Call = lambda context, _tell: context.sharing.unshare(session, guest)  # noqa: E731 - typed
         return self._work(f"Taking back {self._session.title}", call, done, self._take_back_command(values))
 
     def _work(self, title: str, call: Call, done: Callable[[Any], object], command: str) -> Work[Any]:

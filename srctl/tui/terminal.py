@@ -77,7 +77,7 @@ def driver(stream: TextIO | None) -> type[Driver] | None:
         """Draws on the stream, whatever becomes of the standard ones."""
 
         def __init__(self, *args: object, **options: object) -> None:
-            super().__init__(*args, **options)  # type: ignore[arg-type]
+            super().__init__(*args, **options)  # type: ignore[arg-type]  # as Textual gives them
             self._file = place  # type: ignore[assignment]  # it is written to, and flushed
 
         def _get_terminal_size(self) -> tuple[int, int]:
